@@ -1,0 +1,1 @@
+"""Turns what arrives into parcels, and pages into index fields."""

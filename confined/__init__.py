@@ -1,0 +1,1 @@
+"""Runs foreign programs and parsers in children with limits."""

@@ -1,0 +1,1 @@
+"""Carries process instances through their diagrams."""

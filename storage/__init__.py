@@ -1,0 +1,1 @@
+"""Remembers: database and document store."""

@@ -1,0 +1,1 @@
+"""Data: diagrams, decision tables, forms and letters; one folder per process."""
