@@ -1,0 +1,47 @@
+// Shows the diagram of an order, read only: flow nodes with a token, the path taken, nodes that are stuck.
+import NavigatedViewer from "bpmn-js/lib/NavigatedViewer";
+import "bpmn-js/dist/assets/diagram-js.css";
+import "bpmn-js/dist/assets/bpmn-js.css";
+
+interface Canvas {
+  zoom(level: "fit-viewport", center?: "auto"): number;
+  addMarker(element: string, marker: string): void;
+}
+interface ElementRegistry {
+  get(id: string): unknown;
+}
+
+function words(text: string | undefined): string[] {
+  return (text ?? "").split(" ").filter((id) => id !== "");
+}
+
+function sameOrigin(address: string): URL {
+  const url = new URL(address, window.location.href);
+  if (url.origin !== window.location.origin) throw new Error("A diagram is read from this server only.");
+  return url;
+}
+
+function mark(viewer: NavigatedViewer, box: HTMLElement): void {
+  const canvas = viewer.get<Canvas>("canvas");
+  const registry = viewer.get<ElementRegistry>("elementRegistry");
+  const markers = { taken: box.dataset.taken, token: box.dataset.tokens, stuck: box.dataset.stuck };
+  for (const [marker, ids] of Object.entries(markers)) {
+    words(ids).filter((id) => registry.get(id)).forEach((id) => canvas.addMarker(id, marker));
+  }
+}
+
+async function draw(box: HTMLElement): Promise<void> {
+  const answer = await fetch(sameOrigin(box.dataset.diagram ?? ""), { credentials: "same-origin" });
+  if (!answer.ok) throw new Error(`The diagram was not given (${answer.status}).`);
+  const viewer = new NavigatedViewer({ container: box });
+  await viewer.importXML(await answer.text());
+  viewer.get<Canvas>("canvas").zoom("fit-viewport", "auto");
+  mark(viewer, box);
+  box.dataset.ready = "yes";
+}
+
+document.querySelectorAll<HTMLElement>("[data-diagram]").forEach((box) => {
+  draw(box).catch((problem: unknown) => {
+    box.textContent = `${problem instanceof Error ? problem.message : String(problem)} The outline below says the same in words.`;
+  });
+});
