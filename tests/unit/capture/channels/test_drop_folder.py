@@ -1,0 +1,109 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from capture.channels.drop_folder import DropFolder
+from capture.delivery import Delivery, Receipt
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+class Taken(list[Delivery]):
+    def receive(self, delivery: Delivery) -> Receipt:
+        self.append(delivery)
+        return Receipt(len(self), f"P{len(self)}", is_repeat=False, quarantined=0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DropFolder:
+    (tmp_path / "fax").mkdir()
+    return DropFolder(tmp_path, lambda: NOW, profiles={"fax": "fax_order"})
+
+
+def test_a_file_that_stands_still_becomes_a_delivery_and_is_removed(folder: DropFolder) -> None:
+    taken = Taken()
+    (folder.folder / "order.xyz").write_bytes(b"any type")
+
+    folder.scan(taken.receive)
+    assert taken == []
+    folder.scan(taken.receive)
+
+    assert [(d.enclosures[0].file_name, d.enclosures[0].content) for d in taken] == [("order.xyz", b"any type")]
+    assert [p for p in folder.folder.rglob("*") if p.is_file()] == []
+
+
+def test_a_file_that_still_grows_is_left_alone(folder: DropFolder) -> None:
+    taken = Taken()
+    path = folder.folder / "scan.tif"
+    for size in range(1, 4):
+        path.write_bytes(b"x" * size)
+        folder.scan(taken.receive)
+
+    assert taken == []
+
+
+def test_the_subfolder_names_the_source_and_its_profile(folder: DropFolder) -> None:
+    taken = Taken()
+    (folder.folder / "fax" / "in.tif").write_bytes(b"fax")
+
+    folder.scan(taken.receive)
+    folder.scan(taken.receive)
+
+    assert (taken[0].sender, taken[0].profile) == ("fax", "fax_order")
+
+
+def test_a_crash_after_the_claim_delivers_the_same_identity_again(folder: DropFolder) -> None:
+    keys: list[str] = []
+    (folder.folder / "order.pdf").write_bytes(b"%PDF")
+
+    def crash(delivery: Delivery) -> Receipt:
+        keys.append(delivery.source_key)
+        raise ConnectionError("the plug was pulled")
+
+    folder.scan(crash)
+    with pytest.raises(ConnectionError):
+        folder.scan(crash)
+    taken = Taken()
+    folder.scan(taken.receive)
+
+    assert [d.source_key for d in taken] == keys
+
+
+def test_two_watchers_of_one_folder_take_each_file_once(folder: DropFolder) -> None:
+    taken = Taken()
+    other = DropFolder(folder.folder, lambda: NOW)
+    for number in range(20):
+        (folder.folder / f"{number}.pdf").write_bytes(b"x")
+
+    for _ in range(3):
+        folder.scan(taken.receive)
+        other.scan(taken.receive)
+
+    assert len({d.source_key for d in taken}) == len(taken) == 20
+
+
+def test_links_and_hidden_and_unfinished_files_are_left_alone(folder: DropFolder) -> None:
+    taken = Taken()
+    (folder.folder / "link.pdf").symlink_to("/etc/hostname")
+    (folder.folder / ".hidden").write_bytes(b"x")
+    (folder.folder / "copy.part").write_bytes(b"x")
+
+    for _ in range(3):
+        folder.scan(taken.receive)
+
+    assert taken == []
+
+
+def test_a_file_that_is_too_large_is_set_aside_with_the_reason(folder: DropFolder) -> None:
+    taken = Taken()
+    folder.size_limit = 10
+    (folder.folder / "huge.pdf").write_bytes(b"x" * 11)
+
+    for _ in range(3):
+        folder.scan(taken.receive)
+
+    refused = sorted((folder.folder / ".refused").iterdir())
+    assert taken == []
+    assert refused[0].read_bytes() == b"x" * 11
+    assert "larger than" in refused[1].read_text()

@@ -1,0 +1,93 @@
+import smtplib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from threading import Event, Thread
+
+import pytest
+from dovecot import free_port
+
+from capture.channels.mail_server import MailServer
+from capture.delivery import Delivery, Receipt, Receive
+from capture.mail import MailLimits
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+@contextmanager
+def serving(receive: Receive) -> Iterator[smtplib.SMTP]:
+    port, stop = free_port(), Event()
+    server = MailServer(
+        "127.0.0.1", port, {"orders@print.example": "order"}, lambda: NOW, limits=MailLimits(size=200_000)
+    )
+    thread = Thread(target=server.run, args=(receive, stop))
+    thread.start()
+    try:
+        yield _connect(port)
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+
+
+def _connect(port: int) -> smtplib.SMTP:
+    for _ in range(100):
+        try:
+            return smtplib.SMTP("127.0.0.1", port, timeout=10)
+        except ConnectionRefusedError:
+            Event().wait(0.05)
+    raise RuntimeError("the mail server did not come up")
+
+
+def an_order(text: str = "Order 4711") -> EmailMessage:
+    mail = EmailMessage()
+    mail["From"], mail["To"], mail["Subject"] = "a@kern.example", "orders@print.example", "Order"
+    mail.set_content(text)
+    return mail
+
+
+def test_a_mail_is_acknowledged_with_the_number_of_its_parcel() -> None:
+    taken: list[Delivery] = []
+
+    def receive(delivery: Delivery) -> Receipt:
+        taken.append(delivery)
+        return Receipt(1, "P-7", is_repeat=False, quarantined=0)
+
+    with serving(receive) as client, client:
+        client.ehlo()
+        client.mail("a@kern.example")
+        client.rcpt("orders@print.example")
+        code, answer = client.data(an_order().as_bytes())
+
+    assert (code, answer) == (250, b"2.0.0 Stored as parcel P-7")
+    assert taken[0].subject == "Order"
+
+
+def test_an_unknown_recipient_is_refused() -> None:
+    def receive(delivery: Delivery) -> Receipt:
+        raise AssertionError("nothing may be delivered")
+
+    with serving(receive) as client, client, pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+        client.send_message(an_order(), to_addrs=["sales@print.example"])
+
+    assert refused.value.recipients["sales@print.example"][0] == 550
+
+
+def test_a_mail_that_could_not_be_stored_is_not_acknowledged() -> None:
+    def receive(delivery: Delivery) -> Receipt:
+        raise OSError("disk full")
+
+    with serving(receive) as client, client, pytest.raises(smtplib.SMTPDataError) as failed:
+        client.send_message(an_order())
+
+    assert failed.value.smtp_code == 451
+
+
+def test_a_mail_over_the_limit_is_refused_before_it_is_sent() -> None:
+    def receive(delivery: Delivery) -> Receipt:
+        raise AssertionError("nothing may be delivered")
+
+    with serving(receive) as client, client, pytest.raises(smtplib.SMTPException) as failed:
+        client.send_message(an_order("x" * 300_000))
+
+    assert "552" in str(failed.value)
