@@ -3,14 +3,12 @@
 An expression is read once and its tree checked against a short list of node types; then simpleeval walks that tree. No name
 but the given variables and the pure functions exists; a dot reaches entries of a group and never an attribute of a Python
 object. Every step and every value made is charged to a budget, so the longest evaluation ends well within a second.
-Nothing is compiled to byte code: the text goes through `ast.parse` alone.
+Nothing is compiled to byte code: the text goes through Python's parser alone.
 """
 
 import ast
 import decimal
 import functools
-import threading
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -22,6 +20,7 @@ from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
 from engine.foreign import is_foreign, translate
 from engine.functions import FUNCTIONS
+from engine.syntax import parse_expression
 
 LONGEST_EXPRESSION = 5_000
 """Characters of an expression."""
@@ -89,7 +88,6 @@ _REFUSALS: dict[type[ast.AST], str] = {
     ast.Starred: "A star is not understood here.",
     ast.keyword: "Arguments are given by position, without a name.",
 }
-_READING = threading.Lock()
 
 
 class MissingVariable(ExpressionError):
@@ -133,7 +131,7 @@ def compile_expression(text: str) -> Expression:
         raise CostlyExpression(f"The expression is longer than {LONGEST_EXPRESSION:,} characters.", text[:200])
     try:
         source = _one_line(translate(text) if is_foreign(text) else text)
-        tree = _parse(source)
+        tree = parse_expression(source)
         _check(tree, source)
     except ExpressionError as error:
         error.expression = text
@@ -144,22 +142,9 @@ def compile_expression(text: str) -> Expression:
 def _one_line(text: str) -> str:
     """Put brackets around an expression that goes over several lines, since they need them."""
     source = text.strip().replace("\r\n", "\n").replace("\r", "\n")
-    return f"({source}\n)" if "\n" in source else source
-
-
-def _parse(source: str) -> ast.Expression:
     if not source:
         raise ExpressionError("The expression is empty.")
-    try:
-        with _READING, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return ast.parse(source, "expression", "eval")
-    except SyntaxError as error:
-        raise ExpressionError(f"The expression cannot be read: {error.msg} (character {error.offset}).") from error
-    except ValueError as error:
-        raise ExpressionError(f"The expression cannot be read: {error}.") from error
-    except (RecursionError, MemoryError) as error:
-        raise CostlyExpression("The expression is nested too deeply.") from error
+    return f"({source}\n)" if "\n" in source else source
 
 
 def _check(tree: ast.Expression, source: str) -> None:
