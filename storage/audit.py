@@ -1,0 +1,217 @@
+"""The audit trail: who did what when to which thing, as hash chains that are only ever appended to.
+
+There is one chain for each parcel and one called `system` (deployments, people, settings). Each event holds the hash of the
+one before it: `hash = SHA-256(previous hash + canonical JSON of the event)`. Events recorded in a transaction are written just before
+it commits, in as few statements as possible: the head is read, and the first event is inserted under the unique number that
+follows it. Whoever finds that number taken reads the head again; whoever got it owns the chain until the commit.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import String, UniqueConstraint, func, insert, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.base import Base, Unit, identity, to_json
+from storage.errors import Conflict
+
+SYSTEM_CHAIN = "system"
+_GENESIS = "0" * 64
+_ATTEMPTS = 20
+
+
+def parcel_chain(parcel_id: int) -> str:
+    """Give the name of a parcel's chain."""
+    return f"parcel:{parcel_id}"
+
+
+class AuditEvent(Base):
+    """Who did what when to which thing; never changed."""
+
+    __tablename__ = "audit_event"
+    __table_args__ = (UniqueConstraint("chain", "number"),)
+
+    id: Mapped[int] = identity()
+    chain: Mapped[str] = mapped_column(String(40))
+    number: Mapped[int]
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(String(100))
+    on_behalf_of: Mapped[str | None] = mapped_column(String(100), default=None)
+    action: Mapped[str] = mapped_column(String(64))
+    subject: Mapped[str] = mapped_column(String(200))
+    details: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    chain: str
+    at: datetime
+    actor: str
+    on_behalf_of: str | None
+    action: str
+    subject: str
+    details: Mapping[str, Any]
+
+    def after(self, head: _Head) -> dict[str, Any]:
+        row = {name: getattr(self, name) for name in self.__slots__} | {
+            "number": head.number + 1,
+            "previous": head.hash,
+        }
+        return row | {"hash": _digest(row)}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenChain:
+    """The first event of a chain that does not fit: its number, and why."""
+
+    chain: str
+    number: int
+    reason: str
+
+
+class AuditTrail:
+    """The audit trail of one transaction: append and read, nothing else."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+        self._pending: list[_Entry] = []
+        self._heads: dict[str, _Head] = {}
+        unit.before_commit.append(self.write)
+
+    def record(
+        self,
+        chain: str,
+        actor: str,
+        action: str,
+        subject: str,
+        details: Mapping[str, Any] | None = None,
+        *,
+        on_behalf_of: str | None = None,
+    ) -> None:
+        """Append an event to a chain; it is written when the transaction commits."""
+        self._pending.append(_Entry(chain, self._unit.now, actor, on_behalf_of, action, subject, dict(details or {})))
+
+    def write(self) -> None:
+        """Write what was recorded so far."""
+        pending, self._pending = sorted(self._pending, key=attrgetter("chain")), []
+        for chain, entries in groupby(pending, key=attrgetter("chain")):
+            self._append(chain, list(entries))
+
+    def history(self, chain: str) -> Sequence[AuditEvent]:
+        """Give all events of a chain in order."""
+        self.write()
+        return self._unit.session.scalars(
+            select(AuditEvent).where(AuditEvent.chain == chain).order_by(AuditEvent.number)
+        ).all()
+
+    def latest(self, chain: str, limit: int = 50, before: int | None = None) -> Sequence[AuditEvent]:
+        """Give the latest events of a chain, newest first; `before` is the number to go on from."""
+        self.write()
+        statement = select(AuditEvent).where(AuditEvent.chain == chain)
+        if before is not None:
+            statement = statement.where(AuditEvent.number < before)
+        return self._unit.session.scalars(statement.order_by(AuditEvent.number.desc()).limit(limit)).all()
+
+    def heads(self) -> Mapping[str, str]:
+        """Give the hash of each chain's last event; keep it elsewhere to prove later that nothing was cut off or rewritten."""
+        self.write()
+        last = select(func.max(AuditEvent.id)).group_by(AuditEvent.chain)
+        rows = self._unit.connection.execute(select(AuditEvent.chain, AuditEvent.hash).where(AuditEvent.id.in_(last)))
+        return {row.chain: row.hash for row in rows}
+
+    def verify(self, anchors: Mapping[str, str] | None = None) -> Iterator[BrokenChain]:
+        """Check every chain and name the first bad number of each broken one.
+
+        `anchors` are heads taken earlier (see `heads`): each must still be found in its chain, which shows a tail cut off, a chain
+        written anew, and an old copy put back.
+        """
+        self.write()
+        missing = dict(anchors or {})
+        for chain, rows in groupby(self._rows(), key=attrgetter("chain")):
+            broken, seen = _verify_chain(chain, rows, missing.get(chain))
+            if seen:
+                missing.pop(chain, None)
+            if broken is not None:
+                missing.pop(chain, None)
+                yield broken
+        for chain in missing:
+            yield BrokenChain(chain, 0, "the anchored head is no longer part of the chain")
+
+    def _rows(self) -> Iterator[Any]:
+        columns = AuditEvent.__table__.c
+        statement = select(*columns).order_by(columns.chain, columns.number).execution_options(yield_per=1000)
+        return iter(self._unit.connection.execute(statement))
+
+    def _append(self, chain: str, entries: Sequence[_Entry]) -> None:
+        for _ in range(_ATTEMPTS):
+            rows = list(_chained(entries, self._heads.get(chain) or self._read_head(chain)))
+            if self._claim(rows[0]):
+                break
+            self._heads.pop(chain, None)
+        else:
+            raise Conflict(f"Too many are writing to {chain} at once; try again.")
+        if rows[1:]:
+            self._unit.connection.execute(insert(AuditEvent), rows[1:])
+        self._heads[chain] = _Head(rows[-1]["number"], rows[-1]["hash"])
+
+    def _claim(self, row: Mapping[str, Any]) -> bool:
+        statement = (
+            self._unit.insert(AuditEvent)
+            .values(row)
+            .on_conflict_do_nothing(index_elements=["chain", "number"])
+            .returning(AuditEvent.id)
+        )
+        return self._unit.connection.execute(statement).scalar() is not None
+
+    def _read_head(self, chain: str) -> _Head:
+        statement = (
+            select(AuditEvent.number, AuditEvent.hash)
+            .where(AuditEvent.chain == chain)
+            .order_by(AuditEvent.number.desc())
+            .limit(1)
+        )
+        row = self._unit.connection.execute(statement).first()
+        return _Head(row.number, row.hash) if row else _Head(0, _GENESIS)
+
+
+def _digest(row: Mapping[str, Any]) -> str:
+    fields = ("chain", "number", "at", "actor", "on_behalf_of", "action", "subject", "details")
+    canonical = to_json([row[name] for name in fields])
+    return hashlib.sha256((row["previous"] + canonical).encode()).hexdigest()
+
+
+def _chained(entries: Sequence[_Entry], head: _Head) -> Iterator[dict[str, Any]]:
+    for entry in entries:
+        row = entry.after(head)
+        head = _Head(row["number"], row["hash"])
+        yield row
+
+
+def _verify_chain(chain: str, rows: Iterator[Any], anchor: str | None) -> tuple[BrokenChain | None, bool]:
+    head, anchored = _Head(0, _GENESIS), anchor is None
+    for row in rows:
+        event = row._asdict()
+        if row.number != head.number + 1:
+            return BrokenChain(chain, head.number + 1, "an event is missing, or stands in the wrong place"), anchored
+        if row.previous != head.hash:
+            return BrokenChain(chain, row.number, "the event does not follow the one before it"), anchored
+        if row.hash != _digest(event):
+            return BrokenChain(chain, row.number, "the event was changed"), anchored
+        head = _Head(row.number, row.hash)
+        anchored = anchored or row.hash == anchor
+    if not anchored:
+        return BrokenChain(chain, head.number + 1, "the anchored head is no longer part of the chain"), True
+    return None, True

@@ -1,0 +1,189 @@
+"""Mapping conventions: identity, timestamps, enumerations, exact numbers, JSON; and what a transaction gives its collections."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, ClassVar, dataclass_transform
+
+from sqlalchemy import BigInteger, Connection, Date, DateTime, Dialect, Enum, Integer, MetaData, Table, Text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from storage.errors import Invalid
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+
+def _encode(value: object) -> dict[str, str]:
+    if isinstance(value, Decimal):
+        return {"$decimal": str(value)}
+    if isinstance(value, datetime):
+        return {"$datetime": value.isoformat()}
+    if isinstance(value, date):
+        return {"$date": value.isoformat()}
+    if isinstance(value, time):
+        return {"$time": value.isoformat()}
+    if isinstance(value, timedelta):
+        return {"$duration": f"{value.days} {value.seconds} {value.microseconds}"}
+    raise Invalid(
+        f"A value of type {type(value).__name__} cannot be stored; use text, numbers, dates, lists or mappings."
+    )
+
+
+_DECODERS: Mapping[str, Callable[[str], object]] = {
+    "$decimal": Decimal,
+    "$datetime": datetime.fromisoformat,
+    "$date": date.fromisoformat,
+    "$time": time.fromisoformat,
+    "$duration": lambda text: timedelta(*map(int, text.split())),
+}
+
+
+def _decode(pairs: dict[str, Any]) -> object:
+    if len(pairs) == 1:
+        [(name, text)] = pairs.items()
+        if name in _DECODERS and isinstance(text, str):
+            return _DECODERS[name](text)
+    return pairs
+
+
+def to_json(value: object) -> str:
+    """Write a value as canonical JSON: keys sorted, no spaces; Decimal, date, time, datetime and timedelta survive.
+
+    Raises `Invalid` for anything else, and for numbers that are not finite.
+    """
+    try:
+        return json.dumps(
+            value, default=_encode, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+        )
+    except (TypeError, ValueError) as error:
+        raise Invalid(f"The value cannot be stored as JSON: {error}.") from error
+
+
+def from_json(text: str) -> Any:
+    """Read what `to_json` wrote."""
+    return json.loads(text, object_hook=_decode)
+
+
+class Json(TypeDecorator[Any]):
+    """Any JSON value, with Decimal and dates, kept as canonical text on both databases."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """Write the value as text."""
+        return None if value is None else to_json(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Read the text."""
+        return None if value is None else from_json(value)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware time, kept in UTC; refuses times without a zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn to UTC; SQLite gets it without the zone, so that text sorts as time."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise Invalid(f"The time {value.isoformat()} has no time zone; give an aware time.")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give an aware time in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class ExactDecimal(TypeDecorator[Decimal]):
+    """A decimal number with a fixed number of places, kept as an integer of its smallest unit: exact, and sorts right."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def __init__(self, places: int) -> None:
+        super().__init__()
+        self.places = places
+
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> int | None:
+        """Scale up; raises `Invalid` where digits would be lost."""
+        if value is None:
+            return None
+        scaled = Decimal(value).scaleb(self.places)
+        if not scaled.is_finite() or scaled != scaled.to_integral_value():
+            raise Invalid(f"The number {value} has more than {self.places} decimal places; round it first.")
+        return int(scaled)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        """Scale down."""
+        return None if value is None else Decimal(value).scaleb(-self.places)
+
+
+BIG = BigInteger().with_variant(Integer, "sqlite")
+
+
+@dataclass_transform(kw_only_default=True, eq_default=False, field_specifiers=(mapped_column,))
+class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, repr=False, eq=False):
+    """Base of all rows: built with keywords, equal only to itself, never loading anything by itself."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        date: Date(),
+        StrEnum: Enum(
+            StrEnum,
+            native_enum=False,
+            create_constraint=False,
+            length=32,
+            values_callable=lambda kind: [member.value for member in kind],
+        ),
+        dict[str, Any]: Json(),
+        list[Any]: Json(),
+        str: Text(),
+    }
+
+
+def identity() -> Mapped[int]:
+    """Give the column `id`: a number that the database gives."""
+    return mapped_column(BIG, primary_key=True, autoincrement=True, init=False)
+
+
+class Unit:
+    """What all collections of one transaction share: connection, session, and the time of the transaction."""
+
+    def __init__(self, connection: Connection, now: datetime, *, is_reading: bool) -> None:
+        self.connection = connection
+        self.now = now
+        self.is_reading = is_reading
+        self.session = Session(connection, expire_on_commit=False, autoflush=True)
+        self.before_commit: list[Callable[[], None]] = []
+
+    @property
+    def is_postgresql(self) -> bool:
+        """Tell whether this is PostgreSQL (else it is SQLite)."""
+        return self.connection.dialect.name == "postgresql"
+
+    def insert(self, table: type[Base] | Table) -> "postgresql.Insert | sqlite.Insert":
+        """Begin an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update`."""
+        return postgresql.insert(table) if self.is_postgresql else sqlite.insert(table)
+
+    def add(self, *rows: Base) -> None:
+        """Insert rows at once, so that their ids and broken rules show here and not at the end."""
+        self.session.add_all(rows)
+        self.session.flush()

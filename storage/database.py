@@ -1,0 +1,219 @@
+"""Opens the database; `transaction()` is the only way to read or write."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from functools import cached_property
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm.exc import StaleDataError
+
+from storage.audit import AuditTrail
+from storage.base import Base, Unit
+from storage.documents import DocumentStore
+from storage.errors import AlreadyExists, Conflict, ParcelflowError, Sealed, StaleVersion, Unavailable
+from storage.orders import Orders
+from storage.parcels import Parcels
+from storage.people import People
+from storage.sign_in import SignIns
+
+if TYPE_CHECKING:
+    from storage.access import AccessMatrix
+    from storage.jobs import Jobs
+    from storage.processes import Processes
+    from storage.search import Search
+    from storage.work import WorkItems
+
+Clock = Callable[[], datetime]
+
+_BUSY_SECONDS = 20
+_POSTGRESQL_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
+_SEALED = "parcelflow: sealed"
+
+
+class Transaction(Unit):
+    """One unit of work: its collections, its time, its connection."""
+
+    def __init__(self, connection: Connection, now: datetime, documents: DocumentStore, *, is_reading: bool) -> None:
+        super().__init__(connection, now, is_reading=is_reading)
+        self.documents = documents
+
+    @cached_property
+    def parcels(self) -> Parcels:
+        """The parcels."""
+        return Parcels(self)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The orders and customers."""
+        return Orders(self)
+
+    @cached_property
+    def people(self) -> People:
+        """The people, groups and roles."""
+        return People(self)
+
+    @cached_property
+    def sign_ins(self) -> SignIns:
+        """The browser sessions, and the throttle before them."""
+        return SignIns(self)
+
+    @cached_property
+    def audit(self) -> AuditTrail:
+        """The audit trail."""
+        return AuditTrail(self)
+
+    @cached_property
+    def access(self) -> "AccessMatrix":
+        """The access matrix."""
+        from storage.access import AccessMatrix  # noqa: PLC0415 - subjects that look at others come late
+
+        return AccessMatrix(self)
+
+    @cached_property
+    def search(self) -> "Search":
+        """Lists, filters, counts and full text."""
+        from storage.search import Search  # noqa: PLC0415
+
+        return Search(self)
+
+    @cached_property
+    def processes(self) -> "Processes":
+        """The process definitions and instances."""
+        from storage.processes import Processes  # noqa: PLC0415
+
+        return Processes(self)
+
+    @cached_property
+    def work(self) -> "WorkItems":
+        """The work items."""
+        from storage.work import WorkItems  # noqa: PLC0415
+
+        return WorkItems(self)
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """The jobs, timers and incidents."""
+        from storage.jobs import Jobs  # noqa: PLC0415
+
+        return Jobs(self)
+
+    def complete(self) -> None:
+        """Write what is still held back; called once, before the commit."""
+        self.session.flush()
+        for write in self.before_commit:
+            write()
+
+
+class Database:
+    """The database, SQLite (`sqlite:///path`) or PostgreSQL (`postgresql+psycopg://...`), with its document store."""
+
+    def __init__(self, url: str, *, clock: Clock, documents: DocumentStore, pool_size: int = 10) -> None:
+        self.url = make_url(url)
+        self.clock = clock
+        self.documents = documents
+        self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgresql(url, pool_size)
+        self._reading = _open_sqlite(url, "PRAGMA query_only=ON") if self.is_sqlite else self._read_only_engine()
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Tell whether this is SQLite (else it is PostgreSQL)."""
+        return self.url.get_backend_name() == "sqlite"
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """Read and write: commits once when the block ends well, rolls back otherwise; to retry is the caller's matter.
+
+        Raises `Unavailable`, `AlreadyExists`, `StaleVersion`, `Conflict` for what the database reports.
+        """
+        with _translated(), self.engine.connect() as connection, connection.begin():
+            transaction = Transaction(connection, self.clock(), self.documents, is_reading=False)
+            with transaction.session:
+                yield transaction
+                transaction.complete()
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """Only read: an attempt to write raises."""
+        with _translated(), self._reading.connect() as connection, connection.begin():
+            transaction = Transaction(connection, self.clock(), self.documents, is_reading=True)
+            with transaction.session:
+                yield transaction
+
+    def migrate(self) -> None:
+        """Bring the schema up to date, or make it."""
+        for subject in ("access", "search", "processes", "work", "jobs"):
+            with suppress(ModuleNotFoundError):
+                import_module(f"storage.{subject}")
+        Base.metadata.create_all(self.engine)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+        if self.is_sqlite:
+            self._reading.dispose()
+
+    def _read_only_engine(self) -> Engine:
+        return self.engine.execution_options(postgresql_readonly=True)
+
+
+def _open_postgresql(url: str, pool_size: int) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_use_lifo=True,
+        connect_args={"options": _POSTGRESQL_OPTIONS},
+    )
+
+
+def _open_sqlite(url: str, *pragmas: str) -> Engine:
+    if path := make_url(url).database:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
+    begin = "BEGIN" if pragmas else "BEGIN IMMEDIATE"
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # we begin transactions ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except ParcelflowError:
+        raise
+    except StaleDataError as error:
+        raise StaleVersion("The thing was changed since you read it; load it again and repeat.") from error
+    except DBAPIError as error:
+        raise _translation(error) from error
+
+
+def _translation(error: DBAPIError) -> ParcelflowError:
+    text = str(error.orig)
+    if _SEALED in text:
+        return Sealed("What lies in the archive is not changed any more; make a new parcel instead.")
+    if isinstance(error, IntegrityError):
+        return AlreadyExists(f"Something with this name or number exists already ({text.splitlines()[0]}).")
+    if getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
+        return Conflict("Somebody else changed the same thing at the same time; try again.")
+    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+        return Unavailable(f"The database does not answer: {text.splitlines()[0] if text else 'no reason given'}.")
+    raise error

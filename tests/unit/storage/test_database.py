@@ -1,0 +1,132 @@
+"""Transactions on both databases."""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from threading import Thread
+
+import pytest
+from factories import a_parcel, an_order
+from sqlalchemy import text
+
+from storage.base import from_json, to_json
+from storage.database import Database
+from storage.errors import AlreadyExists, Invalid, StaleVersion
+
+
+def test_what_a_transaction_wrote_is_there_after_it_ended_well(database: Database) -> None:
+    with database.transaction() as tx:
+        number = tx.parcels.add(a_parcel(subject="Flyers")).number
+
+    with database.reading() as tx:
+        assert tx.parcels.numbered(number).subject == "Flyers"
+
+
+def test_nothing_of_a_transaction_that_raised_remains(database: Database) -> None:
+    with pytest.raises(RuntimeError, match="at the end"), database.transaction() as tx:
+        tx.parcels.add(a_parcel(source_key="1"))
+        raise RuntimeError("at the end")
+
+    with database.reading() as tx:
+        assert tx.parcels.from_source("upload", "1") is None
+
+
+def test_a_reading_transaction_cannot_write(database: Database) -> None:
+    with pytest.raises(Exception, match=r"(?i)read.?only"), database.reading() as tx:  # noqa: PT012 - both lines belong to it
+        tx.parcels.add(a_parcel(source_key="1"))
+
+
+def test_the_same_source_identity_is_stored_once(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.parcels.add(a_parcel(source_key="1"))
+
+    with pytest.raises(AlreadyExists), database.transaction() as tx:
+        tx.parcels.add(a_parcel(source_key="1"))
+
+
+def test_who_read_an_older_version_cannot_write_over_a_newer_one(database: Database) -> None:
+    with database.transaction() as tx:
+        parcel = tx.parcels.add(a_parcel())
+    with database.transaction() as tx:
+        tx.parcels.one(parcel.id).subject = "first"
+
+    with pytest.raises(StaleVersion), database.transaction() as tx:
+        tx.session.add(parcel)
+        parcel.subject = "second"
+
+
+def test_numbers_run_without_gaps_when_many_write_at_once(database: Database) -> None:
+    numbers: list[str] = []
+
+    def write(name: str) -> None:
+        for turn in range(5):
+            with database.transaction() as tx:
+                numbers.append(tx.parcels.add(a_parcel(source_key=f"{name} {turn}")).number)
+
+    threads = [Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(numbers) == [f"P-2026-{number:06d}" for number in range(1, 21)]
+
+
+def test_a_transaction_has_one_time_in_utc(database: Database) -> None:
+    with database.transaction() as tx:
+        parcel = tx.parcels.add(a_parcel(received_at=datetime(2026, 3, 2, 9, 0, 0, 5, tzinfo=UTC)))
+
+    with database.reading() as tx:
+        assert tx.parcels.one(parcel.id).received_at == datetime(2026, 3, 2, 9, 0, 0, 5, tzinfo=UTC)
+        assert tx.now == database.clock()
+
+
+def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    with pytest.raises(Exception, match="no time zone"), database.transaction() as tx:  # noqa: PT012
+        tx.parcels.add(a_parcel(received_at=datetime(2026, 3, 2, 9)))  # noqa: DTZ001 - that is the fault
+
+
+def test_money_survives_exactly_and_lost_digits_are_refused(database: Database) -> None:
+    with database.transaction() as tx:
+        order = tx.orders.add(an_order(tx.parcels.add(a_parcel()), price=Decimal("1234567890.10")))
+
+    with database.reading() as tx:
+        assert str(tx.orders.one(order.id).price) == "1234567890.10"
+    with pytest.raises(Exception, match="2 decimal places"), database.transaction() as tx:
+        tx.orders.one(order.id).price = Decimal("0.001")
+
+
+def test_json_keeps_decimals_and_dates(database: Database) -> None:
+    extra = {
+        "decimal": Decimal("1.10"),
+        "date": date(2026, 2, 28),
+        "time": time(9, 30),
+        "at": datetime(2026, 1, 1, tzinfo=UTC),
+        "span": timedelta(days=-1, seconds=3),
+        "list": [1, 2.5, None, True, "ß"],
+    }
+    with database.transaction() as tx:
+        order = tx.orders.add(an_order(tx.parcels.add(a_parcel()), extra=extra))
+
+    with database.reading() as tx:
+        assert tx.orders.one(order.id).extra == extra
+
+
+@pytest.mark.parametrize("value", [float("nan"), object(), {1j: 2}])
+def test_what_json_cannot_say_is_refused(value: object) -> None:
+    with pytest.raises(Invalid):
+        to_json(value)
+
+
+def test_canonical_json_does_not_depend_on_order() -> None:
+    assert to_json({"b": 1, "a": Decimal("2.0")}) == to_json(dict([("a", Decimal("2.0")), ("b", 1)]))
+    assert from_json(to_json({"$decimal": 5})) == {"$decimal": 5}
+
+
+def test_sqlite_is_opened_for_durability(sqlite_url: str, open_database: type[Database]) -> None:
+    with open_database(sqlite_url).transaction() as tx:
+        pragmas = {
+            name: tx.connection.scalar(text(f"PRAGMA {name}"))
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        }
+
+    assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
