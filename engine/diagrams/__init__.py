@@ -1,0 +1,1 @@
+"""Diagrams: read safely, check, rewrite into what can run, describe in words."""
