@@ -106,6 +106,12 @@ class Orders:
         """Give the order that arose from the parcel, if any."""
         return self._unit.session.scalar(select(Order).where(Order.parcel_id == parcel_id))
 
+    def is_first_of_customer(self, order: Order) -> bool:
+        """Tell whether its customer has sent no earlier order."""
+        self._unit.session.flush()
+        earlier = select(Order.id).where(Order.customer_id == order.customer_id, Order.id < order.id).limit(1)
+        return self._unit.session.scalar(earlier) is None
+
     def put_lines(self, order_id: int, lines: Sequence[OrderLine]) -> None:
         """Keep the lines of an order in place of earlier ones; positions count from 1."""
         self._unit.session.execute(delete(OrderLine).where(OrderLine.order_id == order_id))
