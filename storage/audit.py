@@ -1,9 +1,10 @@
 """The audit trail: who did what when to which thing, as hash chains that are only ever appended to.
 
 There is one chain for each parcel and one called `system` (deployments, people, settings). Each event holds the hash of the
-one before it: `hash = SHA-256(previous hash + canonical JSON of the event)`. Events recorded in a transaction are written just before
-it commits, in as few statements as possible: the head is read, and the first event is inserted under the unique number that
-follows it. Whoever finds that number taken reads the head again; whoever got it owns the chain until the commit.
+one before it: `hash = SHA-256(previous hash + canonical JSON of the event)`. Events recorded in a transaction are written
+just before it commits, in as few statements as possible: the head is read, and the first event is inserted under the
+unique number that follows it. Whoever finds that number taken reads the head again; whoever got it owns the chain until
+the commit.
 """
 
 import hashlib
@@ -104,6 +105,10 @@ class AuditTrail:
         """Append an event to a chain; it is written when the transaction commits."""
         self._pending.append(_Entry(chain, self._unit.now, actor, on_behalf_of, action, subject, dict(details or {})))
 
+    def know_head(self, chain: str, number: int, digest: str) -> None:
+        """Take the head of a chain as read in this transaction, which spares reading it; a wrong one is found and read again."""
+        self._heads.setdefault(chain, _Head(number, digest))
+
     def write(self) -> None:
         """Write what was recorded so far."""
         pending, self._pending = sorted(self._pending, key=attrgetter("chain")), []
@@ -126,7 +131,7 @@ class AuditTrail:
         return self._unit.session.scalars(statement.order_by(AuditEvent.number.desc()).limit(limit)).all()
 
     def heads(self) -> Mapping[str, str]:
-        """Give the hash of each chain's last event; keep it elsewhere to prove later that nothing was cut off or rewritten."""
+        """Give the hash of each chain's last event; kept elsewhere, it shows what was cut off later."""
         self.write()
         last = select(func.max(AuditEvent.id)).group_by(AuditEvent.chain)
         rows = self._unit.connection.execute(select(AuditEvent.chain, AuditEvent.hash).where(AuditEvent.id.in_(last)))

@@ -80,11 +80,11 @@ class Json(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Write the value as text."""
         return None if value is None else to_json(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """Read the text."""
         return None if value is None else from_json(value)
 
@@ -104,7 +104,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         moment = value.astimezone(UTC)
         return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Give an aware time in UTC."""
         if value is None:
             return None
@@ -121,7 +121,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
         super().__init__()
         self.places = places
 
-    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> int | None:
+    def process_bind_param(self, value: Decimal | int | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Scale up; raises `Invalid` where digits would be lost."""
         if value is None:
             return None
@@ -130,7 +130,7 @@ class ExactDecimal(TypeDecorator[Decimal]):
             raise Invalid(f"The number {value} has more than {self.places} decimal places; round it first.")
         return int(scaled)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Scale down."""
         return None if value is None else Decimal(value).scaleb(-self.places)
 
@@ -164,6 +164,9 @@ def identity() -> Mapped[int]:
     return mapped_column(BIG, primary_key=True, autoincrement=True, init=False)
 
 
+Wake = Callable[[Connection, int, timedelta], None]
+
+
 class Unit:
     """What all collections of one transaction share: connection, session, and the time of the transaction."""
 
@@ -173,6 +176,7 @@ class Unit:
         self.is_reading = is_reading
         self.session = Session(connection, expire_on_commit=False, autoflush=True)
         self.before_commit: list[Callable[[], None]] = []
+        self.wake: Wake | None = None
 
     @property
     def is_postgresql(self) -> bool:

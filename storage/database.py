@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
+from storage.access import AccessMatrix, RuleCache
 from storage.audit import AuditTrail
-from storage.base import Base, Unit
+from storage.base import Base, Unit, Wake
 from storage.documents import DocumentStore
 from storage.errors import AlreadyExists, Conflict, ParcelflowError, Sealed, StaleVersion, Unavailable
 from storage.orders import Orders
@@ -22,9 +23,8 @@ from storage.people import People
 from storage.sign_in import SignIns
 
 if TYPE_CHECKING:
-    from storage.access import AccessMatrix
+    from storage.instances import Processes
     from storage.jobs import Jobs
-    from storage.processes import Processes
     from storage.search import Search
     from storage.work import WorkItems
 
@@ -38,9 +38,12 @@ _SEALED = "parcelflow: sealed"
 class Transaction(Unit):
     """One unit of work: its collections, its time, its connection."""
 
-    def __init__(self, connection: Connection, now: datetime, documents: DocumentStore, *, is_reading: bool) -> None:
+    def __init__(
+        self, connection: Connection, now: datetime, documents: DocumentStore, rules: RuleCache, *, is_reading: bool
+    ) -> None:
         super().__init__(connection, now, is_reading=is_reading)
         self.documents = documents
+        self._rules = rules
 
     @cached_property
     def parcels(self) -> Parcels:
@@ -68,23 +71,21 @@ class Transaction(Unit):
         return AuditTrail(self)
 
     @cached_property
-    def access(self) -> "AccessMatrix":
+    def access(self) -> AccessMatrix:
         """The access matrix."""
-        from storage.access import AccessMatrix  # noqa: PLC0415 - subjects that look at others come late
-
-        return AccessMatrix(self)
+        return AccessMatrix(self, self._rules)
 
     @cached_property
     def search(self) -> "Search":
         """Lists, filters, counts and full text."""
-        from storage.search import Search  # noqa: PLC0415
+        from storage.search import Search  # noqa: PLC0415 - it looks at all the others
 
         return Search(self)
 
     @cached_property
     def processes(self) -> "Processes":
         """The process definitions and instances."""
-        from storage.processes import Processes  # noqa: PLC0415
+        from storage.instances import Processes  # noqa: PLC0415
 
         return Processes(self)
 
@@ -116,6 +117,8 @@ class Database:
         self.url = make_url(url)
         self.clock = clock
         self.documents = documents
+        self.wake: Wake | None = None  # lets a worker take up a job; without it jobs wait until somebody looks
+        self._rules = RuleCache()
         self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgresql(url, pool_size)
         self._reading = _open_sqlite(url, "PRAGMA query_only=ON") if self.is_sqlite else self._read_only_engine()
 
@@ -131,7 +134,8 @@ class Database:
         Raises `Unavailable`, `AlreadyExists`, `StaleVersion`, `Conflict` for what the database reports.
         """
         with _translated(), self.engine.connect() as connection, connection.begin():
-            transaction = Transaction(connection, self.clock(), self.documents, is_reading=False)
+            transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=False)
+            transaction.wake = self.wake
             with transaction.session:
                 yield transaction
                 transaction.complete()
@@ -140,7 +144,7 @@ class Database:
     def reading(self) -> Iterator[Transaction]:
         """Only read: an attempt to write raises."""
         with _translated(), self._reading.connect() as connection, connection.begin():
-            transaction = Transaction(connection, self.clock(), self.documents, is_reading=True)
+            transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=True)
             with transaction.session:
                 yield transaction
 

@@ -1,6 +1,7 @@
 """People: users, groups and the roles they grant, substitutions, API tokens, and answers kept for repeated requests."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,7 +9,9 @@ from sqlalchemy import ForeignKey, Index, String, delete, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, identity
-from storage.errors import NotFound
+from storage.errors import NotFound, Refused
+
+_NOT_PASSED_ON = frozenset({"administrator", "process_owner"})
 
 
 class User(Base):
@@ -112,6 +115,24 @@ class RequestKey(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who acts: a person with all that gives rights; roles and groups include those of the people it stands in for."""
+
+    user_id: int
+    login: str
+    name: str
+    roles: frozenset[str]
+    groups: frozenset[str]
+    customer_id: int | None = None
+    stands_for: frozenset[int] = frozenset()
+
+    @property
+    def user_ids(self) -> frozenset[int]:
+        """Give the person's id and those of the people it stands in for."""
+        return self.stands_for | {self.user_id}
+
+
 class People:
     """The people of one transaction."""
 
@@ -130,6 +151,35 @@ class People:
         if user is None:
             raise NotFound("There is no such person.")
         return user
+
+    def actor(self, user_id: int) -> Actor:
+        """Give the person with the groups and roles of today; raises `Refused` for one who may not sign in any more.
+
+        Who stands in for somebody has that person's groups and roles too, except administration.
+        """
+        user = self.one(user_id)
+        if not user.is_active:
+            raise Refused("This account is closed; ask an administrator.")
+        absent = self.absent_for(user_id)
+        statement = (
+            select(Membership.user_id, Group.key.label("group"), Role.key.label("role"))
+            .join(Group, Group.id == Membership.group_id)
+            .outerjoin(GroupRole, GroupRole.group_id == Group.id)
+            .outerjoin(Role, Role.id == GroupRole.role_id)
+            .where(Membership.user_id.in_(absent | {user_id}))
+        )
+        rows = self._unit.connection.execute(statement).all()
+        administering = {row.group for row in rows if row.role in _NOT_PASSED_ON}
+        held = [row for row in rows if row.user_id == user_id or row.group not in administering]
+        return Actor(
+            user_id=user.id,
+            login=user.login,
+            name=user.display_name,
+            roles=frozenset(row.role for row in held if row.role),
+            groups=frozenset(row.group for row in held),
+            customer_id=user.customer_id,
+            stands_for=absent,
+        )
 
     def with_login(self, login: str) -> User | None:
         """Give the person with this login (any case)."""
@@ -182,6 +232,16 @@ class People:
     def groups_of(self, user_id: int) -> frozenset[str]:
         """Give the keys of the person's groups."""
         statement = select(Group.key).join(Membership).where(Membership.user_id == user_id)
+        return frozenset(self._unit.session.scalars(statement))
+
+    def roles_of(self, user_id: int) -> frozenset[str]:
+        """Give the keys of the roles that the person's groups grant."""
+        statement = (
+            select(Role.key)
+            .join(GroupRole, GroupRole.role_id == Role.id)
+            .join(Membership, Membership.group_id == GroupRole.group_id)
+            .where(Membership.user_id == user_id)
+        )
         return frozenset(self._unit.session.scalars(statement))
 
     def roles_of_group(self, group_id: int) -> frozenset[str]:
