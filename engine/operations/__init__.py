@@ -1,0 +1,1 @@
+"""What the service tasks of a diagram can do, by name."""
