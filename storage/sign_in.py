@@ -1,0 +1,105 @@
+"""Who is signed in where, and how often somebody tried in vain: browser sessions and the throttle before them."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import ForeignKey, String, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.base import Base, Unit
+from storage.people import User
+
+_TOUCH_EVERY = timedelta(minutes=5)
+
+
+class BrowserSession(Base):
+    """A browser in which a person has signed in; found by the hash of the key that the browser holds."""
+
+    __tablename__ = "browser_session"
+
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class SignInThrottle(Base):
+    """Tries in vain for one account or from one address, and until when no more are taken."""
+
+    __tablename__ = "sign_in_throttle"
+
+    subject: Mapped[str] = mapped_column(String(400), primary_key=True)
+    failures: Mapped[int]
+    failed_at: Mapped[datetime]
+    blocked_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
+class SignIns:
+    """Sessions and tries of one transaction."""
+
+    def __init__(self, unit: Unit) -> None:
+        self._unit = unit
+
+    def attempt(self, subject: str, *, free: int, first: timedelta, longest: timedelta) -> datetime | None:
+        """Count one try for the subject before it is checked; give until when it is blocked, or None when it may be checked.
+
+        After `free` tries each further one doubles the pause, from `first` up to `longest`; a day without tries forgets them.
+        """
+        now = self._unit.now
+        row = self._throttle(subject)
+        if row.blocked_until is not None and row.blocked_until > now:
+            return row.blocked_until
+        if row.failed_at < now - timedelta(days=1):
+            row.failures = 0
+        row.failures += 1
+        row.failed_at = now
+        over = row.failures - free
+        row.blocked_until = None if over < 0 else now + min(longest, first * 2 ** min(over, 20))
+        self._unit.session.flush()
+        return None
+
+    def _throttle(self, subject: str) -> SignInThrottle:
+        insert = self._unit.insert(SignInThrottle).values(subject=subject, failures=0, failed_at=self._unit.now)
+        self._unit.session.execute(insert.on_conflict_do_nothing())
+        return self._unit.session.get_one(SignInThrottle, subject, with_for_update=True)
+
+    def forgive(self, subject: str) -> None:
+        """Forget the tries for a subject, after the right password."""
+        self._unit.session.execute(delete(SignInThrottle).where(SignInThrottle.subject == subject))
+
+    def open(self, user_id: int, key_hash: str, lifetime: timedelta) -> None:
+        """Begin a session; those that are over are swept on the way."""
+        now = self._unit.now
+        self._unit.session.execute(delete(BrowserSession).where(BrowserSession.expires_at <= now))
+        self._unit.add(
+            BrowserSession(key_hash=key_hash, user_id=user_id, created_at=now, seen_at=now, expires_at=now + lifetime)
+        )
+
+    def person(self, key_hash: str, idle: timedelta) -> tuple[User, bool] | None:
+        """Give the active person of a session in force, and whether `touch` is due; None when there is no such session."""
+        now = self._unit.now
+        statement = (
+            select(User, BrowserSession.seen_at)
+            .join(BrowserSession, BrowserSession.user_id == User.id)
+            .where(
+                BrowserSession.key_hash == key_hash,
+                BrowserSession.expires_at > now,
+                BrowserSession.seen_at > now - idle,
+                User.is_active,
+            )
+        )
+        found = self._unit.session.execute(statement).one_or_none()
+        return None if found is None else (found[0], found[1] < now - _TOUCH_EVERY)
+
+    def touch(self, key_hash: str) -> None:
+        """Record that the session is in use."""
+        statement = update(BrowserSession).where(BrowserSession.key_hash == key_hash).values(seen_at=self._unit.now)
+        self._unit.session.execute(statement)
+
+    def close(self, key_hash: str) -> None:
+        """End a session."""
+        self._unit.session.execute(delete(BrowserSession).where(BrowserSession.key_hash == key_hash))
+
+    def close_all(self, user_id: int) -> None:
+        """End all sessions of a person: after a new password, other groups, or the end of the account."""
+        self._unit.session.execute(delete(BrowserSession).where(BrowserSession.user_id == user_id))

@@ -1,0 +1,58 @@
+"""create_app(system): the web application, every route behind the right it declares."""
+
+from datetime import timedelta
+
+from flask import Flask, abort, current_app, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+
+from web import auth, problems, security
+from web.assembly import System
+from web.context import EXTENSION, person_or_none
+from web.navigation import tell_navigation
+from web.pages import door
+from web.rights import Right, allows, declared, needs
+from web.static_files import tell_assets
+from web.words import tell_words
+
+_PAGES = (door,)
+
+
+def create_app(system: System) -> Flask:
+    """Make the application that serves a system."""
+    app = Flask(__name__.partition(".")[0], static_folder="static", template_folder="templates")
+    app.extensions[EXTENSION] = system
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    auth.guard(app)
+    app.before_request(_admit)
+    security.fence(app, system.settings.web, system.secret_key)
+    problems.tell(app)
+    for tell in (tell_words, tell_assets, tell_navigation):
+        tell(app)
+    for module in _PAGES:
+        app.register_blueprint(module.pages)
+    needs(Right.PUBLIC)(app.view_functions["static"])
+    return app
+
+
+def _admit() -> ResponseReturnValue | None:
+    """Let a request through only when its route declares a right and the person has it; what one may not have is not there."""
+    if request.endpoint is None:
+        return None
+    right = declared(current_app.view_functions[request.endpoint])
+    if right is None:
+        abort(403, "This page declares no right, so it is closed.")
+    person = person_or_none()
+    if allows(right, person.roles if person else None):
+        return None
+    if person is None:
+        return _ask_to_sign_in()
+    abort(404)
+
+
+def _ask_to_sign_in() -> ResponseReturnValue:
+    if request.method not in {"GET", "HEAD"} or problems.wants_json() or "HX-Request" in request.headers:
+        abort(401, "Please sign in, then repeat what you were doing.")
+    here = request.full_path.rstrip("?")
+    return redirect(url_for("door.sign_in", **({} if here == "/" else {"next": here})))
+

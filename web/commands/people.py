@@ -1,0 +1,99 @@
+"""`parcelflow people`: add people, set passwords, change groups."""
+
+import secrets
+
+import click
+
+from storage.audit import SYSTEM_CHAIN
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.people import User
+from web.auth import hash_password
+from web.commands.opening import opened_system
+
+ACTOR = "command line"
+
+
+@click.group()
+def people() -> None:
+    """Add people, set their passwords, change their groups."""
+
+
+@people.command()
+@click.argument("login")
+@click.option("--name", help="Name that others see; the login if not given.")
+@click.option("--email", help="Mail address.")
+@click.option("--role", "roles", multiple=True, help="Role to have, by the group of that name; may be repeated.")
+@click.option("--group", "groups", multiple=True, help="Group to be in, by key; may be repeated.")
+@click.option("--customer", help="Customer number, for somebody who follows orders from outside.")
+@click.option("--password", help="Password; a generated one is printed if not given. Seen by others on this machine.")
+def add(
+    login: str,
+    name: str | None,
+    email: str | None,
+    roles: tuple[str, ...],
+    groups: tuple[str, ...],
+    customer: str | None,
+    password: str | None,
+) -> None:
+    """Add a person."""
+    word = password or secrets.token_urlsafe(12)
+    with opened_system() as system, system.database.transaction() as tx:
+        user = User(login=login, display_name=name or login, email=email, created_at=tx.now)
+        user.password_hash = hash_password(word)
+        user.customer_id = _customer_id(tx, customer)
+        tx.people.add(user, [*groups, *(_group_granting(tx, role) for role in roles)])
+        tx.audit.record(SYSTEM_CHAIN, ACTOR, "person_added", login, {"groups": sorted(groups), "roles": sorted(roles)})
+    click.echo(f"Added {login}." if password else f"Added {login} with the password {word}")
+
+
+@people.command()
+@click.argument("login")
+@click.option("--password", help="The new password; a generated one is printed if not given.")
+def password(login: str, password: str | None) -> None:
+    """Set a person's password and end the person's sessions."""
+    word = password or secrets.token_urlsafe(12)
+    with opened_system() as system, system.database.transaction() as tx:
+        user = _person(tx, login)
+        user.password_hash = hash_password(word)
+        user.session_key = ""
+        user.failed_sign_ins, user.locked_until = 0, None
+        tx.audit.record(SYSTEM_CHAIN, ACTOR, "password_set", login)
+    click.echo(f"Set the password of {login}." if password else f"Set the password of {login} to {word}")
+
+
+@people.command()
+@click.argument("login")
+@click.argument("groups", nargs=-1)
+def groups(login: str, groups: tuple[str, ...]) -> None:
+    """Show the groups of a person, or make the person a member of exactly these."""
+    with opened_system() as system, system.database.transaction() as tx:
+        user = _person(tx, login)
+        if groups:
+            tx.people.set_groups(user.id, groups)
+            tx.audit.record(SYSTEM_CHAIN, ACTOR, "groups_set", login, {"groups": sorted(groups)})
+        click.echo(" ".join(sorted(tx.people.groups_of(user.id))) or f"{login} is in no group.")
+
+
+def _person(tx: Transaction, login: str) -> User:
+    user = tx.people.with_login(login)
+    if user is None:
+        raise NotFound(f"There is nobody with the login {login}; add the person first.")
+    return user
+
+
+def _customer_id(tx: Transaction, number: str | None) -> int | None:
+    if number is None:
+        return None
+    party = tx.orders.party_numbered(number)
+    if party is None:
+        raise NotFound(f"There is no customer {number}; import the customers first.")
+    return party.id
+
+
+def _group_granting(tx: Transaction, role: str) -> str:
+    """Give a group that grants just this role, made if there is none."""
+    for group in tx.people.groups():
+        if tx.people.roles_of_group(group.id) == {role}:
+            return group.key
+    return tx.people.put_group(role, role.replace("_", " ").capitalize(), [role]).key

@@ -1,0 +1,110 @@
+"""What people and programs are told when something does not work: pages, fragments and problem documents."""
+
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+
+from storage.errors import AlreadyTaken, Conflict, Damaged, Invalid, NotFound, ParcelflowError, Refused, Unavailable
+from web.auth import TooManyTries
+
+log = logging.getLogger("parcelflow.web")
+
+_STATUSES: tuple[tuple[type[ParcelflowError], HTTPStatus], ...] = (
+    (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
+    (NotFound, HTTPStatus.NOT_FOUND),
+    (Refused, HTTPStatus.FORBIDDEN),
+    (Conflict, HTTPStatus.CONFLICT),
+    (Invalid, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (Damaged, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+_TITLES = {
+    HTTPStatus.UNAUTHORIZED: "Please sign in",
+    HTTPStatus.FORBIDDEN: "This is not yours to do",
+    HTTPStatus.NOT_FOUND: "Nothing here",
+    HTTPStatus.CONFLICT: "Somebody was faster",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large",
+    HTTPStatus.UNPROCESSABLE_ENTITY: "Something needs correcting",
+    HTTPStatus.TOO_MANY_REQUESTS: "A short pause",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Not available at the moment",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
+}
+_SENTENCES = {
+    HTTPStatus.NOT_FOUND: "There is no such page, or it is not for you. Look for it in a list, or ask whoever sent you here.",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is more than the system takes in at once. Send fewer or smaller files.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This address does not take that kind of request.",
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Nothing was changed. Try again; if it stays so, tell an administrator the time.",
+}
+
+
+def tell(app: Flask) -> None:
+    """Let the application answer errors in the way the asker understands."""
+    app.register_error_handler(ParcelflowError, _ours)
+    app.register_error_handler(CSRFError, _forged)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def status_of(error: ParcelflowError) -> HTTPStatus:
+    """Give the HTTP status of one of our errors."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
+
+
+def problem(status: HTTPStatus, code: str, sentence: str) -> Response:
+    """Answer with a status, a stable code and a sentence: as problem document (RFC 9457), fragment, or page."""
+    title = _TITLES.get(status, status.phrase)
+    if wants_json():
+        response = make_response(
+            {"type": f"urn:parcelflow:{code}", "title": title, "status": status, "detail": sentence, "code": code}, status
+        )
+        response.content_type = "application/problem+json"
+        return response
+    if request.headers.get("HX-Request") == "true":
+        response = make_response(render_template("fragments/problem.html", sentence=sentence), status)
+        response.headers["HX-Retarget"] = "#messages"
+        response.headers["HX-Reswap"] = "innerHTML"
+        return response
+    return make_response(render_template("problem.html", title=title, sentence=sentence, status=int(status)), status)
+
+
+def wants_json() -> bool:
+    """Tell whether a program asks and not a person."""
+    return request.path.startswith("/api/") or "X-Upload" in request.headers
+
+
+def _ours(error: ParcelflowError) -> Response:
+    status = status_of(error)
+    sentence = error.message
+    response = problem(status, error.code, _SENTENCES[status] if status is HTTPStatus.NOT_FOUND else sentence)
+    if isinstance(error, TooManyTries):
+        response.headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, AlreadyTaken):
+        response.headers["X-Taken-By"] = error.who.encode("ascii", "replace").decode()
+    return response
+
+
+def _forged(_error: CSRFError) -> Response:
+    sentence = "The page was open too long or was not made by us, so nothing was carried out. Load it again and repeat."
+    return problem(HTTPStatus.FORBIDDEN, "csrf", sentence)
+
+
+def _http(error: HTTPException) -> Response:
+    if error.response is not None:
+        return Response.force_type(error.response)
+    status = HTTPStatus(error.code or 500)
+    sentence = _SENTENCES.get(status) or error.description or status.phrase
+    response = problem(status, status.name.lower(), sentence)
+    for name, value in error.get_headers():
+        if name.lower() not in {"content-type", "content-length"}:
+            response.headers[name] = value
+    return response
+
+
+def _unexpected(error: Exception) -> Response:
+    """Answer what nobody foresaw: logged with its trace, told without it."""
+    log.error("%s %s failed", request.method, request.path, exc_info=error)
+    status = HTTPStatus.INTERNAL_SERVER_ERROR
+    return problem(status, "unexpected", _SENTENCES[status])

@@ -1,0 +1,98 @@
+"""The fences around every request: content security, headers, forgery protection, trusted hosts, size limits."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, request
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from web.rights import View
+from web.settings import WebSettings
+
+PAGE_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self' data:",
+        "connect-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+_YEAR = 365 * 24 * 3600
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+csrf = CSRFProtect()
+_TAKES_FILES = "takes_files"
+
+
+def takes_files(view: View) -> View:
+    """Let a route take requests as large as an upload may be."""
+    setattr(view, _TAKES_FILES, True)
+    return view
+
+
+def fence(app: Flask, settings: WebSettings, secret_key: str) -> None:
+    """Put the fences around an application."""
+    app.config.update(
+        SECRET_KEY=secret_key,
+        SESSION_COOKIE_NAME="__Host-parcelflow" if settings.is_secure else "parcelflow",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_SECURE=settings.is_secure,
+        TRUSTED_HOSTS=list(settings.trusted_hosts),
+        MAX_CONTENT_LENGTH=settings.largest_form,
+        MAX_FORM_MEMORY_SIZE=settings.largest_form,
+        MAX_FORM_PARTS=5_000,
+        WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's own way
+    app.before_request(lambda: _limit(app, settings))
+    csrf.init_app(app)
+    app.before_request(_same_origin)
+    app.after_request(_headers)
+
+
+def _limit(app: Flask, settings: WebSettings) -> None:
+    """Give routes that take files more room, before anything reads the request."""
+    view = app.view_functions.get(request.endpoint or "")
+    if getattr(view, _TAKES_FILES, False):
+        request.max_content_length = settings.largest_upload
+
+
+def _same_origin() -> None:
+    """Refuse a change that a browser says comes from another site, whatever token it carries."""
+    if request.method not in _CHANGING:
+        return
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        abort(403, "This was sent from another site and was not carried out.")
+    origin = request.headers.get("Origin")
+    if origin is not None and urlsplit(origin).netloc != request.host:
+        abort(403, "This was sent from another site and was not carried out.")
+
+
+def _headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
+    if request.endpoint != "static":
+        response.headers.setdefault("Cache-Control", "no-store")
+    return response

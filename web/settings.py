@@ -1,0 +1,168 @@
+"""Settings from the environment, typed; each part's own settings inside, names like PARCELFLOW_SMTP__HOST."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit, urlunsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+_MEBI = 1 << 20
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class WebSettings(_Part):
+    """How people reach the system, and what one request may cost."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8400, ge=0, le=65535)
+    public_url: str = Field(default="http://127.0.0.1:8400", description="The address people type; links in mails begin with it.")
+    trusted_hosts: tuple[str, ...] = Field(default=("127.0.0.1", "localhost"), description="Host names that are answered.")
+    threads: int = Field(default=8, ge=1, le=320)
+    proxies: int = Field(default=0, ge=0, le=4, description="Reverse proxies in front whose headers are believed.")
+    largest_form: int = Field(default=2 * _MEBI, description="Bytes of a request without files.")
+    largest_upload: int = Field(default=200 * _MEBI, description="Bytes of a request with files.")
+    most_files: int = Field(default=200, description="Files in one upload.")
+    session_hours: int = Field(default=12, ge=1, description="Hours after which one signs in again.")
+    session_idle_minutes: int = Field(default=120, ge=5, description="Minutes without a request after which one signs in again.")
+
+    @property
+    def is_secure(self) -> bool:
+        """Tell whether people come by HTTPS, so that cookies may say so."""
+        return self.public_url.startswith("https://")
+
+
+class SmtpSettings(_Part):
+    """Where mail to customers goes: a server, or a folder of .eml files when no host is given."""
+
+    host: str | None = None
+    port: int = 587
+    user: str | None = None
+    password: SecretStr | None = None
+    starttls: bool = True
+    sender: str = "orders@parcelflow.example"
+    folder: Path = Path("outbox")
+
+
+class MailServerSettings(_Part):
+    """Our own mail server, for orders that arrive by mail."""
+
+    is_on: bool = True
+    host: str = "127.0.0.1"
+    port: int = Field(default=2525, ge=0, le=65535)
+    recipients: tuple[str, ...] = ("orders@parcelflow.example",)
+
+
+class MailboxSettings(_Part):
+    """One folder of one mailbox, read by IMAP."""
+
+    host: str | None = None
+    port: int = 993
+    user: str | None = None
+    password: SecretStr | None = None
+    folder: str = "INBOX"
+    tls: bool = True
+    every_seconds: int = Field(default=60, ge=1)
+
+
+class DropFolderSettings(_Part):
+    """The folder that scanners and programs write into; each subfolder is a source."""
+
+    is_on: bool = True
+    folder: Path = Path("drop")
+    quiet_seconds: float = Field(default=2.0, gt=0, description="A file is taken when it has not changed for so long.")
+
+
+class Settings(BaseSettings):
+    """Everything an installation can choose; read once, at the start, by the composition root."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PARCELFLOW_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+    )
+
+    data_folder: Path = Field(default=Path("var"), description="Where everything lies that has no place of its own.")
+    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; without it SQLite in the data folder.")
+    document_folder: Path | None = Field(default=None, description="The document store; without it a folder in the data folder.")
+    secret_key: SecretStr | None = Field(default=None, description="Signs sessions; without it one is made and kept in the data folder.")
+    time_zone: str = Field(default="Europe/Berlin", description="The zone in which the business lives.")
+    workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time in one process.")
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(default=("eng", "deu"), description="Languages of the documents.")
+    web: WebSettings = WebSettings()
+    smtp: SmtpSettings = SmtpSettings()
+    mail_server: MailServerSettings = MailServerSettings()
+    mailbox: MailboxSettings = MailboxSettings()
+    drop_folder: DropFolderSettings = DropFolderSettings()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        ZoneInfo(value)
+        return value
+
+    @field_validator("languages", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.replace("+", ",").split(",")) if isinstance(value, str) else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 32:
+            raise ValueError("The secret key needs at least 32 characters; make one with: openssl rand -hex 32")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Give the zone in which the business lives."""
+        return ZoneInfo(self.time_zone)
+
+    @property
+    def database_address(self) -> str:
+        """Give the URL of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_folder / 'parcelflow.db').absolute()}"
+
+    @property
+    def documents(self) -> Path:
+        """Give the folder of the document store."""
+        return self.document_folder or self.data_folder / "documents"
+
+    def place(self, path: Path) -> Path:
+        """Give a folder's full path: relative ones lie in the data folder."""
+        return path if path.is_absolute() else self.data_folder / path
+
+    def describe(self) -> Iterator[tuple[str, str]]:
+        """Give name and value of each setting for people to read, secrets hidden."""
+        yield from _describe(self, "PARCELFLOW_")
+
+
+def _describe(part: BaseModel, prefix: str) -> Iterator[tuple[str, str]]:
+    for name in type(part).model_fields:
+        value = getattr(part, name)
+        if isinstance(value, BaseModel):
+            yield from _describe(value, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper(), _shown(name, value)
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if isinstance(value, SecretStr):
+        return _without_password(value.get_secret_value()) if name.endswith("_url") else "(hidden)"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
+    return str(value)
+
+
+def _without_password(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":(hidden)@"), query=""))
