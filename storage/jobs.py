@@ -1,13 +1,25 @@
-"""What the engine owes: jobs, timers, incidents, heartbeats; and the one door to the job engine."""
+"""What the engine owes: jobs, timers, incidents; and the heartbeats of those who work them off.
 
-from datetime import datetime
+A job's row is the truth; the job engine (`storage.job_engine`) only carries the wake-up, put down in the same transaction.
+Life of a job: `waiting` until a worker claims it, `running` (each claim counts as an attempt), then `done`; or after a
+failure `waiting` again with a later due time; or, its attempts used up, `stopped` with an incident; or `cancelled` when the
+instance does not want it any more. A job's key never changes, so an operation can do its deed once however often it is tried.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, delete, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, identity
+from storage.errors import Conflict, NotFound
+
+if TYPE_CHECKING:
+    from storage.database import Transaction
 
 
 class JobKind(StrEnum):
@@ -129,3 +141,240 @@ class NodeHeartbeat(Base):
     node: Mapped[str] = mapped_column(primary_key=True)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime] = mapped_column(index=True)
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be owed from now on; `key` is unique within its instance, or among all jobs without one."""
+
+    key: str
+    operation: str
+    kind: JobKind = JobKind.OPERATION
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    node: str | None = None
+    delay: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class NewIncident:
+    """A token that cannot go on, or a job that was given up."""
+
+    code: str
+    message: str
+    key: str | None = None
+    node: str | None = None
+    expression: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    job_id: int | None = None
+
+
+_UNFINISHED = (JobState.WAITING, JobState.RUNNING)
+
+
+class Jobs:
+    """The jobs, timers and incidents of one transaction."""
+
+    def __init__(self, unit: "Transaction") -> None:
+        self._unit = unit
+
+    def add(self, job: NewJob, *, instance_id: int | None = None, parcel_id: int | None = None) -> int | None:
+        """Owe a job from now on; gives its id, or None when a job with this key is known already."""
+        values = {
+            "instance_id": instance_id,
+            "parcel_id": parcel_id,
+            "key": job.key,
+            "kind": job.kind,
+            "operation": job.operation,
+            "node": job.node,
+            "arguments": dict(job.arguments),
+            "state": JobState.WAITING,
+            "attempts": 0,
+            "due_at": self._unit.now + job.delay,
+            "created_at": self._unit.now,
+        }
+        statement = self._unit.insert(Job).values(values).on_conflict_do_nothing().returning(Job.id)
+        job_id = self._unit.connection.execute(statement).scalar()
+        if job_id is not None:
+            self._wake(job_id, job.delay)
+        return job_id
+
+    def start_process(
+        self, process_key: str, parcel_id: int, variables: Mapping[str, Any] | None = None, *, key: str | None = None
+    ) -> int | None:
+        """Owe the start of a process for a parcel; the same again (by key, else by process and parcel) changes nothing."""
+        arguments = {"process_key": process_key, "variables": dict(variables or {})}
+        job = NewJob(key or f"start:{process_key}:{parcel_id}", process_key, JobKind.START, arguments)
+        return self.add(job, parcel_id=parcel_id)
+
+    def one(self, job_id: int) -> Job:
+        """Give the job by id, as it is in the database; raises `NotFound`."""
+        job = self._unit.session.get(Job, job_id, populate_existing=True)
+        if job is None:
+            raise NotFound("There is no such job.")
+        return job
+
+    def claim(self, job_id: int, worker: str) -> Job | None:
+        """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do any more."""
+        claimed = self._unit.connection.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.state.in_(_UNFINISHED))
+            .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
+        )
+        return self.one(job_id) if claimed.rowcount == 1 else None
+
+    def finish(self, job_id: int) -> None:
+        """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
+        if not self._end([Job.id == job_id], JobState.DONE):
+            raise Conflict("The job was done or cancelled meanwhile.")
+
+    def cancel(self, instance_id: int, keys: Sequence[str]) -> None:
+        """Cancel the jobs of an instance with these keys; one that runs just now finds its result unwanted."""
+        states = (*_UNFINISHED, JobState.STOPPED)
+        self._end([Job.instance_id == instance_id, Job.key.in_(keys)], JobState.CANCELLED, states)
+
+    def postpone(self, job_id: int, attempt: int, error: str, delay: timedelta) -> bool:
+        """Try a failed job again after a while; False when it is not this attempt's any more."""
+        values = {"state": JobState.WAITING, "due_at": self._unit.now + delay, "last_error": error, "worker": None}
+        if not self._settle(job_id, attempt, values):
+            return False
+        self._wake(job_id, delay)
+        return True
+
+    def stop(self, job_id: int, attempt: int, incident: NewIncident) -> bool:
+        """Stop trying, and tell an operator; False when it is not this attempt's job any more."""
+        values = {"state": JobState.STOPPED, "last_error": incident.message, "worker": None}
+        if not self._settle(job_id, attempt, values):
+            return False
+        job = self.one(job_id)
+        self.raise_incident(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
+        return True
+
+    def restart(self, job_id: int) -> None:
+        """Try a stopped job anew with all its attempts; raises `Conflict` when it is not stopped."""
+        changed = self._unit.connection.execute(
+            update(Job)
+            .where(Job.id == job_id, Job.state == JobState.STOPPED)
+            .values(state=JobState.WAITING, attempts=0, due_at=self._unit.now)
+        )
+        if changed.rowcount != 1:
+            raise Conflict("The job is not stopped any more; load the page again.")
+        self._wake(job_id, timedelta(0))
+
+    def discard(self, job_id: int) -> None:
+        """Give up a stopped job for good."""
+        self._end([Job.id == job_id], JobState.CANCELLED, (JobState.STOPPED,))
+
+    def waiting(self, limit: int = 100) -> Sequence[int]:
+        """Give the ids of jobs that are due, oldest first."""
+        statement = (
+            select(Job.id)
+            .where(Job.state == JobState.WAITING, Job.due_at <= self._unit.now)
+            .order_by(Job.due_at, Job.id)
+            .limit(limit)
+        )
+        return self._unit.session.scalars(statement).all()
+
+    def wake_forgotten(self, overdue: timedelta) -> int:
+        """Wake up again jobs that nobody took for so long, and those whose worker has no heartbeat; gives how many."""
+        alive = select(NodeHeartbeat.node)
+        lost = Job.state == JobState.RUNNING, Job.worker.not_in(alive)
+        forgotten = Job.state == JobState.WAITING, Job.due_at < self._unit.now - overdue
+        statement = select(Job.id).where(or_(lost[0] & lost[1], forgotten[0] & forgotten[1])).limit(100)
+        ids = self._unit.session.scalars(statement).all()
+        for job_id in ids:
+            self._wake(job_id, timedelta(0))
+        if ids:
+            self._unit.connection.execute(update(Job).where(Job.id.in_(ids)).values(due_at=self._unit.now))
+        return len(ids)
+
+    def due_timers(self, limit: int = 100) -> Sequence[Timer]:
+        """Give the timers that are due, oldest first."""
+        statement = select(Timer).where(Timer.due_at <= self._unit.now).order_by(Timer.due_at, Timer.id).limit(limit)
+        return self._unit.session.scalars(statement).all()
+
+    def next_timer(self) -> datetime | None:
+        """Give the time when the next timer is due."""
+        return self._unit.session.scalar(select(Timer.due_at).order_by(Timer.due_at).limit(1))
+
+    def timer(self, timer_id: int) -> Timer | None:
+        """Give the timer by id, unless it is gone."""
+        return self._unit.session.get(Timer, timer_id)
+
+    def move_timer(self, timer_id: int, seen: datetime, due_at: datetime | None, repetitions: int | None) -> None:
+        """Set the next time of a timer that starts a definition, or remove it; raises `Conflict` when it fired elsewhere."""
+        chosen = Timer.id == timer_id, Timer.due_at == seen
+        statement = (
+            delete(Timer).where(*chosen)
+            if due_at is None
+            else update(Timer).where(*chosen).values(due_at=due_at, repetitions=repetitions)
+        )
+        if self._unit.connection.execute(statement).rowcount != 1:
+            raise Conflict("The timer has fired already.")
+
+    def raise_incident(
+        self, incident: NewIncident, *, instance_id: int | None = None, parcel_id: int | None = None
+    ) -> None:
+        """Tell an operator; a second incident for the same wait takes the place of the first."""
+        values = {
+            "instance_id": instance_id,
+            "parcel_id": parcel_id,
+            "job_id": incident.job_id,
+            "key": incident.key,
+            "node": incident.node,
+            "code": incident.code,
+            "message": incident.message,
+            "expression": incident.expression,
+            "data": dict(incident.data),
+            "state": IncidentState.OPEN,
+            "raised_at": self._unit.now,
+        }
+        self._unit.connection.execute(self._unit.insert(Incident).values(values))
+
+    def incident(self, incident_id: int) -> Incident:
+        """Give the incident by id; raises `NotFound`."""
+        incident = self._unit.session.get(Incident, incident_id)
+        if incident is None:
+            raise NotFound("There is no such incident.")
+        return incident
+
+    def incidents(self, limit: int = 200) -> Sequence[Incident]:
+        """Give the open incidents, oldest first."""
+        statement = select(Incident).where(Incident.state == IncidentState.OPEN).order_by(Incident.id).limit(limit)
+        return self._unit.session.scalars(statement).all()
+
+    def close_incident(self, incident_id: int, state: IncidentState, actor: str, reason: str | None = None) -> None:
+        """Close an open incident; raises `Conflict` when somebody has done so already."""
+        values = {"state": state, "closed_at": self._unit.now, "closed_by": actor, "reason": reason}
+        closed = self._unit.connection.execute(
+            update(Incident).where(Incident.id == incident_id, Incident.state == IncidentState.OPEN).values(values)
+        )
+        if closed.rowcount != 1:
+            raise Conflict("Somebody has dealt with this incident already; load the page again.")
+
+    def beat(self, node: str) -> None:
+        """Give a sign of life."""
+        now = self._unit.now
+        statement = self._unit.insert(NodeHeartbeat).values(node=node, started_at=now, seen_at=now)
+        self._unit.connection.execute(statement.on_conflict_do_update(index_elements=["node"], set_={"seen_at": now}))
+
+    def silent_nodes(self, silence: timedelta) -> Sequence[str]:
+        """Give the nodes that have given no sign of life for so long."""
+        return self._unit.session.scalars(
+            select(NodeHeartbeat.node).where(NodeHeartbeat.seen_at < self._unit.now - silence)
+        ).all()
+
+    def forget_node(self, node: str) -> None:
+        """Strike out a node that has stopped, or whose jobs were taken over."""
+        self._unit.connection.execute(delete(NodeHeartbeat).where(NodeHeartbeat.node == node))
+
+    def _wake(self, job_id: int, delay: timedelta) -> None:
+        if self._unit.wake is not None:
+            self._unit.wake(self._unit.connection, job_id, delay)
+
+    def _end(self, chosen: Sequence[Any], state: JobState, states: Sequence[JobState] = _UNFINISHED) -> bool:
+        statement = update(Job).where(*chosen, Job.state.in_(states)).values(state=state, finished_at=self._unit.now)
+        return self._unit.connection.execute(statement).rowcount > 0
+
+    def _settle(self, job_id: int, attempt: int, values: Mapping[str, Any]) -> bool:
+        chosen = Job.id == job_id, Job.attempts == attempt, Job.state == JobState.RUNNING
+        return self._unit.connection.execute(update(Job).where(*chosen).values(dict(values))).rowcount == 1

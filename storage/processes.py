@@ -86,7 +86,6 @@ class ProcessInstance(Base):
     """One run of a definition, for one parcel or for none.
 
     `snapshot` belongs to the engine alone. `version` grows with every step and fences writers that read an older state.
-    `chain_number` and `chain_hash` head the audit chain of an instance without a parcel; with one, the parcel's chain is used.
     """
 
     __tablename__ = "process_instance"
@@ -110,8 +109,6 @@ class ProcessInstance(Base):
     failure: Mapped[dict[str, Any] | None]
     end_reason: Mapped[str | None]
     request_key: Mapped[str | None] = mapped_column(unique=True)
-    chain_number: Mapped[int]
-    chain_hash: Mapped[str]
 
 
 class SubscriptionKind(StrEnum):

@@ -1,0 +1,50 @@
+"""Places where a test may let the program die, fail or wait; armed by the environment alone.
+
+`PARCELFLOW_FAILPOINTS` holds items `name=action` or `name=action@n` (only the n-th time), separated by commas.
+Actions: `die` ends the process as by kill -9, `raise` raises `FailpointReached`, `sleep` waits for ten minutes.
+Without the variable a failpoint costs one look at a dictionary.
+"""
+
+import os
+import signal
+import time
+from collections import Counter
+
+from storage.errors import ParcelflowError
+
+_SLEEP_SECONDS = 600
+
+
+class FailpointReached(ParcelflowError):
+    """A fault was asked for at this place by the environment; unset PARCELFLOW_FAILPOINTS."""
+
+    code = "failpoint"
+
+
+def _armed() -> dict[str, tuple[str, int]]:
+    armed: dict[str, tuple[str, int]] = {}
+    for item in filter(None, os.environ.get("PARCELFLOW_FAILPOINTS", "").split(",")):
+        name, _, action = item.partition("=")
+        action, _, count = action.partition("@")
+        armed[name] = (action, int(count or 0))
+    return armed
+
+
+_ARMED = _armed()
+_passed: Counter[str] = Counter()
+
+
+def failpoint(name: str) -> None:
+    """Let the process fail here if the environment asks for it."""
+    if name not in _ARMED:
+        return
+    _passed[name] += 1
+    action, count = _ARMED[name]
+    if count and _passed[name] != count:
+        return
+    if action == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "raise":
+        raise FailpointReached(f"The failpoint {name} was reached.")
+    elif action == "sleep":
+        time.sleep(_SLEEP_SECONDS)

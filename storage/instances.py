@@ -1,0 +1,316 @@
+"""Running instances as the engine takes them up, and how messages and signals find them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Row, String, and_, bindparam, case, cast, delete, exists, func, insert, or_, select, update
+
+from storage.audit import AuditEvent, parcel_chain
+from storage.errors import Conflict, NotFound
+from storage.jobs import Incident, IncidentState
+from storage.parcels import Parcel
+from storage.processes import (
+    BufferedMessage,
+    InstanceState,
+    MessageState,
+    MessageSubscription,
+    ProcessDefinition,
+    ProcessInstance,
+    SignalCopy,
+    SubscriptionKind,
+)
+from storage.steps import NewMessage, StepRecord, write_step
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from storage.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class LiveInstance:
+    """An instance as the engine takes it up: its state, its place, and the head of its audit chain."""
+
+    id: int
+    version: int
+    state: InstanceState
+    snapshot: bytes
+    definition_id: int
+    deployment_id: int
+    process_key: str
+    parcel_id: int | None
+    status: str | None
+    has_incidents: bool
+    chain_head: str | None
+
+    @property
+    def chain(self) -> str:
+        """The audit chain the instance writes to: its parcel's, else its own."""
+        return f"instance:{self.id}" if self.parcel_id is None else parcel_chain(self.parcel_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A message or signal and the subscription it goes to: an instance's wait, or a definition's start event."""
+
+    subscription_id: int
+    instance_id: int | None
+    definition_id: int | None
+    key: str
+    payload: Mapping[str, Any]
+    message_id: int | None = None
+    signal_copy_id: int | None = None
+
+
+_i = ProcessInstance.__table__.c
+_d = ProcessDefinition.__table__.c
+_p = Parcel.__table__.c
+_e = AuditEvent.__table__.c
+_m = BufferedMessage.__table__.c
+_s = MessageSubscription.__table__.c
+_CHAIN = case((_i.parcel_id.is_(None), "instance:" + cast(_i.id, String)), else_="parcel:" + cast(_i.parcel_id, String))
+_CHAIN_HEAD = (
+    select(cast(_e.number, String) + ":" + _e.hash)
+    .where(_e.chain == _CHAIN)
+    .order_by(_e.number.desc())
+    .limit(1)
+    .correlate(ProcessInstance.__table__)
+    .scalar_subquery()
+)
+_HAS_INCIDENTS = (
+    exists()
+    .where(Incident.instance_id == _i.id, Incident.state == IncidentState.OPEN)
+    .correlate(ProcessInstance.__table__)
+)
+LIVE_COLUMNS = (
+    _i.id.label("live_id"),
+    _i.version.label("live_version"),
+    _i.state.label("live_state"),
+    _i.snapshot,
+    _i.definition_id,
+    _d.deployment_id,
+    _d.key.label("definition_key"),
+    _i.parcel_id.label("live_parcel_id"),
+    _p.status.label("parcel_status"),
+    _HAS_INCIDENTS.label("has_incidents"),
+    _CHAIN_HEAD.label("chain_head"),
+)
+LIVE_FROM = ProcessInstance.__table__.join(ProcessDefinition.__table__, _d.id == _i.definition_id).outerjoin(
+    Parcel.__table__, _p.id == _i.parcel_id
+)
+_LOAD = select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindparam("instance"))
+_FITS = or_(_m.correlation_key.is_not_distinct_from(_s.correlation_key), _s.definition_id.is_not(None))
+
+
+def live_instance(row: Row[Any]) -> LiveInstance:
+    """Make the value from a row that begins with `LIVE_COLUMNS`."""
+    return LiveInstance(*row[: len(LIVE_COLUMNS)])
+
+
+class Processes:
+    """The process instances of one transaction, and what is on its way to them."""
+
+    def __init__(self, unit: "Transaction") -> None:
+        self._unit = unit
+
+    def live(self, instance_id: int) -> LiveInstance:
+        """Take up an instance; raises `NotFound`, and `Conflict` when it has ended or is suspended."""
+        row = self._unit.connection.execute(_LOAD, {"instance": instance_id}).first()
+        if row is None:
+            raise NotFound("There is no such process instance.")
+        return self.usable(live_instance(row))
+
+    def usable(self, live: LiveInstance) -> LiveInstance:
+        """Give the instance back when it can go on, with its audit chain made ready; raises `Conflict` otherwise."""
+        if live.state is not InstanceState.ACTIVE:
+            raise Conflict(f"The process instance is {live.state} and does not go on.")
+        if live.chain_head is not None:
+            number, digest = live.chain_head.split(":")
+            self._unit.audit.know_head(live.chain, int(number), digest)
+        return live
+
+    def one(self, instance_id: int) -> ProcessInstance:
+        """Give the instance by id; raises `NotFound`."""
+        instance = self._unit.session.get(ProcessInstance, instance_id)
+        if instance is None:
+            raise NotFound("There is no such process instance.")
+        return instance
+
+    def of_parcel(self, parcel_id: int) -> Sequence[ProcessInstance]:
+        """Give the instances of a parcel, oldest first."""
+        statement = select(ProcessInstance).where(ProcessInstance.parcel_id == parcel_id).order_by(ProcessInstance.id)
+        return self._unit.session.scalars(statement).all()
+
+    def active(self) -> Sequence[int]:
+        """Give the ids of all instances that have not ended."""
+        states = (InstanceState.ACTIVE, InstanceState.SUSPENDED)
+        return self._unit.session.scalars(
+            select(ProcessInstance.id).where(ProcessInstance.state.in_(states)).order_by(ProcessInstance.id)
+        ).all()
+
+    def started_by(self, request_key: str) -> int | None:
+        """Give the instance that a request with this key has started before."""
+        return self._unit.session.scalar(select(ProcessInstance.id).where(ProcessInstance.request_key == request_key))
+
+    def open(
+        self, definition: ProcessDefinition, parcel_id: int | None, request_key: str | None = None
+    ) -> LiveInstance:
+        """Begin an instance with an empty state; its first step must follow in the same transaction."""
+        values = {
+            "definition_id": definition.id,
+            "parcel_id": parcel_id,
+            "state": InstanceState.ACTIVE,
+            "version": 0,
+            "snapshot": b"",
+            "started_at": self._unit.now,
+            "request_key": request_key,
+        }
+        statement = insert(ProcessInstance).values(values).returning(ProcessInstance.id)
+        return self.live(self._unit.connection.execute(statement).scalar_one())
+
+    def apply(self, record: StepRecord) -> None:
+        """Write all rows that a step has changed; raises `StaleVersion` when somebody else has stepped the instance."""
+        write_step(self._unit, record)
+
+    def set_state(self, instance_id: int, expected: InstanceState, state: InstanceState) -> None:
+        """Suspend an instance or let it go on; raises `Conflict` when it is not in the expected state."""
+        changed = self._unit.connection.execute(
+            update(ProcessInstance)
+            .where(ProcessInstance.id == instance_id, ProcessInstance.state == expected)
+            .values(state=state, version=ProcessInstance.version + 1)
+        )
+        if changed.rowcount != 1:
+            raise Conflict(f"The process instance is not {expected} any more; load the page again.")
+
+    def post(self, message: NewMessage, time_to_live: "timedelta", request_key: str | None = None) -> int | None:
+        """Put a message on its way; gives its id, or None when the same `request_key` came before."""
+        statement = (
+            self._unit.insert(BufferedMessage)
+            .values(message.row(self._unit.now, time_to_live) | {"request_key": request_key})
+            .on_conflict_do_nothing(index_elements=["request_key"])
+            .returning(BufferedMessage.id)
+        )
+        return self._unit.connection.execute(statement).scalar()
+
+    def broadcast(self, name: str, payload: Mapping[str, Any], *, except_instance: int | None = None) -> int:
+        """Copy a signal to everybody who waits for it now; gives how many."""
+        waiting = select(_s.id, *self._signal_columns(payload)).where(
+            _s.kind == SubscriptionKind.SIGNAL, _s.name == name
+        )
+        if except_instance is not None:
+            waiting = waiting.where(_s.instance_id.is_distinct_from(except_instance))
+        statement = insert(SignalCopy).from_select(["subscription_id", "payload", "thrown_at"], waiting)
+        return self._unit.connection.execute(statement).rowcount
+
+    def handovers(self, limit: int = 100) -> Sequence[Handover]:
+        """Give signals on their way, and messages whose receiver waits, oldest first; each message at most once."""
+        return [*self._signal_handovers(limit), *self._message_handovers(limit)]
+
+    def receiver(self, message_id: int, *, any_key: bool = False) -> Handover | None:
+        """Give the subscription a message goes to: the oldest instance that waits for it, else a definition it starts."""
+        statement = self._matches(any_key=any_key).where(_m.id == message_id).limit(1)
+        row = self._unit.connection.execute(statement).first()
+        return None if row is None else Handover(**row._asdict())
+
+    def waiting_message(self, name: str, correlation_key: str | None) -> tuple[int, Mapping[str, Any]] | None:
+        """Give id and payload of the oldest message that waits for such a receiver."""
+        statement = (
+            select(_m.id, _m.payload)
+            .where(
+                _m.state == MessageState.WAITING,
+                _m.name == name,
+                _m.correlation_key.is_not_distinct_from(correlation_key),
+                _m.expires_at > self._unit.now,
+            )
+            .order_by(_m.id)
+            .limit(1)
+        )
+        row = self._unit.connection.execute(statement).first()
+        return None if row is None else (row.id, row.payload)
+
+    def take(self, handover: Handover, instance_id: int) -> None:
+        """Mark a message or signal as delivered; raises `Conflict` when another has delivered it."""
+        if handover.message_id is not None:
+            self.take_message(handover.message_id, instance_id)
+        else:
+            copies = self._unit.connection.execute(delete(SignalCopy).where(SignalCopy.id == handover.signal_copy_id))
+            if copies.rowcount != 1:
+                raise Conflict("The signal was delivered already.")
+
+    def take_message(self, message_id: int, instance_id: int) -> None:
+        """Mark a message as delivered; raises `Conflict` when another has delivered it."""
+        taken = self._unit.connection.execute(
+            update(BufferedMessage)
+            .where(BufferedMessage.id == message_id, BufferedMessage.state == MessageState.WAITING)
+            .values(state=MessageState.DELIVERED, instance_id=instance_id)
+        )
+        if taken.rowcount != 1:
+            raise Conflict("The message was delivered already.")
+
+    def expire_messages(self) -> int:
+        """Give up messages whose receiver never came, and forget delivered ones; gives how many were given up."""
+        overdue = BufferedMessage.expires_at <= self._unit.now
+        connection = self._unit.connection
+        connection.execute(delete(BufferedMessage).where(overdue, BufferedMessage.state == MessageState.DELIVERED))
+        expired = connection.execute(
+            update(BufferedMessage)
+            .where(overdue, BufferedMessage.state == MessageState.WAITING)
+            .values(state=MessageState.EXPIRED)
+        )
+        return expired.rowcount
+
+    def _signal_columns(self, payload: Mapping[str, Any]) -> tuple[Any, Any]:
+        columns = SignalCopy.__table__.c
+        return (
+            bindparam("payload", dict(payload), type_=columns.payload.type),
+            bindparam("thrown_at", self._unit.now, type_=columns.thrown_at.type),
+        )
+
+    def _signal_handovers(self, limit: int) -> list[Handover]:
+        copies = SignalCopy.__table__.c
+        statement = (
+            select(
+                _s.id.label("subscription_id"),
+                _s.instance_id,
+                _s.definition_id,
+                _s.key,
+                copies.payload,
+                copies.id.label("signal_copy_id"),
+            )
+            .join_from(SignalCopy.__table__, MessageSubscription.__table__, _s.id == copies.subscription_id)
+            .order_by(copies.id)
+            .limit(limit)
+        )
+        return [Handover(**row._asdict()) for row in self._unit.connection.execute(statement)]
+
+    def _message_handovers(self, limit: int) -> list[Handover]:
+        found: dict[int, Handover] = {}
+        for row in self._unit.connection.execute(self._matches(any_key=False).limit(limit)):
+            found.setdefault(row.message_id, Handover(**row._asdict()))
+        return list(found.values())
+
+    def _matches(self, *, any_key: bool) -> Any:
+        fits = and_(_s.kind == SubscriptionKind.MESSAGE, _s.name == _m.name)
+        return (
+            select(
+                _s.id.label("subscription_id"),
+                _s.instance_id,
+                _s.definition_id,
+                _s.key,
+                _m.payload,
+                _m.id.label("message_id"),
+            )
+            .join_from(BufferedMessage.__table__, MessageSubscription.__table__, fits if any_key else and_(fits, _FITS))
+            .where(_m.state == MessageState.WAITING, _m.expires_at > self._unit.now)
+            .order_by(_m.id, _s.definition_id.is_not(None), _s.id)
+        )
+
+    def count_active(self) -> Mapping[int, int]:
+        """Give the number of running instances by definition."""
+        statement = (
+            select(ProcessInstance.definition_id, func.count())
+            .where(ProcessInstance.state == InstanceState.ACTIVE)
+            .group_by(ProcessInstance.definition_id)
+        )
+        return {row[0]: row[1] for row in self._unit.connection.execute(statement)}

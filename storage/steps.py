@@ -1,0 +1,317 @@
+"""All rows that one step of an instance changes, written in as few statements as possible."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+
+from storage.errors import Conflict, StaleVersion
+from storage.failpoints import failpoint
+from storage.jobs import Incident, IncidentState, NewIncident, NewJob, Timer
+from storage.parcels import Parcel, StatusChange
+from storage.people import User
+from storage.processes import (
+    BufferedMessage,
+    InstanceState,
+    MessageState,
+    MessageSubscription,
+    ProcessInstance,
+    SubscriptionKind,
+)
+from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
+
+if TYPE_CHECKING:
+    from storage.database import Transaction
+
+LATEST = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """A work item that the step has opened; groups by key, the assignee by login."""
+
+    key: str
+    node: str
+    name: str
+    process_key: str
+    form: str | None = None
+    groups: tuple[str, ...] = ()
+    assignee: str | None = None
+    due_at: datetime | None = None
+    priority: int = 50
+    outcome_field: str | None = None
+    instructions: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedItem:
+    """The work item that a person has completed with the step."""
+
+    id: int
+    user_id: int
+    outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubscription:
+    """A message or signal that is waited for from now on."""
+
+    key: str
+    kind: SubscriptionKind
+    name: str
+    correlation_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewTimer:
+    """A time that is waited for from now on."""
+
+    key: str
+    node: str
+    due_at: datetime
+    repetitions: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message that leaves an instance, or comes from outside."""
+
+    name: str
+    payload: Mapping[str, Any]
+    correlation_key: str | None = None
+
+    def row(self, now: datetime, time_to_live: timedelta) -> dict[str, Any]:
+        """Give the columns of its row."""
+        return {
+            "name": self.name,
+            "payload": dict(self.payload),
+            "correlation_key": self.correlation_key,
+            "state": MessageState.WAITING,
+            "received_at": now,
+            "expires_at": now + time_to_live,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What a step has changed, as rows: the state, what was opened, and the keys of what was closed."""
+
+    instance_id: int
+    version: int
+    parcel_id: int | None
+    snapshot: bytes
+    state: InstanceState = InstanceState.ACTIVE
+    failure: Mapping[str, Any] | None = None
+    end_reason: str | None = None
+    completed: CompletedItem | None = None
+    done_job_id: int | None = None
+    items: tuple[NewItem, ...] = ()
+    jobs: tuple[NewJob, ...] = ()
+    timers: tuple[NewTimer, ...] = ()
+    subscriptions: tuple[NewSubscription, ...] = ()
+    incidents: tuple[NewIncident, ...] = ()
+    withdrawn_items: tuple[str, ...] = ()
+    cancelled_jobs: tuple[str, ...] = ()
+    closed_timers: tuple[str, ...] = ()
+    closed_subscriptions: tuple[str, ...] = ()
+    closed_incidents: tuple[str, ...] | None = ()
+    statuses: tuple[str, ...] = ()
+
+
+_i, _w = ProcessInstance.__table__.c, WorkItem.__table__.c
+_STATE = (
+    update(ProcessInstance)
+    .where(_i.id == bindparam("instance"), _i.version == bindparam("seen"))
+    .values(
+        version=bindparam("next"),
+        snapshot=bindparam("bytes"),
+        state=bindparam("now_state"),
+        ended_at=bindparam("ended"),
+        failure=bindparam("broken"),
+        end_reason=bindparam("why"),
+    )
+)
+_COMPLETE = (
+    update(WorkItem)
+    .where(_w.id == bindparam("item"), _w.state.in_(OPEN_WORK))
+    .values(
+        state=WorkState.COMPLETED,
+        completed_at=bindparam("at"),
+        completed_by_id=bindparam("person"),
+        outcome=bindparam("answer"),
+    )
+)
+_ADD_ITEM = insert(WorkItem)
+_ADD_TIMER = insert(Timer)
+_ADD_SUBSCRIPTION = insert(MessageSubscription)
+
+
+def write_step(unit: "Transaction", record: StepRecord) -> None:
+    """Write the step; raises `StaleVersion` when the instance, and `Conflict` when the work item, was changed meanwhile."""
+    _write_state(unit, record)
+    failpoint("step.state_saved")
+    _complete_item(unit, record)
+    _close(unit, record)
+    _open_items(unit, record)
+    failpoint("step.items_inserted")
+    _open_waits(unit, record)
+    _set_statuses(unit, record)
+    for job in record.jobs:
+        unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
+    failpoint("step.jobs_inserted")
+
+
+def _write_state(unit: "Transaction", record: StepRecord) -> None:
+    is_over = record.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
+    values = {
+        "instance": record.instance_id,
+        "seen": record.version,
+        "next": record.version + 1,
+        "bytes": record.snapshot,
+        "now_state": record.state,
+        "ended": unit.now if is_over else None,
+        "broken": None if record.failure is None else dict(record.failure),
+        "why": record.end_reason,
+    }
+    if unit.connection.execute(_STATE, values).rowcount != 1:
+        raise StaleVersion("Somebody else has moved this process on; load it again and repeat.")
+
+
+def _complete_item(unit: "Transaction", record: StepRecord) -> None:
+    if record.completed is None:
+        return
+    done = record.completed
+    values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
+    if unit.connection.execute(_COMPLETE, values).rowcount != 1:
+        raise Conflict("Somebody else has completed this work item; choose another one.")
+
+
+def _close(unit: "Transaction", record: StepRecord) -> None:
+    execute, instance = unit.connection.execute, record.instance_id
+    if record.withdrawn_items:
+        items = _w.instance_id == instance, _w.key.in_(record.withdrawn_items), _w.state.in_(OPEN_WORK)
+        execute(update(WorkItem).where(*items).values(state=WorkState.WITHDRAWN, completed_at=unit.now))
+    if record.done_job_id is not None:
+        unit.jobs.finish(record.done_job_id)
+    if record.cancelled_jobs:
+        unit.jobs.cancel(instance, record.cancelled_jobs)
+    if record.closed_timers:
+        execute(delete(Timer).where(Timer.instance_id == instance, Timer.key.in_(record.closed_timers)))
+    if record.closed_subscriptions:
+        chosen = MessageSubscription.instance_id == instance, MessageSubscription.key.in_(record.closed_subscriptions)
+        execute(delete(MessageSubscription).where(*chosen))
+    if record.closed_incidents is None or record.closed_incidents:
+        _close_incidents(unit, record)
+
+
+def _close_incidents(unit: "Transaction", record: StepRecord) -> None:
+    incident = Incident.__table__.c
+    chosen = [incident.instance_id == record.instance_id, incident.state == IncidentState.OPEN]
+    if record.closed_incidents is not None:
+        chosen.append(incident.key.in_(record.closed_incidents))
+    unit.connection.execute(update(Incident).where(*chosen).values(state=IncidentState.RESOLVED, closed_at=unit.now))
+
+
+def _open_items(unit: "Transaction", record: StepRecord) -> None:
+    if not record.items:
+        return
+    people = _people(unit, {item.assignee for item in record.items if item.assignee})
+    unit.connection.execute(_ADD_ITEM, [_item_row(unit, record, item, people) for item in record.items])
+    further = [(item.key, group) for item in record.items for group in item.groups[1:]]
+    if further:
+        ids = {
+            row.key: row.id
+            for row in unit.connection.execute(
+                select(_w.key, _w.id).where(
+                    _w.instance_id == record.instance_id, _w.key.in_([key for key, _ in further])
+                )
+            )
+        }
+        rows = [{"work_item_id": ids[key], "candidate_group": group} for key, group in further]
+        unit.connection.execute(insert(FurtherCandidate), rows)
+
+
+def _people(unit: "Transaction", logins: set[str]) -> Mapping[str, int]:
+    if not logins:
+        return {}
+    found = unit.connection.execute(select(User.login, User.id).where(User.login.in_(logins)))
+    return {row.login: row.id for row in found}
+
+
+def _item_row(unit: "Transaction", record: StepRecord, item: NewItem, people: Mapping[str, int]) -> dict[str, Any]:
+    assignee_id = people.get(item.assignee) if item.assignee else None
+    return {
+        "instance_id": record.instance_id,
+        "parcel_id": record.parcel_id,
+        "process_key": item.process_key,
+        "key": item.key,
+        "node": item.node,
+        "name": item.name,
+        "form": item.form,
+        "candidate_group": item.groups[0] if item.groups else None,
+        "assignee_id": assignee_id,
+        "state": WorkState.READY if assignee_id is None else WorkState.CLAIMED,
+        "due_at": item.due_at,
+        "due_order": item.due_at or LATEST,
+        "priority": item.priority,
+        "outcome_field": item.outcome_field,
+        "instructions": item.instructions,
+        "created_at": unit.now,
+        "claimed_at": None if assignee_id is None else unit.now,
+    }
+
+
+def _open_waits(unit: "Transaction", record: StepRecord) -> None:
+    if record.timers:
+        unit.connection.execute(_ADD_TIMER, [_timer_row(record, timer) for timer in record.timers])
+    if record.subscriptions:
+        rows = [_subscription_row(unit, record, subscription) for subscription in record.subscriptions]
+        unit.connection.execute(_ADD_SUBSCRIPTION, rows)
+    for incident in record.incidents:
+        unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
+
+
+def _timer_row(record: StepRecord, timer: NewTimer) -> dict[str, Any]:
+    return {
+        "instance_id": record.instance_id,
+        "key": timer.key,
+        "node": timer.node,
+        "due_at": timer.due_at,
+        "repetitions": timer.repetitions,
+    }
+
+
+def _subscription_row(unit: "Transaction", record: StepRecord, subscription: NewSubscription) -> dict[str, Any]:
+    return {
+        "instance_id": record.instance_id,
+        "key": subscription.key,
+        "kind": subscription.kind,
+        "name": subscription.name,
+        "correlation_key": subscription.correlation_key,
+        "created_at": unit.now,
+    }
+
+
+def _set_statuses(unit: "Transaction", record: StepRecord) -> None:
+    if not record.statuses or record.parcel_id is None:
+        return
+    execute, parcel_id = unit.connection.execute, record.parcel_id
+    status = record.statuses[-1]
+    execute(update(Parcel).where(Parcel.id == parcel_id).values(status=status, version=Parcel.version + 1))
+    current = StatusChange.parcel_id == parcel_id, StatusChange.left_at.is_(None)
+    execute(update(StatusChange).where(*current).values(left_at=unit.now))
+    *passed, last = record.statuses
+    rows: list[dict[str, Any]] = [
+        {"parcel_id": parcel_id, "status": name, "entered_at": unit.now, "left_at": unit.now} for name in passed
+    ]
+    rows.append({"parcel_id": parcel_id, "status": last, "entered_at": unit.now, "left_at": None})
+    execute(insert(StatusChange), rows)
+
+
+def post_messages(unit: "Transaction", messages: Sequence[NewMessage], time_to_live: timedelta) -> None:
+    """Put messages that an instance has thrown on their way."""
+    if messages:
+        rows = [message.row(unit.now, time_to_live) for message in messages]
+        unit.connection.execute(insert(BufferedMessage), rows)
