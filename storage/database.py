@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from storage.instances import Processes
     from storage.jobs import Jobs
     from storage.search import Search
-    from storage.work import WorkItems
+    from storage.worklist import WorkItems
 
 Clock = Callable[[], datetime]
 
@@ -92,7 +92,7 @@ class Transaction(Unit):
     @cached_property
     def work(self) -> "WorkItems":
         """The work items."""
-        from storage.work import WorkItems  # noqa: PLC0415
+        from storage.worklist import WorkItems  # noqa: PLC0415
 
         return WorkItems(self)
 
