@@ -26,7 +26,7 @@ def customers(file: Path) -> None:
         for row in rows:
             known = tx.orders.party_numbered(row["number"])
             if known is None:
-                tx.orders.add_party(Party(**row))
+                tx.orders.add_party(Party(**row))  # type: ignore[arg-type]  # the columns are all text
             else:
                 for column, value in row.items():
                     setattr(known, column, value)
@@ -40,7 +40,9 @@ def read_customers(file: Path) -> list[dict[str, str]]:
         reader = csv.DictReader(stream)
         missing = {"number", "name"} - set(reader.fieldnames or ())
         if missing:
-            raise click.UsageError(f"{file.name} has no column {min(missing)}; its columns may be {', '.join(COLUMNS)}.")
+            raise click.UsageError(
+                f"{file.name} has no column {min(missing)}; its columns may be {', '.join(COLUMNS)}."
+            )
         rows = [{column: (row.get(column) or "").strip() for column in COLUMNS} for row in reader]
     for line, row in enumerate(rows, start=2):
         if not row["number"] or not row["name"]:

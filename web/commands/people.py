@@ -8,7 +8,7 @@ from storage.audit import SYSTEM_CHAIN
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.people import User
-from web.auth import hash_password
+from web.auth import hash_password, set_password
 from web.commands.opening import opened_system
 
 ACTOR = "command line"
@@ -27,7 +27,7 @@ def people() -> None:
 @click.option("--group", "groups", multiple=True, help="Group to be in, by key; may be repeated.")
 @click.option("--customer", help="Customer number, for somebody who follows orders from outside.")
 @click.option("--password", help="Password; a generated one is printed if not given. Seen by others on this machine.")
-def add(
+def add(  # noqa: PLR0917 - click passes them by name
     login: str,
     name: str | None,
     email: str | None,
@@ -54,11 +54,7 @@ def password(login: str, password: str | None) -> None:
     """Set a person's password and end the person's sessions."""
     word = password or secrets.token_urlsafe(12)
     with opened_system() as system, system.database.transaction() as tx:
-        user = _person(tx, login)
-        user.password_hash = hash_password(word)
-        user.session_key = ""
-        user.failed_sign_ins, user.locked_until = 0, None
-        tx.audit.record(SYSTEM_CHAIN, ACTOR, "password_set", login)
+        set_password(tx, _person(tx, login).id, word, ACTOR)
     click.echo(f"Set the password of {login}." if password else f"Set the password of {login} to {word}")
 
 
