@@ -15,7 +15,7 @@ import keyword
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -30,8 +30,6 @@ SECONDS = 1.0
 MEMORY = 50_000_000
 """Bytes that the script's values may occupy."""
 DEEPEST_CALLS = 200
-MOST_OUTPUT = 10_000
-"""Bytes that `print` may write; they are discarded."""
 _LIMITS: monty.ResourceLimits = {
     "max_feed_duration_secs": SECONDS,
     "max_memory": MEMORY,
@@ -70,6 +68,9 @@ def __kind(value, isinstance=isinstance, scalars=(bool, int, float, str, Decimal
     return ''
 """
 
+_QUESTION = "__kinds = []\n{}__kinds"
+_ASK_ONE = "try:\n    __kinds.append(({!r}, __kind({})))\nexcept NameError:\n    pass\n"
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -105,33 +106,35 @@ class Script:
         return name in self.names and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
 
     def _run_in_worker(self, seen: dict[str, Any], now: datetime | None) -> dict[str, Any]:
-        session = _pool(os.getpid()).checkout(script_name="script", limits=_LIMITS, os_policy=_clock(now))
-        with session:
-            session.feed_run(_PRELUDE)
-            output = monty.CollectString(MOST_OUTPUT)
-            step = session.feed_start(self.text, inputs=seen, external_lookup={_THROW: _thrown}, print_callback=output)
+        workers = _workers(os.getpid())
+        with workers.pool.checkout() as session:
+            session.load_session(workers.prepared)
+            step = session.feed_start(
+                self.text,
+                inputs=seen,
+                external_lookup={_THROW: _thrown},
+                print_callback=_discard,
+                os=_Clock(now),
+            )
             while not isinstance(step, monty.MontyComplete):
                 if isinstance(step, monty.FunctionSnapshot) and step.function_name == _THROW:
                     raise _thrown(*step.args, **step.kwargs)
                 step = step.resume_auto()
-            return dict(self._collect(session, seen))
+            return self._collect(session, sorted(seen.keys() | self.bound))
 
-    def _collect(self, session: monty.MontySession, seen: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    def _collect(self, session: monty.MontySession, names: list[str]) -> dict[str, Any]:
         """Fetch what the top level holds when the script has ended."""
-        for name in sorted(seen.keys() | self.bound):
-            try:
-                kind = session.feed_run(f"__kind({name})")
-            except monty.MontyRuntimeError as error:
-                if isinstance(error.exception(), NameError):
-                    continue
-                raise
-            if kind == _LEFT_BEHIND:
-                continue
-            if kind:
+        kinds: dict[str, str] = dict(
+            session.feed_run(_QUESTION.format("".join(_ASK_ONE.format(name, name) for name in names)))
+        )
+        for name, kind in kinds.items():
+            if kind not in ("", _LEFT_BEHIND):
                 raise ExpressionError(
                     f"The variable “{name}” holds {kind}, which is not plain data and cannot be kept.", self.text
                 )
-            yield name, _plain(session.feed_run(name))
+        kept = [name for name, kind in kinds.items() if not kind]
+        values = session.feed_run(f"[{', '.join(kept)}]")
+        return {name: _plain(value) for name, value in zip(kept, values, strict=True)}
 
     def _failure(self, error: monty.MontyRuntimeError) -> ExpressionError:
         reason = error.exception()
@@ -173,18 +176,49 @@ def _bound_names(tree: ast.Module) -> Iterator[str]:
         waiting.extend(ast.iter_child_nodes(node))
 
 
+def _discard(stream: str, text: str) -> None:
+    """Let what a script prints go nowhere."""
+
+
+class _Clock:
+    """Answers the script's questions for the time with the moment given, and nothing else."""
+
+    def __init__(self, now: datetime | None) -> None:
+        self.now = now
+
+    def __call__(self, *, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], is_async: bool, **more: Any) -> Any:
+        """Answer one call to the operating system."""
+        del is_async, more
+        if self.now is None:
+            return monty.NOT_HANDLED
+        if name == "datetime.now":
+            zone = (*args, *kwargs.values(), None)[0]
+            return self.now.astimezone(zone or UTC)
+        if name == "date.today":
+            return self.now.date()
+        return self.now.timestamp() if name == "time.time" else monty.NOT_HANDLED
+
+
+@dataclass(frozen=True, slots=True)
+class _Workers:
+    """The worker processes, and the state that each run begins with."""
+
+    pool: monty.Monty
+    prepared: bytes
+
+
 @functools.lru_cache(maxsize=1)
-def _pool(process: int) -> monty.Monty:
-    """Open the worker processes of this process; a forked child gets its own."""
+def _workers(process: int) -> _Workers:
+    """Start the workers of this process, once; a forked child gets its own."""
     del process
     pool = monty.Monty(min_processes=1, checkout_timeout=30.0, request_timeout=3.0, max_checkouts_per_worker=1_000)
     pool.__enter__()
     atexit.register(pool.__exit__, None, None, None)
-    return pool
-
-
-def _clock(now: datetime | None) -> monty.OSPolicy:
-    return {"datetime": now or "call_host", "sleep": "zero"}
+    with pool.checkout(
+        script_name="script", limits=_LIMITS, os_policy={"datetime": "call_host", "sleep": "zero"}
+    ) as session:
+        session.feed_run(_PRELUDE)
+        return _Workers(pool, session.dump())
 
 
 def _thrown(code: object = "", message: object = "") -> BusinessError:
