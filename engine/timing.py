@@ -120,11 +120,12 @@ def next_due(previous: Due, now: datetime, zone: tzinfo) -> Following:
         return _next_of_cron(previous, now, zone)
     cycle = _read_cycle(previous.rule)
     anchor = previous.anchor or previous.at
-    number = _first_after(cycle.period, anchor, previous.number, max(now, previous.at), zone)
-    at = None if number is None else cycle.period.after(anchor, zone, number)
-    return _following(
-        previous, at, (number or previous.number + 1) - previous.number - 1, cycle.end_in(zone), number or 0
-    )
+    end = cycle.end_in(zone)
+    missed_until = max(now, previous.at) if end is None else min(max(now, previous.at), end)
+    number = _first_after(cycle.period, anchor, previous.number, missed_until, zone)
+    if number is None:
+        return Following(None)
+    return _following(previous, cycle.period.after(anchor, zone, number), number - previous.number - 1, end, number)
 
 
 def _following(previous: Due, at: datetime, skipped: int, end: datetime | None, number: int = 0) -> Following:
