@@ -49,6 +49,34 @@ def _tags(*names: str) -> frozenset[str]:
     return frozenset(map(bpmn, names))
 
 
+OUR_ATTRIBUTES: Final = frozenset(
+    map(
+        ours,
+        (
+            "assignee",
+            "binding",
+            "candidateGroups",
+            "collection",
+            "correlationKey",
+            "decision",
+            "dueDate",
+            "elementVariable",
+            "form",
+            "onConflict",
+            "operation",
+            "outcome",
+            "payload",
+            "priority",
+            "resultVariable",
+            "status",
+            "version",
+        ),
+    )
+)
+OUR_ELEMENTS: Final = frozenset(map(ours, ("input", "output", "in", "out")))
+READ_VENDOR_ATTRIBUTES: Final = frozenset(
+    f"{{{uri}}}{name}" for uri in _COLLECTION_VENDORS for name in ("collection", "elementVariable")
+)
 PROCESS: Final = bpmn("process")
 SEQUENCE_FLOW: Final = bpmn("sequenceFlow")
 CONDITION: Final = bpmn("conditionExpression")
@@ -97,6 +125,38 @@ GLOBAL_TASKS: Final = {
     bpmn("globalScriptTask"): bpmn("scriptTask"),
     bpmn("globalBusinessRuleTask"): bpmn("businessRuleTask"),
 }
+SCOPE_CONTENTS: Final = FLOW_NODES | _tags(
+    "artifact",
+    "association",
+    "auditing",
+    "completionCondition",
+    "correlationSubscription",
+    "dataInputAssociation",
+    "dataObject",
+    "dataObjectReference",
+    "dataOutputAssociation",
+    "dataStoreReference",
+    "documentation",
+    "extensionElements",
+    "group",
+    "humanPerformer",
+    "incoming",
+    "ioBinding",
+    "ioSpecification",
+    "laneSet",
+    "monitoring",
+    "multiInstanceLoopCharacteristics",
+    "outgoing",
+    "performer",
+    "potentialOwner",
+    "property",
+    "resourceRole",
+    "sequenceFlow",
+    "standardLoopCharacteristics",
+    "supportedInterfaceRef",
+    "supports",
+    "textAnnotation",
+)
 TIMER_TEXTS: Final = {bpmn("timeDate"): "date", bpmn("timeDuration"): "duration", bpmn("timeCycle"): "cycle"}
 
 

@@ -1,0 +1,60 @@
+"""Check a diagram: findings for the process owner, worst first; without an error it can be deployed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from engine.diagrams import (
+    lint_activities,
+    lint_events,
+    lint_expressions,
+    lint_file,
+    lint_gateways,
+    lint_references,
+    lint_structure,
+)
+from engine.diagrams.drawing import Drawing
+from engine.diagrams.laws import Fault, LintContext, Rule, finding
+from engine.diagrams.normalise import normalise
+from engine.diagrams.reader import Diagram
+from engine.errors import DefinitionError, Finding, Severity
+
+MAXIMUM_FINDINGS: Final = 500
+RULES: Final[tuple[Rule, ...]] = (
+    *lint_file.RULES,
+    *lint_references.RULES,
+    *lint_structure.RULES,
+    *lint_gateways.RULES,
+    *lint_events.RULES,
+    *lint_activities.RULES,
+    *lint_expressions.RULES,
+)
+UNKNOWN_SURROUNDINGS: Final = LintContext()
+_ORDER: Final = tuple(Severity)
+
+
+def lint_diagram(diagram: Diagram, context: LintContext = UNKNOWN_SURROUNDINGS) -> list[Finding]:
+    """Check a diagram against every law; give at most 500 findings, errors first."""
+    drawing = Drawing(diagram)
+    found = list(dict.fromkeys(_findings(drawing, context)))
+    if not any(one.severity is Severity.ERROR for one in found):
+        found += _refusals(diagram)
+    found.sort(key=lambda one: _ORDER.index(one.severity))
+    if len(found) > MAXIMUM_FINDINGS:
+        message = f"There are more than {MAXIMUM_FINDINGS} findings; correct these first."
+        found[MAXIMUM_FINDINGS:] = [finding(drawing, Fault("too_many_findings", drawing.root, message))]
+    return found
+
+
+def _findings(drawing: Drawing, context: LintContext) -> Iterator[Finding]:
+    for rule in RULES:
+        for fault in rule(drawing, context):
+            yield finding(drawing, fault)
+
+
+def _refusals(diagram: Diagram) -> list[Finding]:
+    """Give what only the rewriting notices."""
+    try:
+        normalise(diagram)
+    except DefinitionError as error:
+        return list(error.findings)
+    return []

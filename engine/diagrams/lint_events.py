@@ -1,0 +1,175 @@
+"""Laws about events: which kind may stand where, what each needs, links and compensation."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from engine.diagrams.drawing import Drawing, described
+from engine.diagrams.laws import Fault, LintContext, Rule
+from engine.diagrams.lint_structure import link_name
+from engine.diagrams.vocabulary import (
+    BOUNDARY_EVENT,
+    CATCH_EVENT,
+    END_EVENT,
+    EVENTS,
+    PROCESS,
+    SCOPES,
+    START_EVENT,
+    THROW_EVENT,
+    TRANSACTION,
+    EventKind,
+    bpmn,
+    child_text,
+    event_kind,
+    identity,
+    is_event_subprocess,
+    is_true,
+    title,
+)
+
+_ALWAYS: Final = frozenset({EventKind.MESSAGE, EventKind.SIGNAL, EventKind.MULTIPLE})
+_CAUGHT: Final = _ALWAYS | {EventKind.TIMER, EventKind.CONDITIONAL, EventKind.PARALLEL_MULTIPLE}
+_INSIDE: Final = _CAUGHT | {EventKind.ERROR, EventKind.ESCALATION, EventKind.COMPENSATION}
+_THROWN: Final = _ALWAYS | {EventKind.NONE, EventKind.ESCALATION, EventKind.COMPENSATION}
+_PLACES: Final[dict[str, frozenset[EventKind]]] = {
+    START_EVENT: _CAUGHT | {EventKind.NONE},
+    CATCH_EVENT: _CAUGHT | {EventKind.LINK},
+    BOUNDARY_EVENT: _INSIDE | {EventKind.CANCEL},
+    THROW_EVENT: _THROWN | {EventKind.LINK},
+    END_EVENT: _THROWN | {EventKind.ERROR, EventKind.CANCEL, EventKind.TERMINATE},
+}
+
+
+def places(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find events of a kind that cannot stand where they are."""
+    for event in drawing.root.iter(*EVENTS):
+        scope, what = event.getparent(), event_kind(event)
+        if event.tag == START_EVENT and scope is not None and scope.tag != PROCESS:
+            continue
+        if what not in _PLACES[str(event.tag)]:
+            wrong = "without a trigger" if what is EventKind.NONE else f"of the kind {what}"
+            message = f"There is no {described(event)} {wrong} in BPMN; change {title(event)} to another kind."
+            yield Fault("wrong_event", event, message)
+
+
+def event_subprocesses(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find event subprocesses that nothing, or not just one thing, can start."""
+    for scope in drawing.root.iter(bpmn("subProcess")):
+        if not is_event_subprocess(scope):
+            continue
+        events = scope.findall(START_EVENT)
+        if len(events) != 1 or event_kind(events[0]) not in _INSIDE:
+            message = f"The event subprocess {title(scope)} needs one start event, with a trigger such as a message or an error."
+            yield Fault("event_subprocess_start", scope, message)
+
+
+def interruptions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find events that always interrupt and are drawn as if they did not."""
+    for event in drawing.root.iter(BOUNDARY_EVENT, START_EVENT):
+        attribute = "cancelActivity" if event.tag == BOUNDARY_EVENT else "isInterrupting"
+        always = event_kind(event) in {EventKind.ERROR, EventKind.CANCEL}
+        if always and not is_true(event, attribute, default=True):
+            message = f"The event {title(event)} always interrupts; draw it as an interrupting one."
+            yield Fault("event_not_interrupting", event, message)
+
+
+def cancellations(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find cancel events that have no transaction to cancel."""
+    for definition in drawing.root.iter(bpmn("cancelEventDefinition")):
+        event = definition.getparent()
+        if event is None or event.tag not in {END_EVENT, BOUNDARY_EVENT}:
+            continue
+        transaction = drawing.named(event.get("attachedToRef")) if event.tag == BOUNDARY_EVENT else event.getparent()
+        if transaction is None or transaction.tag != TRANSACTION:
+            message = f"The cancel event {title(event)} belongs to no transaction; put it in or on a transaction."
+            yield Fault("cancel_outside_transaction", event, message)
+
+
+def contents(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find timers without a time, conditional events without a condition, links without a name."""
+    for event in drawing.root.iter(*EVENTS):
+        for definition in event:
+            if reason := _missing(event, definition):
+                yield Fault("event_incomplete", event, f"The event {title(event)} {reason}.")
+
+
+def links(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find link events without a partner, with several, or with flows on the side where the link is."""
+    for scope in drawing.root.iter(*SCOPES):
+        catching, throwing = _links(scope, CATCH_EVENT), _links(scope, THROW_EVENT)
+        for name, events in throwing.items():
+            for event in events if name and name not in catching else ():
+                message = (
+                    f"The link event {title(event)} leads nowhere; draw a catching link event named “{name}” beside it."
+                )
+                yield Fault("link_without_target", event, message)
+        for name, events in catching.items():
+            for event in events[1:]:
+                message = f"Two link events named “{name}” catch in one place; leave only one."
+                yield Fault("link_target_twice", event, message)
+        yield from _link_flows(drawing, catching, throwing)
+
+
+def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find compensation boundary events without a handler."""
+    leaving = {
+        link.get("sourceRef"): drawing.named(link.get("targetRef")) for link in drawing.root.iter(bpmn("association"))
+    }
+    for event in drawing.root.iter(BOUNDARY_EVENT):
+        if event_kind(event) is not EventKind.COMPENSATION:
+            continue
+        handler = leaving.get(identity(event))
+        if handler is None or not is_true(handler, "isForCompensation") or handler.getparent() is not event.getparent():
+            message = (
+                f"The compensation event {title(event)} has no handler; connect an activity marked for compensation."
+            )
+            yield Fault("compensation_without_handler", event, message)
+        if drawing.outgoing(event):
+            message = (
+                f"A sequence flow leaves the compensation event {title(event)}; connect its handler by an association."
+            )
+            yield Fault("handler_with_flows", event, message)
+
+
+def _missing(event: etree._Element, definition: etree._Element) -> str:
+    if definition.tag == bpmn("timerEventDefinition"):
+        texts = [name for name in ("timeDate", "timeDuration", "timeCycle") if child_text(definition, name)]
+        return "" if len(texts) == 1 else "needs one time: a date, a duration or a cycle"
+    if definition.tag == bpmn("conditionalEventDefinition"):
+        return "" if child_text(definition, "condition") else "has no condition; write one"
+    if definition.tag == bpmn("linkEventDefinition"):
+        return "" if link_name(event, definition) else "has no link name; give it the name of its partner"
+    return ""
+
+
+def _links(scope: etree._Element, tag: str) -> dict[str, list[etree._Element]]:
+    found: defaultdict[str, list[etree._Element]] = defaultdict(list)
+    for event in scope.iterchildren(tag):
+        definition = event.find(bpmn("linkEventDefinition"))
+        if definition is not None:
+            found[link_name(event, definition)].append(event)
+    return dict(found)
+
+
+def _link_flows(
+    drawing: Drawing, catching: dict[str, list[etree._Element]], throwing: dict[str, list[etree._Element]]
+) -> Iterator[Fault]:
+    wrong = [event for events in catching.values() for event in events if drawing.incoming(event)]
+    wrong += [event for events in throwing.values() for event in events if drawing.outgoing(event)]
+    for event in wrong:
+        yield Fault(
+            "link_with_flow", event, f"The link event {title(event)} has a flow where the link is; delete the flow."
+        )
+
+
+RULES: Final[tuple[Rule, ...]] = (
+    places,
+    event_subprocesses,
+    interruptions,
+    cancellations,
+    contents,
+    links,
+    compensation,
+)

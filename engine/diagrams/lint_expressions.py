@@ -1,0 +1,127 @@
+"""Laws about what is written in a diagram: expressions and scripts can be read before they are needed."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from engine.diagrams.drawing import Drawing
+from engine.diagrams.laws import Fault, LintContext, Rule
+from engine.diagrams.vocabulary import (
+    ACTIVITIES,
+    CONDITION,
+    MULTI_INSTANCE,
+    assignee,
+    bpmn,
+    child_text,
+    collection,
+    correlation_key,
+    inputs,
+    outputs,
+    passed_in,
+    passed_out,
+    payload,
+    priority,
+    title,
+)
+from engine.errors import ExpressionError
+from engine.expressions import compile_expression
+from engine.foreign import is_foreign
+from engine.scripts import compile_script
+
+_CONDITIONS: Final = {
+    CONDITION: "condition",
+    bpmn("loopCardinality"): "number of instances",
+    bpmn("loopCondition"): "loop condition",
+    bpmn("completionCondition"): "completion condition",
+    bpmn("activationCondition"): "activation condition",
+    bpmn("condition"): "condition",
+}
+_PYTHON: Final = {"", "python", "python3", "text/x-python", "application/python", "text/python", "application/x-python"}
+
+
+def expressions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find expressions that cannot be read, and those of other products that could not be translated."""
+    for element, what, text in _written(drawing):
+        foreign = is_foreign(text)
+        try:
+            compile_expression(text)
+        except ExpressionError as error:
+            code = "expression_foreign" if foreign else "expression_unreadable"
+            yield Fault(
+                code,
+                element,
+                f"The {what} of {title(element)} cannot be read: {error.message} It says “{short(text)}”.",
+            )
+            continue
+        if foreign:
+            message = (
+                f"The {what} of {title(element)} is written as in another product, “{short(text)}”; it was translated."
+            )
+            yield Fault("expression_translated", element, message)
+
+
+def scripts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find scripts that are empty, in another language, or cannot be read."""
+    for task in drawing.root.iter(bpmn("scriptTask")):
+        text, language = child_text(task, "script"), (task.get("scriptFormat") or "").strip().lower()
+        if text is None:
+            yield Fault(
+                "script_empty", task, f"The script task {title(task)} holds no script; write one or use a plain task."
+            )
+            continue
+        if language not in _PYTHON:
+            message = f"The script of {title(task)} says it is written in {language[:40]}; only Python is understood."
+            yield Fault("script_language", task, message)
+        try:
+            compile_script(text)
+        except ExpressionError as error:
+            yield Fault("script_unreadable", task, f"The script of {title(task)} cannot be read: {error.message}")
+
+
+def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str]]:
+    """Give each expression with the element it belongs to and what it is for."""
+    for element in drawing.root.iter(*_CONDITIONS):
+        text = "".join(map(str, element.itertext())).strip()
+        if text:
+            yield owner(element), _CONDITIONS[str(element.tag)], text
+    for loop in drawing.root.iter(MULTI_INSTANCE):
+        if child_text(loop, "loopDataInputRef") is None and (text := collection(loop) or ""):
+            yield owner(loop), "collection", text
+    for element in drawing.root.iter(*_carriers()):
+        for what, written in _own_expressions(element):
+            if written:
+                yield element, what, written
+
+
+def _own_expressions(element: etree._Element) -> Iterator[tuple[str, str | None]]:
+    yield "assignee", assignee(element)
+    yield "priority", priority(element)
+    yield "correlation key", correlation_key(element)
+    yield "payload", payload(element)
+    for item in (*inputs(element), *outputs(element)):
+        yield f"value for “{item.name[:80]}”", item.expression
+    for passing in (*passed_in(element), *passed_out(element)):
+        yield f"value for “{passing.target[:80]}”", passing.source
+
+
+def _carriers() -> tuple[str, ...]:
+    events = ("startEvent", "intermediateCatchEvent", "intermediateThrowEvent", "endEvent", "boundaryEvent")
+    return (*ACTIVITIES, *map(bpmn, (*events, "message")))
+
+
+def owner(element: etree._Element) -> etree._Element:
+    """Give the flow node or flow that a text is written for."""
+    for place in element.iterancestors():
+        if place.tag in ACTIVITIES or str(place.tag).endswith(("Event", "Gateway", "}sequenceFlow")):
+            return place
+    return element
+
+
+def short(text: str) -> str:
+    """Give a text in one line of at most 80 characters."""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= 80 else f"{plain[:79]}…"  # noqa: PLR2004 - a line
+
+
+RULES: Final[tuple[Rule, ...]] = (expressions, scripts)

@@ -1,0 +1,197 @@
+"""Laws about the file as a whole: processes, ids, and what the engine does not know or cannot run."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from engine.diagrams.drawing import Drawing
+from engine.diagrams.laws import Fault, LintContext, Rule
+from engine.diagrams.vocabulary import (
+    AD_HOC,
+    BPMN,
+    BPMN_DIAGRAM,
+    CHOREOGRAPHY,
+    EVENTS,
+    FLOW_NODES,
+    GLOBAL_TASKS,
+    MULTI_INSTANCE,
+    OUR_ATTRIBUTES,
+    OUR_ELEMENTS,
+    PARCELFLOW,
+    READ_VENDOR_ATTRIBUTES,
+    SCOPE_CONTENTS,
+    SCOPES,
+    UNSUPPORTED,
+    VENDORS,
+    Construct,
+    EventKind,
+    bpmn,
+    event_kind,
+    identity,
+    is_event_subprocess,
+    is_true,
+    kind,
+    title,
+)
+
+_NAME: Final = re.compile(r"[^\W\d][\w.-]*")
+
+
+def processes(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find files with nothing to run, and processes that are only drawn."""
+    marked = [process for process in drawing.processes if is_true(process, "isExecutable")]
+    tasks = [element for element in drawing.root if element.tag in GLOBAL_TASKS]
+    if not drawing.processes and not tasks:
+        yield Fault("no_process", drawing.root, "The file holds no process; draw one.")
+    elif not marked and not tasks:
+        yield Fault(
+            "no_executable_process",
+            drawing.processes[0],
+            "No process is marked as executable; mark the one that is to run.",
+        )
+    for process in drawing.processes:
+        if marked and not is_true(process, "isExecutable"):
+            message = (
+                f"The process {title(process)} is not marked as executable and is only a picture here; it is not run."
+            )
+            yield Fault("process_not_executable", process, message)
+        elif not any(child.tag in FLOW_NODES for child in process):
+            message = f"The process {title(process)} is empty; draw what happens in it, or delete it."
+            yield Fault("empty_process", process, message)
+
+
+def picture(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find files that hold no drawing."""
+    if drawing.processes and next(drawing.root.iter(f"{{{BPMN_DIAGRAM}}}BPMNShape"), None) is None:
+        yield Fault(
+            "no_picture", drawing.root, "The file holds no drawing; it can run, but the editor has nothing to show."
+        )
+
+
+def ids(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find ids that are missing, used twice, or hard to refer to."""
+    for element in drawing.repeated:
+        message = f"The id “{identity(element)}” is used twice; {_what(element)} needs an id of its own."
+        yield Fault("duplicate_id", element, message)
+    for element in (*drawing.processes, *drawing.nodes):
+        if identity(element) is None:
+            yield Fault("missing_id", element, f"{_what(element)} has no id; give it one.")
+        elif not _NAME.fullmatch(identity(element) or ""):
+            message = f"The id “{identity(element)}” should start with a letter and hold no spaces or signs; change it."
+            yield Fault("unusual_id", element, message)
+    for flow in drawing.flows:
+        if identity(flow) is None:
+            yield Fault("flow_without_id", flow, "A sequence flow has no id and cannot be shown as taken; give it one.")
+
+
+def unknown_elements(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find elements in the standard's name that the standard does not have at that place."""
+    for scope in drawing.root.iter(*SCOPES):
+        for child in scope.iterchildren(f"{{{BPMN}}}*"):
+            if child.tag not in SCOPE_CONTENTS and child.tag not in CHOREOGRAPHY:
+                message = f"“{kind(child)[:80]}” is no element of a process; replace it by one that BPMN has."
+                yield Fault("unknown_element", child, message)
+
+
+def unsupported(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find what the engine cannot run."""
+    for element in drawing.root.iter(*FLOW_NODES, *CHOREOGRAPHY):
+        for construct in _constructs(element, drawing):
+            if construct in UNSUPPORTED:
+                message = f"{title(element)} needs what the engine cannot run: {construct}; draw it in another way."
+                yield Fault("unsupported_element", element, message)
+
+
+def vendors(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find settings of other products, which are kept in the file and not followed."""
+    ignored: dict[etree._Element, list[str]] = {}
+    for element in drawing.root.iter("*"):
+        for place, name in _vendor_settings(element):
+            names = ignored.setdefault(place, [])
+            if name not in names:
+                names.append(name)
+    for element, names in ignored.items():
+        listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004 - enough to recognise them
+        yield Fault(
+            "vendor_ignored",
+            element,
+            f"{title(element)} has settings of another product that have no effect: {listed}.",
+        )
+
+
+def own_attributes(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find attributes and elements in our name that do not exist: misspelt ones, mostly."""
+    for element in drawing.root.iter("*"):
+        for name in map(str, element.attrib):
+            if name.startswith(f"{{{PARCELFLOW}}}") and name not in OUR_ATTRIBUTES:
+                word = etree.QName(name).localname[:80]
+                message = (
+                    f"{title(element)} has an attribute “parcelflow:{word}”, which does not exist; check its spelling."
+                )
+                yield Fault("unknown_attribute", element, message)
+        if str(element.tag).startswith(f"{{{PARCELFLOW}}}") and element.tag not in OUR_ELEMENTS:
+            message = f"“parcelflow:{kind(element)[:80]}” does not exist; check its spelling."
+            yield Fault("unknown_attribute", element, message)
+
+
+def _what(element: etree._Element) -> str:
+    name = (element.get("name") or "").strip()
+    return f"The element “{name[:80]}”" if name else f"An element of the kind {kind(element)}"
+
+
+def _constructs(element: etree._Element, drawing: Drawing) -> Iterator[Construct]:
+    if element.tag in CHOREOGRAPHY:
+        yield Construct.CHOREOGRAPHY
+    elif element.tag in EVENTS:
+        yield from _event_constructs(element)
+    elif element.tag in FLOW_NODES:
+        yield from _activity_constructs(element)
+        yield from _gateway_constructs(element, drawing)
+
+
+def _event_constructs(event: etree._Element) -> Iterator[Construct]:
+    what = event_kind(event)
+    if what is EventKind.COMPENSATION:
+        yield Construct.COMPENSATION
+    elif what is EventKind.CANCEL:
+        yield Construct.TRANSACTION_CANCEL
+    elif what is EventKind.MULTIPLE:
+        yield Construct.MULTIPLE_EVENT
+    elif what is EventKind.PARALLEL_MULTIPLE:
+        yield Construct.PARALLEL_MULTIPLE_EVENT
+
+
+def _activity_constructs(activity: etree._Element) -> Iterator[Construct]:
+    if is_event_subprocess(activity):
+        yield Construct.EVENT_SUBPROCESS
+    if is_true(activity, "isForCompensation"):
+        yield Construct.COMPENSATION
+    if activity.tag == AD_HOC and activity.find(bpmn("completionCondition")) is not None:
+        yield Construct.AD_HOC_CONDITION
+    loop = activity.find(MULTI_INSTANCE)
+    if loop is not None and loop.get("behavior", "All") != "All":
+        yield Construct.MULTI_INSTANCE_EVENTS
+
+
+def _gateway_constructs(gateway: etree._Element, drawing: Drawing) -> Iterator[Construct]:
+    if gateway.tag == bpmn("complexGateway"):
+        yield Construct.COMPLEX_GATEWAY
+    starts = gateway.tag == bpmn("eventBasedGateway") and is_true(gateway, "instantiate")
+    if starts and gateway.get("eventGatewayType") == "Parallel" and not drawing.incoming(gateway):
+        yield Construct.PARALLEL_EVENT_GATEWAY
+
+
+def _vendor_settings(element: etree._Element) -> Iterator[tuple[etree._Element, str]]:
+    for name in map(str, element.attrib):
+        if name not in READ_VENDOR_ATTRIBUTES and (vendor := VENDORS.get(etree.QName(name).namespace or "")):
+            yield element, f"{vendor}:{etree.QName(name).localname[:80]}"
+    vendor = VENDORS.get(etree.QName(element).namespace or "")
+    parent = element.getparent()
+    if vendor and parent is not None and parent.tag == bpmn("extensionElements"):
+        owner = parent.getparent()
+        yield parent if owner is None else owner, f"{vendor}:{kind(element)[:80]}"
+
+
+RULES: Final[tuple[Rule, ...]] = (processes, picture, ids, unknown_elements, unsupported, vendors, own_attributes)
