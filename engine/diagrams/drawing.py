@@ -7,7 +7,6 @@ from lxml import etree
 
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vocabulary import (
-    CHOREOGRAPHY,
     FLOW_NODES,
     PROCESS,
     SCOPES,
@@ -112,11 +111,6 @@ def scope_of(node: etree._Element) -> etree._Element | None:
 def nodes_in(scope: etree._Element) -> list[etree._Element]:
     """Give the flow nodes drawn directly in a scope."""
     return [child for child in scope if child.tag in FLOW_NODES]
-
-
-def is_drawn_choreography(element: etree._Element) -> bool:
-    """Tell whether an element belongs to a choreography, which has no process to run."""
-    return element.tag in CHOREOGRAPHY
 
 
 def described(element: etree._Element) -> str:

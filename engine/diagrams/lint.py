@@ -11,6 +11,7 @@ from engine.diagrams import (
     lint_gateways,
     lint_references,
     lint_structure,
+    lint_timers,
 )
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule, finding
@@ -27,6 +28,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *lint_events.RULES,
     *lint_activities.RULES,
     *lint_expressions.RULES,
+    *lint_timers.RULES,
 )
 UNKNOWN_SURROUNDINGS: Final = LintContext()
 _ORDER: Final = tuple(Severity)

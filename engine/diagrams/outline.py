@@ -6,11 +6,12 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing, described, nodes_in
+from engine.diagrams.drawing import Drawing, nodes_in
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vocabulary import (
     BOUNDARY_EVENT,
     EVENTS,
+    GATEWAYS,
     START_EVENT,
     SUBPROCESSES,
     TIMER_TEXTS,
@@ -120,7 +121,7 @@ def _process(drawing: Drawing, process: etree._Element) -> OutlinedProcess:
 
 
 def _number(drawing: Drawing, scope: etree._Element, prefix: str, numbers: dict[etree._Element, str]) -> None:
-    """Number the nodes of a scope in the order of the flow: 1, 2, 3.1, 3.2; events on a border right after their host."""
+    """Count the nodes of a scope in the order of the flow: 1, 2, and 2.1, 2.2 inside a subprocess."""
     for count, node in enumerate(in_flow_order(drawing, scope), 1):
         numbers[node] = f"{prefix}{count}"
         if node.tag in SUBPROCESSES:
@@ -132,26 +133,20 @@ def in_flow_order(drawing: Drawing, scope: etree._Element) -> list[etree._Elemen
     nodes = nodes_in(scope)
     heads = [node for node in nodes if node.tag == START_EVENT]
     heads += [node for node in nodes if node.tag not in {START_EVENT, BOUNDARY_EVENT} and not drawing.incoming(node)]
-    finished: list[etree._Element] = []
-    seen: set[etree._Element] = set()
-    for head in reversed([*heads, *nodes]):
-        if head in seen or (head in nodes and head not in heads and any(one not in seen for one in heads)):
-            continue
-        finished += _walk(drawing, head, seen, set(nodes))
-    for node in reversed(nodes):
-        if node not in seen:
-            finished[:0] = _walk(drawing, node, seen, set(nodes))
-    return finished[::-1]
+    members, seen = set(nodes), set[etree._Element]()
+    finished = [node for head in reversed(heads) for node in _walk(drawing, head, seen, members)]
+    return finished[::-1] + [one for node in nodes for one in reversed(_walk(drawing, node, seen, members))]
 
 
 def _walk(
     drawing: Drawing, head: etree._Element, seen: set[etree._Element], scope: set[etree._Element]
 ) -> list[etree._Element]:
     """Give what can be reached from a node and was not seen, each after everything it leads to."""
+    if head in seen:
+        return []
     finished: list[etree._Element] = []
-    stack: list[tuple[etree._Element, Iterator[etree._Element]]] = []
     seen.add(head)
-    stack.append((head, _followers(drawing, head)))
+    stack = [(head, _followers(drawing, head))]
     while stack:
         node, followers = stack[-1]
         follower = next((one for one in followers if one in scope and one not in seen), None)
@@ -183,7 +178,7 @@ def _node(drawing: Drawing, node: etree._Element, numbers: dict[etree._Element, 
     return OutlinedNode(
         number=numbers[node],
         id=identity(node),
-        kind=_kind(node),
+        kind=_kind(drawing, node),
         name=_name(node),
         lane="" if lane is None else _name(lane),
         trigger=_trigger(drawing, node),
@@ -203,11 +198,13 @@ def _way(drawing: Drawing, node: etree._Element, flow: etree._Element, numbers: 
         is_default=flow is drawing.default(node),
         target=None if target is None else identity(target),
         number="" if target is None else numbers.get(target, ""),
-        target_name="" if target is None else _name(target) or described(target),
+        target_name="" if target is None else _name(target) or identity(target) or "",
     )
 
 
-def _kind(node: etree._Element) -> str:
+def _kind(drawing: Drawing, node: etree._Element) -> str:
+    if node.tag in GATEWAYS and len(drawing.outgoing(node)) <= 1 < len(drawing.incoming(node)):
+        return "the ways come together"
     words = "group of tasks, only if this happens" if is_event_subprocess(node) else _KINDS[str(node.tag)]
     loop = loop_of(node)
     if loop is not None:
