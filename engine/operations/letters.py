@@ -1,9 +1,9 @@
 """Letters: check a template at deploy, write a letter and append it to the parcel with its PDF."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from engine.errors import Finding, Severity
@@ -14,7 +14,7 @@ from engine.operations.templates import Filled, faults_of_letter, faults_of_text
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.documents import StoredFile
-from storage.parcels import Document, Rendition, RenditionKind
+from storage.parcels import Document, Page, Rendition, RenditionKind
 
 LETTERS: Final = "letters/"
 """The folder of a deployment that holds the templates."""
@@ -23,31 +23,36 @@ PDF: Final = "application/pdf"
 PLAIN: Final = "text/plain; charset=utf-8"
 
 
-class DeployedFiles(Protocol):
-    """Reads a file of the deployment that an instance belongs to; raises `NotFound`."""
+@dataclass(frozen=True, slots=True)
+class LetterPage:
+    """One page of a finished letter: its size in pixels at `dpi`, its text and words (see `Page`), its image."""
 
-    def __call__(self, tx: Transaction, instance_id: int, path: str) -> bytes:
-        """Give the bytes of the file at `path`."""
-        ...
+    width: int
+    height: int
+    dpi: int
+    text: str
+    words: Sequence[Mapping[str, Any]] = ()
+    image: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LetterOffice:
-    """What letters are written with: where templates come from, and how a .docx file becomes a PDF."""
+    """What letters are written with: `to_pdf` makes a PDF of a .docx file, `read_pages` takes a PDF apart."""
 
     database: Database
-    files: DeployedFiles
     to_pdf: Callable[[bytes, str], bytes]
+    read_pages: Callable[[bytes], Sequence[LetterPage]]
     zone: ZoneInfo
 
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """The stored files of a letter: as Word, as PDF, as text."""
+    """A letter in the document store: as Word, as PDF, as text, and its pages with their images' digests."""
 
     word: StoredFile
     pdf: StoredFile
     text: StoredFile
+    pages: Sequence[tuple[LetterPage, str | None]]
 
 
 def letter_operations(office: LetterOffice) -> dict[str, Operation]:
@@ -70,12 +75,18 @@ def write_letter(office: LetterOffice, call: Call) -> Mapping[str, Any]:
     with office.database.reading() as tx:
         if (present := _written_before(tx, call)) is not None:
             return _answer(present)
-        template = office.files(tx, call.instance_id, f"{LETTERS}{template_name(call, 'letter')}.docx")
+        template = deployed_template(tx, call, f"{template_name(call, 'letter')}.docx")
         values = particulars(tx, call.parcel, call.mapping("values"), office.zone)
     filled = fill_letter(template, values, values["order"]["number"] or values["parcel"]["number"])
     written = _store(office, filled)
     with office.database.transaction() as tx:
         return _answer(_written_before(tx, call) or _append(tx, call, written))
+
+
+def deployed_template(tx: Transaction, call: Call, file: str) -> bytes:
+    """Give a template of the deployment that the calling instance runs by; raises `NotFound`."""
+    instance = tx.processes.one(call.instance_id)
+    return tx.deployments.file(tx.deployments.definition(instance.definition_id).deployment_id, f"{LETTERS}{file}")
 
 
 def template_name(call: Call, name: str) -> str:
@@ -99,7 +110,8 @@ def _faults_of_mail(data: bytes) -> list[str]:
 def _store(office: LetterOffice, filled: Filled) -> _Written:
     store = office.database.documents
     pdf = office.to_pdf(filled.content, ".docx")
-    return _Written(store.put(filled.content), store.put(pdf), store.put(filled.text.encode()))
+    pages = [(page, store.put(page.image).sha256 if page.image else None) for page in office.read_pages(pdf)]
+    return _Written(store.put(filled.content), store.put(pdf), store.put(filled.text.encode()), pages)
 
 
 def _written_before(tx: Transaction, call: Call) -> Document | None:
@@ -112,34 +124,51 @@ def _origin(call: Call) -> str:
 
 
 def _append(tx: Transaction, call: Call, written: _Written) -> Document:
-    kind = template_name(call, "letter")
-    parcel = tx.parcels.locked(call.parcel)
-    earlier = sum(document.kind == kind for document in tx.parcels.documents(parcel.id))
-    order = tx.orders.of_parcel(parcel.id)
-    number = order.number if order else parcel.number
-    version = f" {earlier + 1}" if earlier else ""
-    document = tx.parcels.add_document(
-        Document(
-            parcel_id=parcel.id,
-            position=0,
-            kind=kind,
-            title=f"{call.text('title')}{version}",
-            file_name=f"{kind.replace('_', '-')}-{number}{version.replace(' ', '-')}.docx",
-            media_type=WORD,
-            sha256=written.word.sha256,
-            size=written.word.size,
-            origin=_origin(call),
-            created_at=tx.now,
-        )
-    )
+    document = tx.parcels.add_document(_document(tx, call, written.word))
     for form, file, media_type in ((RenditionKind.PDF, written.pdf, PDF), (RenditionKind.TEXT, written.text, PLAIN)):
         tx.parcels.put_rendition(
             Rendition(document_id=document.id, kind=form, sha256=file.sha256, media_type=media_type, size=file.size)
         )
-    tx.audit.record(
-        parcel_chain(parcel.id), ACTOR, "letter_written", document.title, {"kind": kind, "sha256": document.sha256}
-    )
+    tx.parcels.put_pages(document.id, list(_pages(document.id, written)))
+    tx.search.index_text(document.id)
+    details = {"kind": document.kind, "sha256": document.sha256}
+    tx.audit.record(parcel_chain(call.parcel), ACTOR, "letter_written", document.title, details)
     return document
+
+
+def _document(tx: Transaction, call: Call, word: StoredFile) -> Document:
+    kind = template_name(call, "letter")
+    parcel, order = tx.parcels.locked(call.parcel), tx.orders.of_parcel(call.parcel)
+    earlier = sum(document.kind == kind for document in tx.parcels.documents(parcel.id))
+    version = f" {earlier + 1}" if earlier else ""
+    file_name = f"{kind.replace('_', '-')}-{order.number if order else parcel.number}{version.replace(' ', '-')}.docx"
+    return Document(
+        parcel_id=parcel.id,
+        position=0,
+        kind=kind,
+        title=f"{call.text('title')}{version}",
+        file_name=file_name,
+        media_type=WORD,
+        sha256=word.sha256,
+        size=word.size,
+        origin=_origin(call),
+        created_at=tx.now,
+    )
+
+
+def _pages(document_id: int, written: _Written) -> Iterator[Page]:
+    for number, (page, image_sha256) in enumerate(written.pages, start=1):
+        yield Page(
+            document_id=document_id,
+            number=number,
+            width=page.width,
+            height=page.height,
+            dpi=page.dpi,
+            source="text layer",
+            text=page.text,
+            words=[dict(word) for word in page.words],
+            image_sha256=image_sha256,
+        )
 
 
 def _answer(document: Document) -> Mapping[str, Any]:

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from zoneinfo import ZoneInfo
 
 from engine.operations.call import BadCall, Call, Operation
-from engine.operations.letters import LETTERS, PDF, DeployedFiles, template_name
+from engine.operations.letters import PDF, deployed_template, template_name
 from engine.operations.orders import ACTOR
 from engine.operations.particulars import particulars
 from engine.operations.templates import TemplateFailed, fill_text
@@ -72,10 +72,9 @@ class OutboxFolder:
 
 @dataclass(frozen=True, slots=True)
 class MailRoom:
-    """What mails are made with: templates, the sender's address, and the way out."""
+    """What mails are made with: the way out, and the sender's address."""
 
     database: Database
-    files: DeployedFiles
     outgoing: Outgoing
     sender: str
     zone: ZoneInfo
@@ -138,7 +137,7 @@ def _draft(room: MailRoom, tx: Transaction, call: Call) -> _Draft:
     return _Draft(
         recipient=customer.email if customer else None,
         recipient_name=customer.name if customer else "",
-        template=room.files(tx, call.instance_id, f"{LETTERS}{template_name(call, 'mail')}.txt").decode(),
+        template=deployed_template(tx, call, f"{template_name(call, 'mail')}.txt").decode(),
         values=particulars(tx, call.parcel, call.mapping("values"), room.zone),
         attachments=[_attachment(tx, call, document_id) for document_id in call.inputs.get("attachments") or []],
     )

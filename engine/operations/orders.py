@@ -45,9 +45,8 @@ def register_order(database: Database, zone: ZoneInfo, call: Call) -> Mapping[st
             order = tx.orders.add(Order(parcel_id=parcel.id))
             _record(tx, call, "order_registered", order, {"customer": customer.number})
         order.customer_id = parcel.customer_id = customer.id
-        if parcel.state is ParcelState.RECEIVED:
-            parcel.route()
         _fill(order, {name: value for name, value in call.inputs.items() if not name.startswith("customer_n")})
+        tx.search.index_data(parcel.id)
         return {
             "order_number": order.number,
             "customer_name": customer.name,
@@ -65,6 +64,7 @@ def update_order(database: Database, call: Call) -> Mapping[str, Any]:
             tx.orders.put_lines(order.id, [_line(order)])
         if changed:
             _record(tx, call, "order_updated", order, {"fields": changed})
+            tx.search.index_data(call.parcel)
         return {"order_number": order.number}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Final, TypeVar
+from zipfile import BadZipFile
 
 import zxingcpp
 from docx.document import Document as WordDocument
@@ -65,12 +66,19 @@ def fill_text(template: str, values: Mapping[str, Any]) -> str:
 
 def faults_of_letter(template: bytes) -> list[str]:
     """Check a .docx template: give a sentence for each fault."""
-    return _confined(_faults_of_letter, template)
+    return _found(_faults_of_letter, template)
 
 
 def faults_of_text(template: str) -> list[str]:
     """Check a text template: give a sentence for each fault."""
-    return _confined(_faults_of_text, template)
+    return _found(_faults_of_text, template)
+
+
+def _found(check: Callable[[Any], list[str]], template: bytes | str) -> list[str]:
+    try:
+        return _confined(check, template)
+    except TemplateFailed as error:
+        return [str(error)]
 
 
 def _confined(function: Callable[..., T], *args: object) -> T:
@@ -177,7 +185,7 @@ def _lines_of(document: WordDocument) -> Iterator[str]:
 def _faults_of_letter(template: bytes) -> list[str]:
     try:
         sources = list(_Letter(template).sources())
-    except (PackageNotFoundError, KeyError, ValueError, OSError) as error:
+    except (BadZipFile, PackageNotFoundError, KeyError, ValueError, OSError) as error:
         return [f"This is not a .docx file that can be read ({error})."]
     return [fault for source in sources for fault in _faults(source)]
 
