@@ -1,0 +1,1 @@
+"""The one door to SpiffWorkflow: diagrams compiled to its specifications, its task tree stepped, saved and loaded."""

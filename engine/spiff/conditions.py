@@ -1,0 +1,34 @@
+"""Conditional events: looked at before the first step and after each, over the newest variables of their scope."""
+
+from typing import TYPE_CHECKING
+
+from engine.expressions import MissingVariable
+from engine.spiff.tokens import WAITING, Token
+from engine.spiff.triggers import Condition
+
+if TYPE_CHECKING:
+    from engine.spiff.nets import Instance
+
+
+def check(instance: "Instance") -> None:
+    """Fire the waiting conditional events whose condition has become true."""
+    waiting = [token for token in instance.tokens() if _is_watched(token)]
+    instance.watching = bool(waiting)
+    for token in waiting:
+        if _is_watched(token):
+            instance.attempt(token, "arrive", lambda token=token: _look(token))  # type: ignore[misc]  # bound default
+
+
+def _is_watched(token: Token) -> bool:
+    return token.state == WAITING and token.fault is None and isinstance(token.task_spec.trigger, Condition)
+
+
+def _look(token: Token) -> None:
+    try:
+        holds = bool(token.task_spec.trigger.expression.evaluate(token.workflow.variables()))
+    except MissingVariable:
+        holds = False  # a variable that nobody has set yet fulfils nothing
+    if not holds:
+        token.facts.pop("must_fall", None)
+    elif not token.facts.get("must_fall"):
+        token.task_spec.fire(token)

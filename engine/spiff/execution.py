@@ -1,0 +1,194 @@
+"""One process instance in memory: started, stepped from wait to wait, saved and loaded.
+
+Life: `start` or `load`, then any number of verbs, each of which gives a `Step` that says what changed, then `save`. Nothing here
+knows a database or a clock: the caller gives the time and stores snapshot, waits and visits in one transaction. When a verb
+raises, the execution is as it was only for NoSuchWait; after any other exception drop it and load it again.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from engine.errors import BusinessError, EngineError
+from engine.spiff import snapshot
+from engine.spiff.changes import copied
+from engine.spiff.faults import NoSuchWait
+from engine.spiff.journal import Journal, stuck_at
+from engine.spiff.nets import Instance
+from engine.spiff.program import Program
+from engine.spiff.tokens import Token
+from engine.steps import ExecutionState, Step, Stuck, Wait, WaitKind
+
+
+class UnknownStart(EngineError):
+    """The process or its start event does not exist, or cannot be run; look at the deployed diagram."""
+
+    code = "unknown_start"
+
+
+class Execution:
+    """One process instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    # -- beginning and keeping
+
+    @classmethod
+    def start(
+        cls,
+        program: Program,
+        process_id: str,
+        variables: Mapping[str, Any],
+        *,
+        now: datetime,
+        start_event: str | None = None,
+        payload: Mapping[str, Any] | None = None,
+    ) -> "Execution":
+        """Put a token on a start event; `advance` lets it move.
+
+        Without `start_event` the plain start event is taken, or the only one there is. The payload of a message or signal
+        is laid over the variables. Raise UnknownStart where there is no such process or start event.
+        """
+        scope = program.scopes.get(program.entries.get(process_id, ""))
+        if scope is None:
+            raise UnknownStart(f"There is no process {process_id} that can be run; look at the deployed diagrams.")
+        instance = Instance(program, scope)
+        instance.journal = Journal(now)
+        instance.begin(copied({**variables, **(payload or {})}), _starts(scope, start_event))
+        return cls(instance)
+
+    @classmethod
+    def load(cls, program: Program, saved: bytes) -> "Execution":
+        """Bring a saved instance back; raise BadSnapshot if it is damaged or does not fit the program."""
+        return cls(snapshot.unpack(program, saved))
+
+    def save(self) -> bytes:
+        """Write the instance down, about 1 KB; loading and saving again gives the same bytes."""
+        return snapshot.pack(self._instance)
+
+    # -- reading
+
+    @property
+    def state(self) -> ExecutionState:
+        """The state as a whole."""
+        return self._instance.state
+
+    def waits(self) -> tuple[Wait, ...]:
+        """Describe everything that has to come from outside, oldest first."""
+        tokens = sorted((token for token in self._instance.tokens() if token.is_outward), key=lambda token: token.id)
+        return tuple(wait for token in tokens if (wait := token.task_spec.wait(token)) is not None)
+
+    def stuck(self) -> tuple[Stuck, ...]:
+        """Describe the tokens that cannot go on."""
+        return tuple(stuck_at(token, token.fault) for token in self._instance.tokens() if token.fault is not None)
+
+    def variables(self) -> dict[str, Any]:
+        """Give the newest variables of the whole instance; the final ones when it has ended."""
+        instance = self._instance
+        return dict(copied(instance.data if instance.completed else instance.variables()))
+
+    def variables_at(self, key: str) -> dict[str, Any]:
+        """Give the variables that a waiting or stuck token sees."""
+        return dict(copied(self._token(key).data))
+
+    # -- moving
+
+    def advance(self, now: datetime) -> Step:
+        """Let every token move until all wait; beyond 1,000 steps one is stuck."""
+        self._instance.journal = self._resumed(now)
+        return self._finished()
+
+    def complete(self, key: str, variables: Mapping[str, Any], now: datetime) -> Step:
+        """Take over the result of a work item or an operation."""
+        token = self._begin(key, now, WaitKind.WORK, WaitKind.OPERATION)
+        token.facts["result"] = copied(dict(variables))
+        self._instance.attempt(token, "finish", lambda: token.task_spec.finish(token))
+        return self._settled(token)
+
+    def throw_error(self, key: str, code: str, message: str, now: datetime) -> Step:
+        """Leave an activity by a BPMN error; the token is stuck if nobody catches it."""
+
+        def thrown() -> None:
+            raise BusinessError(code, message)
+
+        token = self._begin(key, now, WaitKind.WORK, WaitKind.OPERATION)
+        self._instance.attempt(token, "run", thrown)
+        return self._settled(token)
+
+    def deliver(self, key: str, payload: Mapping[str, Any], now: datetime) -> Step:
+        """Hand over the message or signal that a token waits for."""
+        token = self._begin(key, now, WaitKind.MESSAGE, WaitKind.SIGNAL, closes=False)
+        token.task_spec.fire(token, payload)
+        return self._finished()
+
+    def fire(self, key: str, now: datetime) -> Step:
+        """Let a timer go off."""
+        token = self._begin(key, now, WaitKind.TIMER, closes=False)
+        token.task_spec.fire(token)
+        return self._finished()
+
+    def retry(self, key: str, now: datetime, changes: Mapping[str, Any] | None = None) -> Step:
+        """Let a stuck token try again, with changed variables if given."""
+        token = self._token(key)
+        if token.fault is None:
+            raise NoSuchWait(f"{key} is not stuck; load the instance again and look.")
+        self._instance.journal = self._resumed(now)
+        self._instance.retry(token, dict(changes or {}))
+        return self._settled(token)
+
+    def terminate(self, now: datetime) -> Step:
+        """Take every token away."""
+        self._instance.journal = self._resumed(now)
+        if self.state is ExecutionState.ACTIVE:
+            self._instance.was_terminated = True
+            self._instance.stop()
+        return self._instance.journal.step(self.state, self._instance.failure)
+
+    # -- inside
+
+    def _begin(self, key: str, now: datetime, *kinds: WaitKind, closes: bool = True) -> Token:
+        token = self._token(key)
+        wait = token.task_spec.wait(token) if token.is_outward else None
+        if wait is None or wait.kind not in kinds:
+            raise NoSuchWait(f"Nothing of that kind waits under {key} any more; load the instance again and look.")
+        self._instance.journal = self._resumed(now)
+        if closes:
+            self._instance.journal.close(key)
+        return token
+
+    def _resumed(self, now: datetime) -> Journal:
+        """Give an empty journal, or the one that the start began."""
+        journal: Journal | None = getattr(self._instance, "journal", None)
+        if journal is not None and not journal.is_given:
+            journal.now = now
+            return journal
+        return Journal(now)
+
+    def _token(self, key: str) -> Token:
+        number = key.rpartition(":")[2]
+        for net in self._instance.nets():
+            token = net.tasks.get(int(number)) if number.isdecimal() else None
+            if token is not None and token.is_live and token.key == key:
+                return token
+        raise NoSuchWait(f"Nothing waits under {key} any more; load the instance again and look.")
+
+    def _settled(self, token: Token) -> Step:
+        self._instance.settle_all(token.workflow)
+        return self._finished()
+
+    def _finished(self) -> Step:
+        self._instance.run()
+        return self._instance.journal.step(self.state, self._instance.failure)
+
+
+def _starts(scope: Any, wanted: str | None) -> list[Any]:
+    events = scope.bpmn_start_events
+    if wanted is not None:
+        found = [spec for spec in events if (spec.drawn or spec.name) == wanted]
+    else:
+        found = scope.plain_starts or events
+    if len(found) != 1:
+        which = wanted or "without a trigger"
+        raise UnknownStart(f"The process {scope.process} has no start event {which}; name one of its start events.")
+    return found

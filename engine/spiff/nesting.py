@@ -1,0 +1,115 @@
+# mypy: disallow-subclassing-any=False
+# ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
+"""Activities that hold a net of their own: subprocesses, event subprocesses, called processes."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from SpiffWorkflow.bpmn.specs import defaults
+from SpiffWorkflow.bpmn.specs.bpmn_task_spec import BpmnTaskSpec
+from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
+
+from engine.expressions import Expression
+from engine.spiff.changes import apply_changes, changes, copied
+from engine.spiff.events import Rearming
+from engine.spiff.nets import InnerNet
+from engine.spiff.nodes import Node
+from engine.spiff.tokens import STARTED, Token
+
+
+class Nesting(Node):
+    """An activity that waits until the net inside is complete."""
+
+    scope: Any
+    """The specification of the net inside."""
+
+    def _run_hook(self, my_task: Token) -> None:
+        top = my_task.workflow.top_workflow
+        my_task._set_state(STARTED)
+        net = InnerNet(self.scope, my_task, top)
+        if self.shares_variables:
+            net.process = my_task.workflow.process
+        top.subprocesses[my_task.id] = net
+        net.begin(self.given(my_task), self.scope.plain_starts)
+
+    def given(self, token: Token) -> dict[str, Any]:
+        """Give the variables that the net inside starts with."""
+        return dict(copied(token.data))
+
+    def taken(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
+        """Give the variables that the activity leaves with."""
+        del token
+        return variables
+
+    def net_ended(self, token: Token, net: InnerNet) -> None:
+        """Remember what the net inside has made, and complete the activity with it."""
+        token.facts["made"] = net.data
+        token.workflow.top_workflow.attempt(token, "finish", lambda: self.finish(token))
+
+    def finish(self, token: Token) -> None:
+        """Complete the activity."""
+        token.data = self.taken(token, token.facts["made"])
+        del token.facts["made"]
+        token.complete()
+
+
+class SubProcess(Nesting, defaults.SubWorkflowTask):
+    """An embedded subprocess: works on the variables of the activity."""
+
+    shares_variables: ClassVar[bool] = True
+
+
+class CallActivity(Nesting, defaults.CallActivity):
+    """Calls another process: variables go in and come out by the mappings, or all if there is none."""
+
+    into: Mapping[str, Expression] | None = None
+    back: Mapping[str, Expression] | None = None
+    takes_all: bool = True
+    gives_all: bool = True
+
+    def given(self, token: Token) -> dict[str, Any]:
+        """Work out the mapping into the called process."""
+        given = dict(copied(token.data)) if self.takes_all else {}
+        return given | {name: copied(source.evaluate(token.data)) for name, source in (self.into or {}).items()}
+
+    def taken(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
+        """Work out the mapping out of the called process."""
+        mapped = {name: copied(source.evaluate(variables)) for name, source in (self.back or {}).items()}
+        if self.gives_all and self.takes_all:
+            return variables | mapped
+        return {**token.data, **(variables if self.gives_all else {}), **mapped}
+
+
+class HandlerTrigger(Rearming, CatchingEvent, BpmnTaskSpec):
+    """Stands by at the level of a net for the start event of an event subprocess."""
+
+    arms_handler: ClassVar[bool] = True
+    interrupts: bool = True
+
+    def _run_hook(self, my_task: Token) -> bool:
+        net = my_task.workflow
+        if net.completed:
+            net.top_workflow.withdraw(my_task)
+            return False
+        if self.interrupts:
+            my_task.data = copied(net.variables())
+            net.withdraw_all(spare=my_task)
+        else:
+            self.rearm(my_task)
+            my_task.data = copied(net.variables())
+        return super()._run_hook(my_task)
+
+
+class EventSubprocess(Nesting, defaults.EventSubprocess):
+    """The handler behind a trigger; what it changed, and only that, joins the rest of the net."""
+
+    shares_variables: ClassVar[bool] = True
+    is_handler: ClassVar[bool] = True
+
+    def taken(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
+        """Bring the handler's own changes on the variables at the place where it parted from the rest."""
+        if token.parent is None:
+            return variables
+        based: dict[str, Any] = copied(token.parent.data)
+        apply_changes(based, changes(token.data, variables))
+        return based

@@ -1,0 +1,353 @@
+# mypy: disallow-subclassing-any=False
+# ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
+"""Running instances: the process and the subprocesses inside it, each a net of tokens, stepped one token at a time.
+
+An instance moves in steps. A step takes the oldest ready token, events before anything else, and runs it; then joins that
+nothing more can reach open, nets without a live token end, and the task tree is tidied. The library's loops over the tree,
+its prediction, its event manager and its script environment are not used.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
+from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
+
+from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.errors import BusinessError, EngineError, ExpressionError
+from engine.spiff import conditions, throwing
+from engine.spiff.changes import copied
+from engine.spiff.closed import CLOSED_ENGINE
+from engine.spiff.journal import Journal, stuck_at
+from engine.spiff.tokens import CANCELLED, COMPLETED, FUTURE, LIVE, READY, STARTED, WAITING, Token, gathered
+from engine.steps import ExecutionState, Failure
+
+if TYPE_CHECKING:
+    from engine.spiff.nodes import Flow
+    from engine.spiff.program import Program
+
+MOST_STEPS: Final = 1_000
+MOST_TOKENS: Final = 10_000
+
+
+class Net:
+    """What the process and a subprocess have in common; mixed into the library's workflow classes."""
+
+    spec: Any
+    tasks: dict[int, Token]
+    task_tree: Token
+    completed: bool
+    owner: Token | None
+    process: str
+    top_workflow: Any
+
+    def begin(self, variables: dict[str, Any], starts: Sequence[Any]) -> None:
+        """Put a token on each start event, and arm the event subprocesses."""
+        root = self.task_tree = self.create(self.spec.start, None, variables)
+        root._set_state(COMPLETED)
+        armed = [self.create(spec, root, copied(variables)) for spec in self.spec.handlers]
+        shared = len(starts) + len(armed) > 1
+        started = [self.create(spec, root, copied(variables) if shared else variables) for spec in starts]
+        for token in (*armed, *started):
+            self.top_workflow.arrive(token)
+
+    def create(self, spec: Any, parent: Token | None, variables: dict[str, Any], flow: str | None = None) -> Token:
+        """Make a token that has not arrived yet."""
+        token = Token(self, spec, parent, self.top_workflow.next_number())
+        token.data = variables
+        token.flow = flow
+        return token
+
+    def follow(self, token: Token, flows: "Sequence[Flow]") -> None:
+        """Send a token along flows; each branch of several gets variables of its own."""
+        if not flows:
+            self.place(self.spec.end, token, token.data)
+        shared = len(flows) > 1
+        for flow in flows:
+            self.top_workflow.journal.went(flow.drawn)
+            self.place(flow.target, token, copied(token.data) if shared else token.data, flow.id)
+
+    def place(self, spec: Any, parent: Token, variables: dict[str, Any], flow: str | None = None) -> None:
+        """Make a token and let it arrive."""
+        self.top_workflow.arrive(self.create(spec, parent, variables, flow))
+
+    def waiting_at(self, spec: Any) -> list[Token]:
+        """List the tokens that have arrived at a join, in order of arrival."""
+        here = (token for token in self.tasks.values() if token.task_spec is spec and token.state == WAITING)
+        return sorted(here, key=lambda token: token.order)
+
+    def live(self) -> Iterator[Token]:
+        """Go through the live tokens."""
+        return (token for token in self.tasks.values() if token._state & LIVE)
+
+    def variables(self) -> dict[str, Any]:
+        """Give the newest variables of the scope: what all live branches together have made of them."""
+        leaves = [token for token in self.live() if not token.is_armed and not token.is_inner]
+        return gathered(leaves, Policy.LAST, self.variables_at).variables if leaves else self.task_tree.data
+
+    def variables_at(self, token: Token) -> dict[str, Any]:
+        """Give the newest variables of one token: those inside an embedded subprocess, if it runs one."""
+        if not token.task_spec.shares_variables:
+            own: dict[str, Any] = token.data
+            return own
+        inner = self.top_workflow.subprocesses.get(token.id)
+        made: dict[str, Any] = token.task_spec.taken(token, token.data if inner is None else inner.variables())
+        return made
+
+    def settle(self) -> None:
+        """Open the inclusive joins that no token can reach any more, then end the net if nothing lives in it."""
+        if self.completed:
+            return
+        for spec in self.spec.settling:
+            spec.settle(self)
+        if all(token.task_spec is self.spec.end or token.is_armed for token in self.live()):
+            self.spec.end.finish(self)
+        elif self.spec.settling:
+            self._look_for_starving()
+
+    def _look_for_starving(self) -> None:
+        """Report a parallel join at which tokens wait for others that cannot come."""
+        waiting = [token for token in self.live() if token.task_spec is not self.spec.end]
+        if all(token.task_spec.waits_for_all and token.state == WAITING and token.fault is None for token in waiting):
+            starved = "Tokens wait here for others that cannot come any more; not every branch leads to this join."
+            self.top_workflow.block(waiting[0], "merge", "join_starved", starved)
+
+    def withdraw_all(self, spare: Token | None = None) -> None:
+        """Take every live token away, but the spared one."""
+        for token in list(self.tasks.values()):
+            if token is not spare and token.is_live:
+                self.top_workflow.withdraw(token)
+
+    def _task_completed_notify(self, task: Token) -> None:
+        self.top_workflow.retire(task)
+
+    def tidy(self, token: Token | None) -> None:
+        """Take a finished token out of the tree, and those above it, unless live tokens part there."""
+        while token is not None and token.is_finished and token.id in self.tasks and not self.top_workflow.keeps(token):
+            below, above = token._children, token.parent
+            if len(below) > 1 or (not below and above is None):
+                return
+            self._splice(token, above)
+            token = None if below else above
+
+    def _splice(self, token: Token, above: Token | None) -> None:
+        below = token._children
+        if above is None:
+            self.task_tree = self.tasks[below[0]]
+        else:
+            siblings = above._children
+            place = siblings.index(token.id)
+            siblings[place : place + 1] = below
+        for child in below:
+            self.tasks[child]._parent = token._parent
+        del self.tasks[token.id]
+
+
+class InnerNet(Net, BpmnSubWorkflow):
+    """A subprocess, or a called process, that runs for one token of the net around it."""
+
+    def __init__(self, spec: Any, owner: Token, top: "Instance") -> None:
+        self.owner = owner
+        self.process = spec.process
+        super().__init__(spec, owner.id, top, deserializing=True)
+
+    @property
+    def parent_workflow(self) -> Any:
+        """The net around this one."""
+        return self.owner.workflow if self.owner else None
+
+    def _calculate_depth(self) -> int:
+        return int(self.parent_workflow.depth) + 1
+
+
+class Instance(Net, BpmnWorkflow):
+    """A whole process instance: the outermost net, the queue of ready tokens, and the nets inside."""
+
+    def __init__(self, program: "Program", process: Any) -> None:
+        self.owner = None
+        self.program = program
+        self.time_zone = program.time_zone
+        self.process = process.process
+        self.journal: Journal
+        self.number = 0
+        self.failure: Failure | None = None
+        self.was_terminated = False
+        self.queue: deque[Token] = deque()
+        self.urgent: deque[Token] = deque()
+        self.retired: list[Token] = []
+        self.watching = False
+        super().__init__(process, {}, script_engine=CLOSED_ENGINE, deserializing=True)
+
+    @property
+    def state(self) -> ExecutionState:
+        """The state of the instance as a whole."""
+        if self.failure is not None:
+            return ExecutionState.FAILED
+        if self.was_terminated:
+            return ExecutionState.TERMINATED
+        return ExecutionState.COMPLETED if self.completed else ExecutionState.ACTIVE
+
+    def next_number(self) -> int:
+        """Count on; numbers name tokens and order arrivals."""
+        self.number += 1
+        return self.number
+
+    def nets(self) -> list[Net]:
+        """List this net and all nets inside."""
+        return [self, *self.subprocesses.values()]
+
+    def tokens(self) -> Iterator[Token]:
+        """Go through the live tokens of all nets."""
+        for net in self.nets():
+            yield from net.live()
+
+    def keeps(self, token: Token) -> bool:
+        """Tell whether a finished token must stay in the tree."""
+        return token.id in self.subprocesses
+
+    # -- stepping
+
+    def run(self) -> None:
+        """Step until every token waits; beyond 1,000 steps the next token is stuck."""
+        self.settle_all()
+        for _ in range(MOST_STEPS):
+            if not self.step():
+                return
+        self._stop_at_limit()
+
+    def step(self) -> bool:
+        """Run one token; tell whether there was one."""
+        token = self._next()
+        if token is None:
+            return False
+        net = token.workflow
+        if sum(len(inner.tasks) for inner in self.nets()) > MOST_TOKENS:
+            limit = f"More than {MOST_TOKENS:,} tokens live in this instance; the diagram makes tokens without end."
+            self.block(token, "run", "token_limit", limit)
+        else:
+            self.attempt(token, "run", token.run)
+        if not self.urgent:
+            self.settle_all(net)
+        return True
+
+    def _next(self) -> Token | None:
+        for waiting in (self.urgent, self.queue):
+            while waiting:
+                token = waiting.popleft()
+                if token.state == READY and token.fault is None and token.id in token.workflow.tasks:
+                    return token
+        return None
+
+    def _stop_at_limit(self) -> None:
+        token = self._next()
+        if token is not None:
+            limit = f"More than {MOST_STEPS:,} steps without a wait; look for a loop in the diagram that never waits."
+            self.block(token, "run", "step_limit", limit)
+
+    def settle_all(self, net: Net | None = None) -> None:
+        """Settle the net of the last step and those around it, check conditional events, tidy up."""
+        while net is not None:
+            net.settle()
+            net = net.owner.workflow if net.owner is not None else None
+        if self.watching:
+            conditions.check(self)
+        while self.retired:
+            token = self.retired.pop()
+            token.workflow.tidy(token)
+
+    def enqueue(self, token: Token) -> None:
+        """Let a ready token have its turn; events come before anything else."""
+        (self.urgent if token.task_spec.is_urgent else self.queue).append(token)
+
+    def arrive(self, token: Token, *, again: bool = False) -> None:
+        """Let a token reach its flow node."""
+        if token.task_spec.enters_on_arrival and not again:
+            self.journal.entered(token)
+        self.attempt(token, "arrive", lambda: token.task_spec._update(token))
+
+    def attempt(self, token: Token, phase: str, deed: Callable[[], Any]) -> None:
+        """Do something for a token; a BPMN error takes its arrow, any other fault of the definition stops the token."""
+        try:
+            deed()
+        except BusinessError as error:
+            if not throwing.raise_error(token, error.code, error.message):
+                self.block(token, phase, "uncaught_error", f"Nobody catches the error {error.code}: {error.message}")
+        except EngineError as error:
+            expression = error.expression if isinstance(error, ExpressionError) else None
+            self.block(token, phase, error.code, error.message, expression)
+
+    def block(self, token: Token, phase: str, code: str, message: str, expression: str | None = None) -> None:
+        """Stop a token where it is until somebody retries it."""
+        if token.is_outward:
+            self.journal.close(token.key)
+        token.fault = {"phase": phase, "code": code, "message": message, "expression": expression}
+        if phase != "merge":
+            token._set_state(STARTED)
+        self.journal.failed(token)
+        self.journal.stuck.append(stuck_at(token, token.fault))
+
+    def retry(self, token: Token, changes: dict[str, Any]) -> None:
+        """Let a stuck token try again what it could not do, with changed variables if given."""
+        phase = (token.fault or {})["phase"]
+        token.fault = None
+        token.data.update(copied(changes))
+        if phase == "merge":
+            token.facts["settled"] = sorted(changes)
+            self.settle_all(token.workflow)
+        elif phase == "arrive":
+            token._set_state(FUTURE)
+            self.arrive(token, again=True)
+        elif phase == "finish":
+            self.attempt(token, "finish", lambda: token.task_spec.finish(token))
+        else:
+            token._set_state(READY)
+            self.enqueue(token)
+
+    # -- leaving
+
+    def retire(self, token: Token) -> None:
+        """Remember a finished token; it leaves the tree when the step is over."""
+        self.retired.append(token)
+
+    def withdraw(self, token: Token) -> None:
+        """Take a token away with all that hangs on it: instances, attached events, the net it runs."""
+        if not token.is_live:
+            return
+        if token.is_outward:
+            self.journal.close(token.key)
+        token._set_state(CANCELLED)
+        if token.task_spec.enters_on_arrival and not token.is_quiet:
+            self.journal.withdrawn(token)
+        self.retire(token)
+        self.drop_belongings(token)
+
+    def drop_belongings(self, token: Token) -> None:
+        """Withdraw what belongs to a token: its instances, the events attached to it, the net it runs."""
+        inner = self.subprocesses.pop(token.id, None)
+        if inner is not None:
+            inner.completed = True
+            inner.withdraw_all()
+        for instance in token.kin:
+            self.withdraw(instance)
+        self.release(token)
+
+    def release(self, token: Token) -> None:
+        """Withdraw the events attached to an activity."""
+        if token.task_spec.attached:
+            for other in list(token.workflow.tasks.values()):
+                if other.host == token.id and other.state == WAITING:
+                    self.withdraw(other)
+
+    def fail(self, token: Token, code: str, message: str) -> None:
+        """End the instance by an error that nobody caught."""
+        self.failure = Failure(code, token.task_spec.drawn or token.task_spec.name, message)
+        self.stop()
+
+    def stop(self) -> None:
+        """Take every token away."""
+        self.completed = True
+        self.data = self.variables()
+        self.withdraw_all()
+        self.subprocesses.clear()
+        self.retired.clear()

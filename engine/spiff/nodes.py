@@ -1,0 +1,329 @@
+# mypy: disallow-subclassing-any=False
+# ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
+"""Specifications of flow nodes: what every node does, tasks, and gateways that choose.
+
+`Node` comes before the library's class in the bases. It replaces prediction and history by arrival and flow: a token
+arrives (`_update_hook`), gets its turn (`_run_hook`), and goes on along the flows that `outgoing` names.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from SpiffWorkflow.bpmn.specs import control, defaults
+
+from engine.expressions import Expression
+from engine.spiff.changes import copied
+from engine.spiff.faults import NoWayOut, Unfit
+from engine.spiff.tokens import READY, STARTED, Token
+from engine.spiff.triggers import Trigger
+from engine.steps import OperationWait, Wait, WaitKind, WorkWait
+from engine.timing import TimerDefinition
+
+if TYPE_CHECKING:
+    from engine.decisions import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A sequence flow to the specification `target`; `drawn` is its id if somebody drew it."""
+
+    id: str
+    drawn: str | None
+    target: Any
+    condition: Expression | None
+    is_default: bool
+
+
+class Node:
+    """What every flow node does; mixed in before the library's specification class."""
+
+    name: str
+    manual: bool
+    drawn: str | None = None
+    title: str = ""
+    status: str | None = None
+    flows: tuple[Flow, ...] = ()
+    lines: tuple[str, ...] = ()
+    """Ids of the incoming flows."""
+    attached: tuple[Any, ...] = ()
+    """Boundary events."""
+    repeated_by: "Any | None" = None
+    trigger: Trigger | None = None
+    handler: str | None = None
+    """The activity that compensates this one."""
+
+    enters_on_arrival: ClassVar[bool] = True
+    is_urgent: ClassVar[bool] = False
+    arms_handler: ClassVar[bool] = False
+    is_handler: ClassVar[bool] = False
+    shares_variables: ClassVar[bool] = False
+    waits_for_all: ClassVar[bool] = False
+    outward_state: int = 0
+
+    def test(self) -> None:
+        """Check nothing: what can be wrong was found when the diagram was compiled."""
+
+    def _predict(self, my_task: Token, *_args: Any, **_kwargs: Any) -> None:
+        pass
+
+    def _update_hook(self, my_task: Token) -> bool:
+        """Tell whether an arriving token may run at once."""
+        return my_task is not None
+
+    def _on_ready(self, my_task: Token) -> None:
+        top = my_task.workflow.top_workflow
+        if not self.enters_on_arrival:
+            top.journal.entered(my_task)
+        if self.outward_state == READY:
+            self.open(my_task)
+        else:
+            top.enqueue(my_task)
+
+    def _run(self, my_task: Token) -> Any:
+        return self._run_hook(my_task)
+
+    def _run_hook(self, my_task: Token) -> bool | None:
+        return my_task is not None
+
+    def _on_complete(self, my_task: Token) -> None:
+        net = my_task.workflow
+        net.top_workflow.journal.completed(my_task)
+        net.top_workflow.release(my_task)
+        net._task_completed_notify(my_task)
+        if self.repeated_by is not None and my_task.parent.task_spec is self.repeated_by:
+            self.repeated_by.ended(my_task.parent, my_task)
+        else:
+            self.leave(my_task)
+
+    def leave(self, token: Token) -> None:
+        """Send a finished token on."""
+        token.workflow.follow(token, self.outgoing(token))
+
+    def outgoing(self, token: Token) -> Sequence[Flow]:
+        """Name the flows that a finished token takes."""
+        del token
+        return self.flows
+
+    def open(self, token: Token) -> None:
+        """Tell the world that a token waits for it."""
+        wait = self.wait(token)
+        if wait is not None:
+            token.workflow.top_workflow.journal.open(wait)
+
+    def wait(self, token: Token) -> Wait | None:
+        """Describe what a token waits for, if it is something outside."""
+        del token
+        return None
+
+    def finish(self, token: Token) -> None:
+        """Complete a token whose result has come from outside."""
+        token.complete()
+
+
+class Start(Node, control.BpmnStartTask):
+    """The library's root of a net; never seen."""
+
+
+class End(Node, control.SimpleBpmnTask):
+    """The library's last specification; a net ends without passing it."""
+
+
+class NoneTask(Node, defaults.NoneTask):
+    """A task without a kind: passes through."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.manual = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkDetails:
+    """What the diagram says about a work item."""
+
+    form: str | None
+    candidate_groups: tuple[str, ...]
+    assignee: Expression | None
+    due: TimerDefinition | None
+    priority: Expression | None
+    outcome: str | None
+    instructions: str | None
+
+
+class Work(Node):
+    """A task that a person does."""
+
+    details: WorkDetails
+    outward_state = READY
+
+    def _update_hook(self, my_task: Token) -> bool:
+        details, names = self.details, my_task.data
+        if details.assignee is not None:
+            my_task.facts["assignee"] = _text(details.assignee.evaluate(names), "assignee")
+        if details.priority is not None:
+            my_task.facts["priority"] = _whole(details.priority.evaluate(names), "priority")
+        if details.due is not None:
+            top = my_task.workflow.top_workflow
+            my_task.facts["due"] = details.due.first_due(top.journal.now, names, top.time_zone).at
+        return True
+
+    def wait(self, token: Token) -> WorkWait:
+        """Describe the work item."""
+        details, facts = self.details, token.facts
+        return WorkWait(
+            key=token.key,
+            kind=WaitKind.WORK,
+            node=self.drawn or self.name,
+            process=token.workflow.process,
+            name=self.title,
+            form=details.form,
+            candidate_groups=details.candidate_groups,
+            assignee=facts.get("assignee"),
+            due_at=facts.get("due"),
+            priority=facts.get("priority", 50),
+            outcome=details.outcome,
+            instructions=details.instructions,
+        )
+
+    def finish(self, token: Token) -> None:
+        """Complete the task with the answers."""
+        token.data.update(copied(token.facts.pop("result", {})))
+        token.run()
+
+
+class UserTask(Work, defaults.UserTask):
+    """A person works with a form."""
+
+
+class ManualTask(Work, defaults.ManualTask):
+    """A person works without the system and says when it is done."""
+
+
+def _text(value: Any, what: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value or None
+    raise Unfit(f"The {what} must be a text, but is {value!r:.60}; correct the expression.")
+
+
+def _whole(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__int__") or int(value) != value:
+        raise Unfit(f"The {what} must be a whole number, but is {value!r:.60}; correct the expression.")
+    return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class OperationDetails:
+    """What the diagram says about an operation: its name, the inputs to work out, and where the results go."""
+
+    name: str
+    inputs: Mapping[str, Expression]
+    outputs: Mapping[str, Expression]
+
+
+class Operating(Node):
+    """A task done by an operation, which runs as a job outside the step."""
+
+    operation: OperationDetails
+    outward_state = STARTED
+
+    def _run_hook(self, my_task: Token) -> None:
+        self.open(my_task)
+
+    def wait(self, token: Token) -> OperationWait:
+        """Describe the operation that is owed."""
+        return OperationWait(
+            key=token.key,
+            kind=WaitKind.OPERATION,
+            node=self.drawn or self.name,
+            process=token.workflow.process,
+            name=self.title,
+            operation=self.operation.name,
+            inputs=self._given(token),
+        )
+
+    def _given(self, token: Token) -> dict[str, Any]:
+        return {name: copied(expression.evaluate(token.data)) for name, expression in self.operation.inputs.items()}
+
+    def finish(self, token: Token) -> None:
+        """Take the results over: the declared outputs, or all of them."""
+        result = token.facts["result"]
+        if self.operation.outputs:
+            names = {**token.data, **result, "result": result}
+            result = {name: expression.evaluate(names) for name, expression in self.operation.outputs.items()}
+        del token.facts["result"]
+        token.data.update(copied(dict(result)))
+        token.complete()
+
+
+class ServiceTask(Operating, defaults.ServiceTask):
+    """Calls an operation."""
+
+
+class SendingTask(Operating, defaults.ServiceTask):
+    """A send task with an operation."""
+
+
+class ScriptTask(Node, defaults.ScriptTask):
+    """Runs a compiled script over the variables."""
+
+
+class DecisionTask(Node, defaults.NoneTask):
+    """Asks a decision table; the answer is stored under one name, or its outputs become variables."""
+
+    decision: "Decision"
+    result_variable: str | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.manual = False
+
+    def _run_hook(self, my_task: Token) -> bool:
+        answer = copied(self.decision.evaluate(my_task.data))
+        if self.result_variable:
+            my_task.data[self.result_variable] = answer
+        elif isinstance(answer, dict):
+            my_task.data.update(answer)
+        elif answer is not None:
+            raise Unfit("The decision gives no named outputs; name a result variable at the task.")
+        return True
+
+
+class ExclusiveGateway(Node, defaults.ExclusiveGateway):
+    """Takes the first flow whose condition is true, else the default."""
+
+    def _run_hook(self, my_task: Token) -> bool:
+        my_task.chosen = [first_match(self.flows, my_task)]
+        return True
+
+    def outgoing(self, token: Token) -> Sequence[Flow]:
+        """Name the chosen flow."""
+        return token.chosen
+
+
+def first_match(flows: Sequence[Flow], token: Token) -> Flow:
+    """Find the one flow of an exclusive choice; a flow without a condition is taken if no other is."""
+    for flow in flows:
+        if flow.condition is not None and not flow.is_default and flow.condition.evaluate(token.data):
+            return flow
+    for flow in flows:
+        if flow.is_default or flow.condition is None:
+            return flow
+    raise NoWayOut(
+        f"No condition of {token.task_spec.title or token.task_spec.name} is true and it has no default flow."
+    )
+
+
+def all_matches(flows: Sequence[Flow], token: Token) -> list[Flow]:
+    """Find the flows of an inclusive choice: all whose condition is true, else the default."""
+    plain = [flow for flow in flows if flow.condition is None and not flow.is_default]
+    true = [
+        flow
+        for flow in flows
+        if flow.condition is not None and not flow.is_default and flow.condition.evaluate(token.data)
+    ]
+    chosen = [flow for flow in flows if flow in plain or flow in true] or [flow for flow in flows if flow.is_default]
+    if not chosen:
+        raise NoWayOut(
+            f"No condition of {token.task_spec.title or token.task_spec.name} is true and it has no default flow."
+        )
+    return chosen

@@ -1,0 +1,181 @@
+"""Compiling diagrams to a program that any number of instances run, in any number of threads.
+
+Nothing in a program changes once it is made: specifications are shared, and all that moves is in the `Execution`.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from zoneinfo import ZoneInfo
+
+from SpiffWorkflow.bpmn.parser import ValidationException
+
+from engine.diagrams import vocabulary as words
+from engine.diagrams.normalise import NormalisedDiagram
+from engine.errors import DefinitionError, Finding, Severity
+from engine.spiff.parser import DiagramParser
+from engine.spiff.reading import Reader
+from engine.spiff.scopes import Scope
+from engine.spiff.triggers import Condition, Message, Signal, Timer
+from engine.timing import TimerDefinition
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+    from engine.decisions import Decision
+
+for _name in ("spiff", "spiff.task", "spiff.workflow", "spiff.spec"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+_PARSING: Final = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOutline:
+    """One drawn flow node."""
+
+    id: str
+    type: str
+    name: str
+    lane: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StartOutline:
+    """One start event and what it waits for: `kind` is none, message, signal, timer or conditional."""
+
+    id: str
+    kind: str
+    name: str = ""
+    timer: TimerDefinition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessOutline:
+    """What others may know of a process without running it."""
+
+    id: str
+    name: str
+    is_executable: bool
+    starts: tuple[StartOutline, ...]
+    nodes: tuple[NodeOutline, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Compiled processes by their id as drawn."""
+
+    processes: Mapping[str, ProcessOutline]
+    time_zone: ZoneInfo
+    scopes: Mapping[str, Scope]
+    """Every net's specification: processes and subprocesses by normalised id."""
+    entries: Mapping[str, str]
+    """The normalised id of each process."""
+
+
+def compile_program(
+    diagrams: Sequence[NormalisedDiagram], decisions: "Mapping[str, Decision]", *, time_zone: ZoneInfo
+) -> Program:
+    """Compile diagrams that call each other to one program; raise DefinitionError with every finding."""
+    parser, readers = DiagramParser(), [Reader(diagram, decisions) for diagram in diagrams]
+    findings = [finding for diagram in diagrams for finding in _unsupported(diagram)]
+    with _PARSING:
+        for reader in readers:
+            findings.extend(_parsed(parser, reader))
+        _connect_calls(parser)
+    findings.extend(finding for reader in readers for finding in reader.findings)
+    if findings:
+        raise DefinitionError(dict.fromkeys(findings))
+    scopes = {key: inner.spec for key, inner in parser.process_parsers.items() if inner.spec is not None}
+    outlines = [
+        _outline(reader, process, scopes)
+        for reader in readers
+        for process in reader.diagram.root.findall(words.PROCESS)
+    ]
+    entries = {outline.id: key for key, outline in outlines}
+    return Program({outline.id: outline for _, outline in outlines}, time_zone, scopes, entries)
+
+
+def _parsed(parser: DiagramParser, reader: Reader) -> Iterator[Finding]:
+    file = reader.diagram.file
+    try:
+        parser.add(reader)
+        for process in reader.diagram.root.findall(words.PROCESS):
+            if words.is_true(process, "isExecutable", default=True):
+                parser.get_spec(process.get("id"))
+    except ValidationException as refused:
+        key = getattr(refused, "id", None) or None
+        yield Finding(file, key, Severity.ERROR, "not_executable", f"The diagram cannot be run: {refused}")
+    except KeyError as twice:
+        yield Finding(
+            file, None, Severity.ERROR, "id_not_unique", f"An id is used twice: {twice}; give each element its own."
+        )
+
+
+def _connect_calls(parser: DiagramParser) -> None:
+    by_drawn_id = {
+        reader.diagram.drawn(key) or key: inner
+        for key, inner in parser.process_parsers.items()
+        if inner.node.tag == words.PROCESS and (reader := inner.reader)
+    }
+    for spec, called, node, reader in parser.calls:
+        inner = by_drawn_id.get(reader.diagram.drawn(called) or called)
+        if inner is None or inner.spec is None:
+            message = (
+                f"{words.title(node)} calls the process {called or '(none)'}, which cannot be run here; deploy it too."
+            )
+            reader.refuse(node, "unknown_process", message)
+            continue
+        spec.scope = inner.spec
+        if not spec.scope.plain_starts:
+            message = f"{words.title(node)} calls {called}, which has no start event without a trigger; add one."
+            reader.refuse(node, "no_start", message)
+
+
+def _unsupported(diagram: NormalisedDiagram) -> Iterator[Finding]:
+    yield from ()
+    del diagram
+
+
+def _outline(reader: Reader, process: "etree._Element", scopes: Mapping[str, Scope]) -> tuple[str, ProcessOutline]:
+    key, drawn = process.get("id", ""), reader.diagram.drawn
+    scope = scopes.get(key)
+    outline = ProcessOutline(
+        id=drawn(key) or key,
+        name=process.get("name") or "",
+        is_executable=scope is not None,
+        starts=tuple(_start(spec) for spec in scope.bpmn_start_events) if scope is not None else (),
+        nodes=tuple(_nodes(reader, process)),
+    )
+    return key, outline
+
+
+def _nodes(reader: Reader, process: "etree._Element") -> Iterator[NodeOutline]:
+    for node in process.iter(*words.FLOW_NODES):
+        drawn = reader.diagram.drawn(node.get("id", ""))
+        if drawn is not None:
+            yield NodeOutline(drawn, words.kind(node), node.get("name") or "", _lane(reader, node))
+
+
+def _lane(reader: Reader, node: "etree._Element") -> str | None:
+    for around in (node, *node.iterancestors()):
+        lane = reader.lanes.get(around.get("id", ""))
+        if lane is not None:
+            return lane
+    return None
+
+
+def _start(spec: Any) -> StartOutline:
+    key = spec.drawn or spec.name
+    match spec.trigger:
+        case Message(name=name):
+            return StartOutline(key, "message", name)
+        case Signal(name=name):
+            return StartOutline(key, "signal", name)
+        case Timer(definition=definition):
+            return StartOutline(key, "timer", spec.title, definition)
+        case Condition():
+            return StartOutline(key, "conditional", spec.title)
+    return StartOutline(key, "none", spec.title)

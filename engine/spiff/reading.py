@@ -1,0 +1,226 @@
+"""Reading the details of flow nodes: texts become compiled expressions, timers and triggers; faults become findings."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from lxml import etree
+
+from engine.diagrams import vocabulary as words
+from engine.diagrams.normalise import NormalisedDiagram
+from engine.diagrams.vocabulary import Assignment, EventKind, bpmn
+from engine.errors import EngineError, Finding, Severity
+from engine.expressions import Expression, compile_expression
+from engine.scripts import Script, compile_script
+from engine.spiff.nodes import OperationDetails, WorkDetails
+from engine.spiff.repetition import LoopDetails, RepetitionDetails
+from engine.spiff.triggers import Condition, Error, Escalation, Message, Signal, Terminate, Timer, Trigger
+from engine.timing import TimerDefinition, compile_timer
+
+if TYPE_CHECKING:
+    from engine.decisions import Decision
+
+T = TypeVar("T")
+
+
+class Reader:
+    """Reads one diagram and collects what is wrong with it."""
+
+    def __init__(self, diagram: NormalisedDiagram, decisions: "Mapping[str, Decision]") -> None:
+        self.diagram = diagram
+        self.decisions = decisions
+        self.findings: list[Finding] = []
+        self._defined = {key: element for element in diagram.root if (key := words.identity(element))}
+        self.lanes = _lanes(diagram.root)
+
+    def refuse(self, element: etree._Element, code: str, message: str) -> None:
+        """Note that the diagram cannot run as it is."""
+        key = words.identity(element)
+        drawn = key if key is None else self.diagram.drawn(key) or key
+        finding = Finding(self.diagram.file, drawn, Severity.ERROR, code, message)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def _attempt(self, element: etree._Element, deed: Callable[[], T], instead: T) -> T:
+        try:
+            return deed()
+        except EngineError as error:
+            self.refuse(element, error.code, f"{words.title(element)}: {error.message}")
+            return instead
+
+    # -- languages
+
+    def expression(self, element: etree._Element, text: str | None) -> Expression | None:
+        """Compile an expression, if there is one."""
+        return self._attempt(element, lambda: compile_expression(text), None) if text else None
+
+    def required(self, element: etree._Element, text: str | None, what: str) -> Expression:
+        """Compile an expression that must be there."""
+        if not text:
+            self.refuse(element, "missing_expression", f"{words.title(element)} needs {what}.")
+        return self.expression(element, text) or compile_expression("None")
+
+    def script(self, task: etree._Element) -> Script:
+        """Compile the script of a script task."""
+        text = words.child_text(task, "script") or ""
+        return self._attempt(task, lambda: compile_script(text), compile_script(""))
+
+    def _timer(self, event: etree._Element, definition: etree._Element) -> Timer | None:
+        for tag, sort in words.TIMER_TEXTS.items():
+            found = definition.find(tag)
+            text = None if found is None else "".join(map(str, found.itertext())).strip()
+            if text:
+                compiled = self._attempt(event, lambda sort=sort, text=text: compile_timer(sort, text), None)  # type: ignore[misc]
+                return None if compiled is None else Timer(compiled)
+        self.refuse(event, "timer_missing", f"{words.title(event)} needs a date, a duration or a cycle.")
+        return None
+
+    # -- events
+
+    def trigger(self, event: etree._Element) -> Trigger | None:
+        """Read what an event waits for or throws; None for a plain event."""
+        kind = words.event_kind(event)
+        if kind is EventKind.NONE:
+            return None
+        definition = words.event_definitions(event)[0]
+        readers: dict[EventKind, Callable[[], Trigger | None]] = {
+            EventKind.MESSAGE: lambda: self.message(event, definition.get("messageRef")),
+            EventKind.SIGNAL: lambda: self._signal(event, definition),
+            EventKind.TIMER: lambda: self._timer(event, definition),
+            EventKind.ERROR: lambda: Error(self._code(event, definition.get("errorRef"), "errorCode")),
+            EventKind.ESCALATION: lambda: Escalation(
+                self._code(event, definition.get("escalationRef"), "escalationCode")
+            ),
+            EventKind.CONDITIONAL: lambda: Condition(
+                self.required(event, words.child_text(definition, "condition"), "a condition")
+            ),
+            EventKind.TERMINATE: Terminate,
+        }
+        if kind not in readers:
+            self.refuse(event, "not_executable", f"{words.title(event)}: a {kind} event cannot be run here.")
+            return None
+        return readers[kind]()
+
+    def message(self, node: etree._Element, reference: str | None) -> Message:
+        """Read the message that an event or task sends or receives."""
+        found = self._defined.get(reference or "")
+        if reference and found is None:
+            self.refuse(
+                node, "unknown_reference", f"{words.title(node)} names the message {reference}, which is not defined."
+            )
+        name = (node if found is None else found).get("name") or reference or words.identity(node) or ""
+        key = words.correlation_key(node) or (None if found is None else words.correlation_key(found))
+        return Message(name, self.expression(node, key), self.expression(node, words.payload(node)))
+
+    def _signal(self, event: etree._Element, definition: etree._Element) -> Signal:
+        reference = definition.get("signalRef")
+        found = self._defined.get(reference or "")
+        if reference and found is None:
+            self.refuse(
+                event, "unknown_reference", f"{words.title(event)} names the signal {reference}, which is not defined."
+            )
+        name = (event if found is None else found).get("name") or reference or words.identity(event) or ""
+        return Signal(name, self.expression(event, words.payload(event)))
+
+    def _code(self, event: etree._Element, reference: str | None, attribute: str) -> str | None:
+        found = self._defined.get(reference or "")
+        if reference and found is None:
+            self.refuse(event, "unknown_reference", f"{words.title(event)} names {reference}, which is not defined.")
+        return None if found is None else found.get(attribute) or found.get("name") or reference
+
+    # -- tasks
+
+    def work(self, task: etree._Element, lane: str | None) -> WorkDetails:
+        """Read what a person has to do."""
+        groups = words.candidate_groups(task) or ((words.lane_key(lane),) if lane else ())
+        return WorkDetails(
+            form=words.form(task),
+            candidate_groups=groups,
+            assignee=self.expression(task, words.assignee(task)),
+            due=self._due(task),
+            priority=self.expression(task, words.priority(task)),
+            outcome=words.outcome(task),
+            instructions=words.instructions(task),
+        )
+
+    def _due(self, task: etree._Element) -> TimerDefinition | None:
+        text = words.due_date(task)
+        if not text:
+            return None
+        sort = "duration" if text.lstrip("-+").startswith("P") else "date"
+        return self._attempt(task, lambda: compile_timer(sort, text), None)
+
+    def operation(self, task: etree._Element) -> OperationDetails:
+        """Read which operation is called, with what, and where its results go."""
+        name = words.operation(task)
+        if not name:
+            self.refuse(task, "operation_missing", f"{words.title(task)} names no operation; choose one.")
+        inputs = self._assigned(task, words.inputs(task))
+        return OperationDetails(name or "", inputs, self._assigned(task, words.outputs(task)))
+
+    def _assigned(self, task: etree._Element, assignments: Iterable[Assignment]) -> dict[str, Expression]:
+        return {
+            item.name: self.required(task, item.expression, f"an expression for {item.name}")
+            for item in assignments
+            if item.name
+        }
+
+    def decision(self, task: etree._Element) -> "Decision | None":
+        """Find the decision table that a business rule task asks."""
+        key = words.decision(task)
+        found = self.decisions.get(key or "")
+        if found is None:
+            message = f"{words.title(task)} asks the decision {key or '(none)'}, which is not deployed; add its table."
+            self.refuse(task, "unknown_decision", message)
+        return found
+
+    def mapping(self, call: etree._Element, direction: str) -> tuple[dict[str, Expression] | None, bool]:
+        """Read what goes into or comes out of a called process: the mapping, and whether everything goes."""
+        passings = words.passed_in(call) if direction == "in" else words.passed_out(call)
+        if not passings:
+            return None, True
+        named = [item for item in passings if not item.all_variables]
+        compiled = {item.target: self.required(call, item.source, f"a source for {item.target}") for item in named}
+        return compiled, len(named) < len(passings)
+
+    # -- repetition
+
+    def repetition(self, activity: etree._Element, loop: etree._Element) -> RepetitionDetails:
+        """Read over what a multi-instance activity is repeated."""
+        cardinality, collection = words.child_text(loop, "loopCardinality"), words.collection(loop)
+        if bool(cardinality) == bool(collection):
+            message = f"{words.title(activity)} needs either a number of instances or a collection."
+            self.refuse(activity, "repetition_unclear", message)
+        if loop.get("behavior", "All") != "All":
+            message = f"{words.title(activity)}: events of a multi-instance activity cannot be run here."
+            self.refuse(activity, "not_executable", message)
+        return RepetitionDetails(
+            cardinality=self.expression(activity, cardinality),
+            collection=None if cardinality else self.expression(activity, collection),
+            item=words.element_variable(loop),
+            output=words.output_collection(loop),
+            output_item=words.output_item(loop),
+            condition=self.expression(activity, words.child_text(loop, "completionCondition")),
+        )
+
+    def loop(self, activity: etree._Element, loop: etree._Element) -> LoopDetails:
+        """Read how long an activity is repeated."""
+        condition, maximum = words.child_text(loop, "loopCondition"), (loop.get("loopMaximum") or "").strip()
+        if not condition and not maximum:
+            self.refuse(activity, "repetition_unclear", f"{words.title(activity)} needs a loop condition or a maximum.")
+        if maximum and not (maximum.isascii() and maximum.isdigit()):
+            self.refuse(
+                activity, "repetition_unclear", f"The loop maximum of {words.title(activity)} must be 0 or more."
+            )
+            maximum = ""
+        is_tested_before = words.is_true(loop, "testBefore")
+        return LoopDetails(self.expression(activity, condition), int(maximum) if maximum else None, is_tested_before)
+
+
+def _lanes(root: etree._Element) -> dict[str, str]:
+    """Give the lane of each node; the innermost of nested lanes."""
+    found: dict[str, str] = {}
+    for lane in root.iter(bpmn("lane")):
+        for reference in lane.findall(bpmn("flowNodeRef")):
+            if reference.text and lane.get("name"):
+                found[reference.text.strip()] = str(lane.get("name"))
+    return found

@@ -1,0 +1,220 @@
+# mypy: disallow-subclassing-any=False
+# ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
+"""Activities that are done several times: in parallel, one after the other, or while a condition holds.
+
+The activity's own token is started and owns one token for each instance. A parallel instance works on a copy of the
+variables, and its changes are merged when it ends; sequential instances and rounds hand the variables on.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from SpiffWorkflow.bpmn.specs import defaults
+
+from engine.expressions import Expression
+from engine.spiff.changes import apply_changes, changes, copied
+from engine.spiff.faults import TooMany, Unfit
+from engine.spiff.nodes import Node
+from engine.spiff.tokens import STARTED, Token
+
+MOST_INSTANCES: Final = 1_000
+COUNTER: Final = "loopCounter"
+
+
+@dataclass(frozen=True, slots=True)
+class RepetitionDetails:
+    """How often, over what, under which names, and until when."""
+
+    cardinality: Expression | None = None
+    collection: Expression | None = None
+    item: str | None = None
+    output: str | None = None
+    output_item: str | None = None
+    condition: Expression | None = None
+
+
+class Repeating(Node):
+    """What loops and multi-instance activities have in common."""
+
+    instance: Any
+    """The specification of one instance."""
+
+    def spawn(self, token: Token, number: int, local: dict[str, Any]) -> Token:
+        """Make the token of one instance."""
+        net = token.workflow
+        child: Token = net.create(self.instance, token, {**copied(token.data), **local})
+        child.facts["instance"] = number
+        return child
+
+    def ended(self, token: Token, child: Token) -> None:
+        """Queue what one instance made, and take it over unless the activity is stuck."""
+        token.facts.setdefault("ended", []).append({"instance": child.facts["instance"], "variables": child.data})
+        if token.fault is None:
+            token.workflow.top_workflow.attempt(token, "finish", lambda: self.finish(token))
+
+    def finish(self, token: Token) -> None:
+        """Take over what instances have made since the last time."""
+        while token.is_live and (ended := token.facts.get("ended")):
+            self.take(token, ended[0]["instance"], ended[0]["variables"])
+            del ended[0]
+
+    def take(self, token: Token, number: int, made: dict[str, Any]) -> None:
+        """Take over what one instance made; go on with the next, or close."""
+        raise NotImplementedError
+
+    def close(self, token: Token) -> None:
+        """Complete the activity; instances that still run are withdrawn."""
+        token.facts.clear()
+        for child in token.kin:
+            token.workflow.top_workflow.withdraw(child)
+        token.complete()
+
+
+class MultiInstance(Repeating):
+    """An activity done once for each item of a collection, or a number of times."""
+
+    repetition: RepetitionDetails
+    is_sequential = False
+
+    def _update_hook(self, my_task: Token) -> bool:
+        return my_task is not None
+
+    def _run_hook(self, my_task: Token) -> bool | None:
+        items = self._items(my_task)
+        keys = list(items) if isinstance(items, dict) else None
+        values = list(items.values()) if isinstance(items, dict) else items
+        my_task.facts.update(items=copied(values), keys=keys, next=0, done=0, outputs={})
+        if not values:
+            self._deliver(my_task)
+            return True
+        my_task._set_state(STARTED)
+        if not self.is_sequential:
+            my_task.facts["base"] = copied(my_task.data)
+        for child in [self._next(my_task) for _ in range(1 if self.is_sequential else len(values))]:
+            my_task.workflow.top_workflow.arrive(child)
+        return None
+
+    def _items(self, token: Token) -> list[Any] | dict[str, Any]:
+        details = self.repetition
+        if details.cardinality is not None:
+            return list(range(self._count(details.cardinality.evaluate(token.data))))
+        items = details.collection.evaluate(token.data) if details.collection else []
+        if not isinstance(items, list | dict):
+            raise Unfit(f"The collection of {self.title or self.name} must be a list, but is {items!r:.60}.")
+        self._count(len(items))
+        return items
+
+    def _count(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value) or value < 0:
+            raise Unfit(
+                f"The number of instances of {self.title or self.name} must be 0 or more, but is {value!r:.60}."
+            )
+        if value > MOST_INSTANCES:
+            raise TooMany(
+                f"{self.title or self.name} asks for {value:,} instances; at most {MOST_INSTANCES:,} are made."
+            )
+        return int(value)
+
+    def _next(self, token: Token) -> Token:
+        number = token.facts["next"]
+        token.facts["next"] = number + 1
+        local = {COUNTER: number}
+        if self.repetition.item:
+            local[self.repetition.item] = copied(token.facts["items"][number])
+        return self.spawn(token, number, local)
+
+    def take(self, token: Token, number: int, made: dict[str, Any]) -> None:
+        """Merge the changes of an ended instance, keep its output item, and look whether that was enough."""
+        facts, details = token.facts, self.repetition
+        is_enough = details.condition is not None and bool(details.condition.evaluate(self._counted(token, made)))
+        if details.output and details.output_item:
+            facts["outputs"][str(number)] = copied(made.get(details.output_item))
+        mine = [
+            change
+            for change in changes(facts["base"] if "base" in facts else token.data, made)
+            if change.path[0] not in self._local
+        ]
+        apply_changes(token.data, mine)
+        facts["done"] += 1
+        if is_enough or facts["done"] == len(facts["items"]):
+            self._deliver(token)
+            self.close(token)
+        elif self.is_sequential:
+            token.workflow.top_workflow.arrive(self._next(token))
+
+    def _counted(self, token: Token, made: dict[str, Any]) -> dict[str, Any]:
+        total, done = len(token.facts["items"]), token.facts["done"] + 1
+        active = 1 if self.is_sequential else total - done
+        counts = {"nrOfInstances": total, "nrOfCompletedInstances": done, "nrOfActiveInstances": active}
+        return {**counts, **made}
+
+    @property
+    def _local(self) -> set[str | None]:
+        return {COUNTER, self.repetition.item, self.repetition.output_item}
+
+    def _deliver(self, token: Token) -> None:
+        """Write the collected outputs, in the order of the items; under their keys if the items had keys."""
+        facts, name = token.facts, self.repetition.output
+        if not name or not self.repetition.output_item:
+            return
+        collected = sorted(
+            ((int(number), value) for number, value in facts["outputs"].items()), key=lambda pair: pair[0]
+        )
+        keys = facts["keys"]
+        values = [value for _, value in collected]
+        token.data[name] = values if keys is None else {keys[number]: value for number, value in collected}
+
+
+class ParallelMultiInstance(MultiInstance, defaults.ParallelMultiInstanceTask):
+    """All instances at once."""
+
+
+class SequentialMultiInstance(MultiInstance, defaults.SequentialMultiInstanceTask):
+    """One instance after the other."""
+
+    is_sequential = True
+
+
+@dataclass(frozen=True, slots=True)
+class LoopDetails:
+    """While which condition holds, at most how often, and whether it is looked at before the first round."""
+
+    condition: Expression | None
+    maximum: int | None
+    is_tested_before: bool
+
+
+class StandardLoop(Repeating, defaults.StandardLoopTask):
+    """An activity done again while a condition holds."""
+
+    loop: LoopDetails
+
+    def _run_hook(self, my_task: Token) -> bool | None:
+        my_task.facts["done"] = 0
+        if self.loop.is_tested_before and not self._goes_on(my_task, my_task.data):
+            return True
+        my_task._set_state(STARTED)
+        self._round(my_task)
+        return None
+
+    def _goes_on(self, token: Token, made: dict[str, Any]) -> bool:
+        done, loop = token.facts["done"], self.loop
+        if loop.maximum is not None and done >= loop.maximum:
+            return False
+        return loop.condition is None or bool(loop.condition.evaluate({**made, COUNTER: done}))
+
+    def _round(self, token: Token) -> None:
+        done = token.facts["done"]
+        token.workflow.top_workflow.arrive(self.spawn(token, done, {COUNTER: done}))
+
+    def take(self, token: Token, number: int, made: dict[str, Any]) -> None:
+        """Go on with what the round has left, or leave."""
+        token.facts["done"] = number + 1
+        goes_on = self._goes_on(token, made)
+        outer = {COUNTER: token.data[COUNTER]} if COUNTER in token.data else {}
+        token.data = {**{name: value for name, value in made.items() if name != COUNTER}, **outer}
+        if goes_on:
+            self._round(token)
+        else:
+            self.close(token)

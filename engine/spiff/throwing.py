@@ -1,0 +1,130 @@
+"""How thrown things find their catcher.
+
+Errors and escalations go outwards from the activity that throws: the events attached to it, the event subprocesses of its
+net, then the activity that owns the net, and again. One catcher only; an exact code before a catch-all. A message goes to one
+receiver, inside the instance first; a signal to all, inside and outside.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from engine.spiff.changes import copied
+from engine.spiff.tokens import WAITING, Token
+from engine.spiff.triggers import Error, Escalation, Message, Signal, Trigger, key_text
+from engine.steps import Thrown, WaitKind
+
+if TYPE_CHECKING:
+    from engine.spiff.nets import Instance
+
+
+def throw(token: Token, trigger: Trigger) -> bool | None:
+    """Throw for a token; tell whether the token goes on (None: it stays until what it threw is done)."""
+    top: Instance = token.workflow.top_workflow
+    match trigger:
+        case Error(code):
+            top.journal.completed(token)
+            token.is_quiet = True
+            if not raise_error(token, code or "", token.task_spec.title):
+                top.fail(token, code or "", token.task_spec.title or "An error that nobody caught ended the process.")
+        case Escalation(code):
+            raise_escalation(token, code)
+        case Message():
+            send_message(token, trigger)
+        case Signal():
+            send_signal(token, trigger)
+    return True
+
+
+def raise_error(source: Token, code: str, message: str) -> bool:
+    """Find the catcher of a BPMN error and let it run at once; tell whether there is one."""
+    catcher = _catcher(source, Error, code)
+    if catcher is None:
+        return False
+    top: Instance = source.workflow.top_workflow
+    if not source.is_quiet:
+        top.journal.failed(source)
+        source.is_quiet = True
+    _interrupt(catcher, {"error_code": code, "error_message": message})
+    return True
+
+
+def raise_escalation(source: Token, code: str | None) -> None:
+    """Find the catcher of an escalation, which need not be there, and let it run."""
+    catcher = _catcher(source, Escalation, code)
+    if catcher is None:
+        return
+    payload = {"escalation_code": code}
+    if not catcher.task_spec.interrupts:
+        catcher.task_spec.fire(catcher, payload)
+        return
+    source.workflow.top_workflow.journal.completed(source)
+    source.is_quiet = True
+    _interrupt(catcher, payload)
+
+
+def _interrupt(catcher: Token, payload: dict[str, Any]) -> None:
+    """Run an interrupting event now: the thrower's own way must not go on first."""
+    catcher.task_spec.fire(catcher, payload)
+    catcher.workflow.top_workflow.attempt(catcher, "run", catcher.run)
+
+
+def _catcher(source: Token, kind: type[Error] | type[Escalation], code: str | None) -> Token | None:
+    main, net = source, source.workflow
+    while True:
+        main = main.parent if main.is_inner else main
+        found = _best((token for token in net.live() if token.host == main.id), kind, code)
+        if found is None and not main.task_spec.is_handler:
+            found = _best((token for token in net.live() if token.is_armed), kind, code)
+        if found is not None or net.owner is None:
+            return found
+        main = net.owner
+        net = main.workflow
+
+
+def _best(tokens: Iterable[Token], kind: type[Error] | type[Escalation], code: str | None) -> Token | None:
+    matching = [
+        token
+        for token in tokens
+        if token.state == WAITING
+        and isinstance(token.task_spec.trigger, kind)
+        and token.task_spec.trigger.code in {None, code}
+    ]
+    return min(matching, key=lambda token: token.task_spec.trigger.code is None, default=None)
+
+
+def _payload(token: Token, trigger: Message | Signal) -> dict[str, Any]:
+    if trigger.payload is None:
+        return dict(copied(token.data))
+    payload = trigger.payload.evaluate(token.data)
+    return dict(copied(payload)) if isinstance(payload, Mapping) else {"payload": payload}
+
+
+def send_message(token: Token, message: Message) -> None:
+    """Give a message to the first receiver inside the instance that fits, else to the world outside."""
+    top: Instance = token.workflow.top_workflow
+    payload = _payload(token, message)
+    key = None if message.correlation_key is None else key_text(message.correlation_key.evaluate(token.data))
+    for receiver in _waiting(top, Message, message.name):
+        if receiver.facts.get("correlation") in {None, key}:
+            receiver.task_spec.fire(receiver, payload)
+            return
+    top.journal.thrown.append(Thrown(WaitKind.MESSAGE, message.name, payload, key, token.key))
+
+
+def send_signal(token: Token, signal: Signal) -> None:
+    """Give a signal to everybody inside who waits for it, and to the world outside."""
+    top: Instance = token.workflow.top_workflow
+    payload = _payload(token, signal)
+    for receiver in _waiting(top, Signal, signal.name):
+        if receiver.state == WAITING:
+            receiver.task_spec.fire(receiver, {} if signal.payload is None else payload)
+    top.journal.thrown.append(Thrown(WaitKind.SIGNAL, signal.name, payload, None, token.key))
+
+
+def _waiting(top: "Instance", kind: type[Message] | type[Signal], name: str) -> list[Token]:
+    found = (
+        token
+        for token in top.tokens()
+        if token.is_outward and isinstance(token.task_spec.trigger, kind) and token.task_spec.trigger.name == name
+    )
+    return sorted(found, key=lambda token: token.order)

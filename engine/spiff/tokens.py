@@ -1,0 +1,132 @@
+# mypy: disallow-subclassing-any=False
+# ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
+"""One place in the task tree: a live token, or the point where several live tokens parted.
+
+The library's task tree is kept free of history: a child is made when its token arrives (nothing is predicted), and what has
+finished is taken out as soon as no two live tokens part there. So the nearest common ancestor of two tokens always holds
+the variables they started from.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from SpiffWorkflow.task import Task
+from SpiffWorkflow.util.task import TaskState
+
+from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.spiff.changes import Merged, Path, merge
+
+FUTURE: Final[int] = TaskState.FUTURE
+WAITING: Final[int] = TaskState.WAITING
+READY: Final[int] = TaskState.READY
+STARTED: Final[int] = TaskState.STARTED
+COMPLETED: Final[int] = TaskState.COMPLETED
+CANCELLED: Final[int] = TaskState.CANCELLED
+LIVE: Final[int] = WAITING | READY | STARTED
+FINISHED: Final[int] = TaskState.FINISHED_MASK
+
+
+class Token(Task):
+    """A task of the library with a number for an id, and what our specifications remember about it.
+
+    `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary events), `facts` plain values
+    kept by its specification, `fault` why it cannot go on.
+    """
+
+    def __init__(self, net: Any, spec: Any, parent: "Token | None", number: int, state: int = FUTURE) -> None:
+        super().__init__(net, spec, parent, state=state, id=number)
+        self.flow: str | None = None
+        self.host: int | None = None
+        self.order = 0
+        self.facts: dict[str, Any] = {}
+        self.fault: dict[str, Any] | None = None
+        self.chosen: Sequence[Any] = ()
+        self.is_quiet = False
+
+    def _set_state(self, value: int) -> None:
+        self._state = value
+
+    def run(self) -> None:
+        """Do what the flow node does; it may end the token, or leave it waiting for a result."""
+        is_done = self.task_spec._run(self)
+        if is_done is None and not self.is_finished:
+            self._set_state(STARTED)
+        elif is_done and not self.is_finished:
+            self.complete()
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it stands in the diagram and is not finished."""
+        return bool(self._state & LIVE)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it is completed or cancelled."""
+        return bool(self._state & FINISHED)
+
+    @property
+    def is_armed(self) -> bool:
+        """Whether it stands by for an event subprocess, which does not keep the scope alive."""
+        return bool(self.task_spec.arms_handler and self._state == WAITING)
+
+    @property
+    def is_inner(self) -> bool:
+        """Whether it is one of the instances of a live loop or multi-instance activity."""
+        return bool(self.task_spec.repeated_by is not None and self.parent is not None and self.parent.is_live)
+
+    @property
+    def is_outward(self) -> bool:
+        """Whether the world outside has to do something before it goes on."""
+        return bool(self.fault is None and self._state == self.task_spec.outward_state)
+
+    @property
+    def key(self) -> str:
+        """The name by which the world outside speaks of it; unique within the instance for ever."""
+        return f"{self.task_spec.drawn or self.task_spec.name}:{self.id}"
+
+    @property
+    def kin(self) -> "list[Token]":
+        """The tokens directly below."""
+        tasks = self.workflow.tasks
+        return [tasks[child] for child in self._children]
+
+
+def gathered(
+    tokens: Sequence[Token], policy: Policy, variables_of: Callable[[Token], dict[str, Any]] = lambda token: token.data
+) -> Merged:
+    """Merge the variables of tokens, level by level from where the last of them parted up to where the first did.
+
+    Each fork's branches are compared with the variables at that fork, in the order in which the branches arrived.
+    """
+    values = {token.id: variables_of(token) for token in tokens}
+    arrived = {token.id: token.order for token in tokens}
+    conflicts: list[Path] = []
+    for fork, branches in _forks(tokens):
+        ordered = sorted(branches, key=lambda branch: arrived[branch])
+        arrived[fork.id] = arrived[ordered[-1]]
+        if len(ordered) == 1:
+            values[fork.id] = values[ordered[0]]
+            continue
+        merged = merge(fork.data, [values[branch] for branch in ordered], policy)
+        values[fork.id] = merged.variables
+        conflicts.extend(merged.conflicts)
+    top = tokens[0]
+    while top.parent is not None:
+        top = top.parent
+    return Merged(values[top.id], tuple(conflicts))
+
+
+def _forks(tokens: Sequence[Token]) -> list[tuple[Token, list[int]]]:
+    """List the places above the tokens, lower ones first, each with its branches that lead to a token."""
+    branches: dict[int, list[int]] = {}
+    depth: dict[int, int] = {}
+    places: dict[int, Token] = {}
+    for token in tokens:
+        path = [token]
+        while (above := path[-1].parent) is not None:
+            path.append(above)
+        for level, place in enumerate(reversed(path)):
+            depth[place.id], places[place.id] = level, place
+            if level and place.id not in (known := branches.setdefault(place.parent.id, [])):
+                known.append(place.id)
+    return [(places[fork], branches[fork]) for fork in sorted(branches, key=lambda fork: -depth[fork])]

@@ -1,0 +1,80 @@
+"""What events wait for or throw, read from the diagram once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from engine.expressions import Expression
+from engine.spiff.faults import Unfit
+from engine.timing import TimerDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message by name; the key finds the one receiver, the payload is what a thrown message carries."""
+
+    name: str
+    correlation_key: Expression | None = None
+    payload: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal by name; everybody who waits for it gets it."""
+
+    name: str
+    payload: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A date, a duration or a cycle."""
+
+    definition: TimerDefinition
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """A BPMN error by code; without a code it catches every error."""
+
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """An escalation by code; without a code it catches every escalation."""
+
+    code: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition over the newest variables of the scope."""
+
+    expression: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Terminate:
+    """Ends all that goes on in the scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Leaves a transaction that is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compensation:
+    """Undoes completed activities; all of the scope, or one."""
+
+    activity: str | None = None
+
+
+Trigger = Message | Signal | Timer | Error | Escalation | Condition | Terminate | Cancel | Compensation
+
+
+def key_text(value: Any) -> str:
+    """Write a correlation key as text; numbers and texts are alike."""
+    if value is None or isinstance(value, bool | dict | list):
+        raise Unfit(f"A correlation key must be a text or a number, but is {value!r:.60}; correct the expression.")
+    return str(value)
