@@ -16,13 +16,15 @@ from storage.access import AccessMatrix, RuleCache
 from storage.audit import AuditTrail
 from storage.base import Base, Unit, Wake
 from storage.documents import DocumentStore
-from storage.errors import AlreadyExists, Conflict, ParcelflowError, Sealed, StaleVersion, Unavailable
+from storage.errors import AlreadyExists, Conflict, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
+from storage.guards import APPEND_ONLY, SEALED, statements
 from storage.orders import Orders
 from storage.parcels import Parcels
 from storage.people import People
 from storage.sign_in import SignIns
 
 if TYPE_CHECKING:
+    from storage.deployments import Deployments
     from storage.instances import Processes
     from storage.jobs import Jobs
     from storage.search import Search
@@ -32,7 +34,6 @@ Clock = Callable[[], datetime]
 
 _BUSY_SECONDS = 20
 _POSTGRESQL_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
-_SEALED = "parcelflow: sealed"
 
 
 class Transaction(Unit):
@@ -80,7 +81,7 @@ class Transaction(Unit):
         """Lists, filters, counts and full text."""
         from storage.search import Search  # noqa: PLC0415 - it looks at all the others
 
-        return Search(self)
+        return Search(self, self.access)
 
     @cached_property
     def processes(self) -> "Processes":
@@ -88,6 +89,13 @@ class Transaction(Unit):
         from storage.instances import Processes  # noqa: PLC0415
 
         return Processes(self)
+
+    @cached_property
+    def deployments(self) -> "Deployments":
+        """The deployments, definitions and drafts."""
+        from storage.deployments import Deployments  # noqa: PLC0415
+
+        return Deployments(self)
 
     @cached_property
     def work(self) -> "WorkItems":
@@ -153,7 +161,10 @@ class Database:
         for subject in ("access", "search", "processes", "work", "jobs"):
             with suppress(ModuleNotFoundError):
                 import_module(f"storage.{subject}")
-        Base.metadata.create_all(self.engine)
+        with self.engine.begin() as connection:
+            Base.metadata.create_all(connection)
+            for statement in statements(connection.dialect.name):
+                connection.exec_driver_sql(statement)
 
     def close(self) -> None:
         """Close all connections."""
@@ -212,12 +223,14 @@ def _translated() -> Iterator[None]:
 
 def _translation(error: DBAPIError) -> ParcelflowError:
     text = str(error.orig)
-    if _SEALED in text:
+    if SEALED in text:
         return Sealed("What lies in the archive is not changed any more; make a new parcel instead.")
+    if APPEND_ONLY in text:
+        return Refused("The audit trail is only ever added to.")
     if isinstance(error, IntegrityError):
         return AlreadyExists(f"Something with this name or number exists already ({text.splitlines()[0]}).")
     if getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
-        return Conflict("Somebody else changed the same thing at the same time; try again.")
+        return StaleVersion("Somebody else changed the same thing at the same time; try again.")
     if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
         return Unavailable(f"The database does not answer: {text.splitlines()[0] if text else 'no reason given'}.")
     raise error

@@ -9,7 +9,7 @@ from sqlalchemy import Row, String, and_, bindparam, case, cast, delete, exists,
 from storage.audit import AuditEvent, parcel_chain
 from storage.errors import Conflict, NotFound
 from storage.jobs import Incident, IncidentState
-from storage.parcels import Parcel
+from storage.parcels import Parcel, ParcelState
 from storage.processes import (
     BufferedMessage,
     InstanceState,
@@ -167,7 +167,14 @@ class Processes:
             "request_key": request_key,
         }
         statement = insert(ProcessInstance).values(values).returning(ProcessInstance.id)
-        return self.live(self._unit.connection.execute(statement).scalar_one())
+        instance_id = self._unit.connection.execute(statement).scalar_one()
+        if parcel_id is not None:
+            self._unit.connection.execute(
+                update(Parcel)
+                .where(Parcel.id == parcel_id, Parcel.state == ParcelState.RECEIVED)
+                .values(state=ParcelState.ROUTED, version=Parcel.version + 1)
+            )
+        return self.live(instance_id)
 
     def apply(self, record: StepRecord) -> None:
         """Write all rows that a step has changed; raises `StaleVersion` when somebody else has stepped the instance."""

@@ -81,7 +81,10 @@ class Job(Base):
 
 
 class Timer(Base):
-    """A time an instance waits for, or that starts a definition; gone when it has fired or is not wanted any more."""
+    """A time an instance waits for, or that starts a definition; gone when it has fired or is not wanted any more.
+
+    `schedule` says how a definition's start goes on; an instance keeps this in its own state.
+    """
 
     __tablename__ = "timer"
     __table_args__ = (UniqueConstraint("instance_id", "key"),)
@@ -92,7 +95,7 @@ class Timer(Base):
     key: Mapped[str]
     node: Mapped[str]
     due_at: Mapped[datetime] = mapped_column(index=True)
-    repetitions: Mapped[int | None]
+    schedule: Mapped[dict[str, Any] | None]
 
 
 class IncidentState(StrEnum):
@@ -300,15 +303,17 @@ class Jobs:
         """Give the timer by id, unless it is gone."""
         return self._unit.session.get(Timer, timer_id)
 
-    def move_timer(self, timer_id: int, seen: datetime, due_at: datetime | None, repetitions: int | None) -> None:
+    def move_timer(
+        self, timer_id: int, seen: datetime, due_at: datetime | None, schedule: Mapping[str, Any] | None
+    ) -> None:
         """Set the next time of a timer that starts a definition, or remove it; raises `Conflict` when it fired elsewhere."""
         chosen = Timer.id == timer_id, Timer.due_at == seen
-        statement = (
-            delete(Timer).where(*chosen)
-            if due_at is None
-            else update(Timer).where(*chosen).values(due_at=due_at, repetitions=repetitions)
-        )
-        if self._unit.connection.execute(statement).rowcount != 1:
+        if due_at is None:
+            moved = self._unit.connection.execute(delete(Timer).where(*chosen))
+        else:
+            values = {"due_at": due_at, "schedule": None if schedule is None else dict(schedule)}
+            moved = self._unit.connection.execute(update(Timer).where(*chosen).values(values))
+        if moved.rowcount != 1:
             raise Conflict("The timer has fired already.")
 
     def raise_incident(

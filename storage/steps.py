@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
-from storage.errors import Conflict, StaleVersion
+from storage.errors import StaleVersion
 from storage.failpoints import failpoint
 from storage.jobs import Incident, IncidentState, NewIncident, NewJob, Timer
 from storage.parcels import Parcel, StatusChange
@@ -71,7 +71,7 @@ class NewTimer:
     key: str
     node: str
     due_at: datetime
-    repetitions: int | None = None
+    schedule: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ _ADD_SUBSCRIPTION = insert(MessageSubscription)
 
 
 def write_step(unit: "Transaction", record: StepRecord) -> None:
-    """Write the step; raises `StaleVersion` when the instance, and `Conflict` when the work item, was changed meanwhile."""
+    """Write the step; raises `StaleVersion` when the instance or the work item was changed meanwhile."""
     _write_state(unit, record)
     failpoint("step.state_saved")
     _complete_item(unit, record)
@@ -185,7 +185,7 @@ def _complete_item(unit: "Transaction", record: StepRecord) -> None:
     done = record.completed
     values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
     if unit.connection.execute(_COMPLETE, values).rowcount != 1:
-        raise Conflict("Somebody else has completed this work item; choose another one.")
+        raise StaleVersion("Somebody else has completed this work item; choose another one.")
 
 
 def _close(unit: "Transaction", record: StepRecord) -> None:
@@ -279,7 +279,7 @@ def _timer_row(record: StepRecord, timer: NewTimer) -> dict[str, Any]:
         "key": timer.key,
         "node": timer.node,
         "due_at": timer.due_at,
-        "repetitions": timer.repetitions,
+        "schedule": None,
     }
 
 

@@ -1,0 +1,313 @@
+"""From a folder of files to a version in force: check everything, tell every finding, keep the bytes, and compile for running.
+
+What cannot run is refused here, with the element's id and a sentence, and never dropped in silence. A deployment is one
+transaction: files, definitions, rights, what starts them, and the audit event. Running instances keep their version.
+Processes that a diagram calls and that are not among the files are taken along as they are in force at this moment, in the
+folder `called/`, so that what was deployed stays what it is.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from csv import DictReader
+from dataclasses import dataclass, field
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path, PurePosixPath
+from threading import Lock
+from zoneinfo import ZoneInfo
+
+from engine.decisions import Decision, read_decisions
+from engine.diagrams.laws import LintContext
+from engine.diagrams.lint import lint_diagram
+from engine.diagrams.normalise import NormalisedDiagram, normalise
+from engine.diagrams.reader import Diagram, read_diagram
+from engine.diagrams.vocabulary import PROCESS, Binding, binding, bound_version, bpmn, called_element
+from engine.errors import DefinitionError, Finding, Severity
+from engine.forms import read_form
+from engine.spiff.program import ProcessOutline, Program, compile_program
+from engine.start_timers import first_start
+from storage.access import Grant, read_grants
+from storage.audit import SYSTEM_CHAIN
+from storage.database import Database, Transaction
+from storage.errors import NotFound
+from storage.failpoints import failpoint
+from storage.processes import SubscriptionKind
+from storage.steps import NewSubscription, NewTimer
+
+SUFFIXES = frozenset({".bpmn", ".dmn", ".form", ".docx", ".csv"})
+ACCESS = "access.csv"
+STATUSES = "statuses.csv"
+CALLED = "called/"
+_PROGRAMS_KEPT = 64
+LetterCheck = Callable[[str, bytes], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the installation offers to processes; None where it is unknown, and then nothing is said about it."""
+
+    time_zone: ZoneInfo
+    operations: Collection[str] | None = None
+    groups: Collection[str] | None = None
+    check_letter: LetterCheck | None = None
+
+
+@dataclass(slots=True)
+class Checked:
+    """What a set of files holds, and what was found wrong with it."""
+
+    findings: list[Finding] = field(default_factory=list)
+    diagrams: list[Diagram] = field(default_factory=list)
+    normalised: list[NormalisedDiagram] = field(default_factory=list)
+    decisions: dict[str, Decision] = field(default_factory=dict)
+    forms: set[str] = field(default_factory=set)
+    grants: list[Grant] | None = None
+    statuses: dict[str, str] = field(default_factory=dict)
+    program: Program | None = None
+
+    @property
+    def errors(self) -> list[Finding]:
+        """The findings that forbid to deploy."""
+        return [finding for finding in self.findings if finding.severity is Severity.ERROR]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployed:
+    """What a deployment has put in force: versions by process key; `is_new` is false when all of it was in force already."""
+
+    deployment_id: int
+    versions: Mapping[str, int]
+    findings: Sequence[Finding]
+    is_new: bool = True
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Give the files of a workflow folder by relative path; samples and unknown kinds of files are left out."""
+    paths = (path for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES and path.is_file())
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    return {name: data for name, data in files.items() if "samples" not in PurePosixPath(name).parts}
+
+
+def check(files: Mapping[str, bytes], surroundings: Surroundings) -> Checked:
+    """Check a set of files by path: diagrams, tables, forms, letters, rights; nothing is raised, all is told."""
+    checked = Checked()
+    for path in sorted(files):
+        _collect(checked, path, files[path], surroundings)
+    context = _context(checked, surroundings)
+    for diagram in checked.diagrams:
+        checked.findings += lint_diagram(diagram, context)
+    if not checked.errors:
+        _compile(checked, surroundings.time_zone)
+    checked.findings.sort(key=lambda finding: list(Severity).index(finding.severity))
+    return checked
+
+
+def deploy(
+    database: Database,
+    surroundings: Surroundings,
+    files: Mapping[str, bytes],
+    *,
+    login: str,
+    note: str = "",
+    name: str = "",
+) -> Deployed:
+    """Put files in force as new versions; raises `DefinitionError` with all findings when one of them forbids it.
+
+    The same files again change nothing.
+    """
+    with database.reading() as tx:
+        whole = with_called(tx, files)
+        checked = check(whole, surroundings)
+        earlier = _in_force(tx, whole)
+    if checked.program is None:
+        raise DefinitionError(checked.findings)
+    if earlier is not None:
+        return earlier
+    failpoint("deploy.checked")
+    with database.transaction() as tx:
+        return _put_in_force(tx, surroundings, whole, checked, (login, note, name))
+
+
+def with_called(tx: Transaction, files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Add the processes which the diagrams call and which are not among the files, as they are in force now."""
+    whole = {path: data for path, data in files.items() if not path.startswith(CALLED)}
+    while missing := _missing(whole):
+        for key, version in missing:
+            found = tx.deployments.latest(key) if version is None else tx.deployments.version(key, version)
+            folder = f"{CALLED}{key}-{found.version}/"
+            taken = tx.deployments.files(found.deployment_id)
+            whole |= {folder + path: data for path, data in taken.items() if path.endswith((".bpmn", ".dmn", ".form"))}
+    return whole
+
+
+class ProgramCache:
+    """Keeps compiled deployments for all threads of a process; a deployment never changes, so neither does its program."""
+
+    def __init__(self, time_zone: ZoneInfo, size: int = _PROGRAMS_KEPT) -> None:
+        self.time_zone = time_zone
+        self._size = size
+        self._kept: OrderedDict[int, Program] = OrderedDict()
+        self._lock = Lock()
+
+    def of(self, tx: Transaction, deployment_id: int) -> Program:
+        """Give the program of a deployment, compiled when it is not kept; raises `NotFound`."""
+        with self._lock:
+            kept = self._kept.get(deployment_id)
+            if kept is not None:
+                self._kept.move_to_end(deployment_id)
+                return kept
+        program = compile_files(tx.deployments.files(deployment_id), self.time_zone)
+        with self._lock:
+            self._kept[deployment_id] = program
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return program
+
+
+def compile_files(files: Mapping[str, bytes], time_zone: ZoneInfo) -> Program:
+    """Compile a set of files that was checked before; raises `DefinitionError`."""
+    diagrams = [normalise(read_diagram(data, path)) for path, data in sorted(files.items()) if path.endswith(".bpmn")]
+    decisions: dict[str, Decision] = {}
+    for path, data in sorted(files.items()):
+        if path.endswith(".dmn"):
+            decisions |= read_decisions(data, path)
+    return compile_program(diagrams, decisions, time_zone=time_zone)
+
+
+def _collect(checked: Checked, path: str, data: bytes, surroundings: Surroundings) -> None:
+    name = PurePosixPath(path)
+    try:
+        match name.suffix:
+            case ".bpmn":
+                checked.diagrams.append(read_diagram(data, path))
+            case ".dmn":
+                checked.decisions |= read_decisions(data, path)
+            case ".form":
+                checked.forms.add(name.stem)
+                checked.findings += read_form(data, path).lint()
+            case ".docx" if surroundings.check_letter is not None:
+                checked.findings += surroundings.check_letter(path, data)
+            case ".csv" if name.name == ACCESS:
+                checked.grants = [*(checked.grants or ()), *_grants(checked, path, data)]
+            case ".csv" if name.name == STATUSES:
+                checked.statuses |= _statuses(checked, path, data)
+    except DefinitionError as error:
+        checked.findings += error.findings
+
+
+def _grants(checked: Checked, path: str, data: bytes) -> list[Grant]:
+    grants, faults = read_grants(data.decode("utf-8-sig", errors="replace"))
+    checked.findings += [
+        Finding(path, None, Severity.ERROR, "access_rule", f"Line {fault.line}: {fault.message}") for fault in faults
+    ]
+    return grants
+
+
+def _statuses(checked: Checked, path: str, data: bytes) -> dict[str, str]:
+    reader = DictReader(StringIO(data.decode("utf-8-sig", errors="replace"), newline=""), skipinitialspace=True)
+    if not {"status", "name"} <= set(reader.fieldnames or ()):
+        message = "The columns of statuses.csv are status and name; write them in its first line."
+        checked.findings.append(Finding(path, None, Severity.ERROR, "statuses", message))
+        return {}
+    return {row["status"].strip(): row["name"].strip() for row in reader if row["status"]}
+
+
+def _context(checked: Checked, surroundings: Surroundings) -> LintContext:
+    return LintContext(
+        forms=checked.forms,
+        decisions=set(checked.decisions),
+        operations=surroundings.operations,
+        groups=surroundings.groups,
+        statuses=set(checked.statuses) or None,
+        processes={key for diagram in checked.diagrams for key in _process_keys(diagram)},
+    )
+
+
+def _compile(checked: Checked, time_zone: ZoneInfo) -> None:
+    try:
+        checked.normalised = [normalise(diagram) for diagram in checked.diagrams]
+        checked.program = compile_program(checked.normalised, checked.decisions, time_zone=time_zone)
+    except DefinitionError as error:
+        checked.findings += error.findings
+
+
+def _process_keys(diagram: Diagram) -> Iterator[str]:
+    return (str(process.get("id")) for process in diagram.root.iter(PROCESS) if process.get("id"))
+
+
+def _missing(files: Mapping[str, bytes]) -> list[tuple[str, int | None]]:
+    """List the called processes, with the version where one is named, that no diagram holds."""
+    diagrams = list(_readable(files))
+    present = {key for diagram in diagrams for key in _process_keys(diagram)}
+    wanted: dict[str, int | None] = {}
+    for diagram in diagrams:
+        for activity in diagram.root.iter(bpmn("callActivity")):
+            key = called_element(activity)
+            if key and key not in present:
+                wanted[key] = bound_version(activity) if binding(activity) is Binding.VERSION else None
+    return sorted(wanted.items())
+
+
+def _readable(files: Mapping[str, bytes]) -> Iterator[Diagram]:
+    for path, data in sorted(files.items()):
+        if path.endswith(".bpmn"):
+            try:
+                yield read_diagram(data, path)
+            except DefinitionError:
+                continue  # `check` tells what is wrong with it
+
+
+def _in_force(tx: Transaction, files: Mapping[str, bytes]) -> Deployed | None:
+    """Find the deployment in force that holds exactly these files."""
+    digests = {path: sha256(data).hexdigest() for path, data in files.items()}
+    for definition in tx.deployments.in_force():
+        if tx.deployments.digests(definition.deployment_id) == digests:
+            definitions = tx.deployments.definitions_of(definition.deployment_id)
+            versions = {one.key: one.version for one in definitions}
+            return Deployed(definition.deployment_id, versions, (), is_new=False)
+    return None
+
+
+def _put_in_force(
+    tx: Transaction,
+    surroundings: Surroundings,
+    files: Mapping[str, bytes],
+    checked: Checked,
+    about: tuple[str, str, str],
+) -> Deployed:
+    login, note, name = about
+    own = [(diagram.file, key) for diagram in checked.diagrams for key in _process_keys(diagram)]
+    own = [(file, key) for file, key in own if not file.startswith(CALLED)]
+    deployment = tx.deployments.add(name or ", ".join(key for _, key in own), files, login, note)
+    failpoint("deploy.files_stored")
+    versions: dict[str, int] = {}
+    for file, key in own:
+        outline = checked.program.processes[key] if checked.program else None
+        if outline is None:
+            raise NotFound(f"There is no process {key} in {file}.")
+        definition = tx.deployments.define(
+            deployment, key, file=file, name=outline.name or key, is_executable=outline.is_executable
+        )
+        versions[key] = definition.version
+        if outline.is_executable:
+            tx.deployments.start_by(definition, *_starts(tx, outline, surroundings.time_zone))
+        failpoint("deploy.defined")
+        if checked.grants is not None:
+            tx.access.replace(key, checked.grants)
+    details = {"note": note, "versions": versions, "files": sorted(files)}
+    tx.audit.record(SYSTEM_CHAIN, login, "process.deployed", f"deployment:{deployment.id}", details)
+    tx.audit.write()
+    failpoint("deploy.before_commit")
+    return Deployed(deployment.id, versions, tuple(checked.findings))
+
+
+def _starts(
+    tx: Transaction, outline: ProcessOutline, time_zone: ZoneInfo
+) -> tuple[list[NewSubscription], list[NewTimer]]:
+    subscriptions, timers = [], []
+    for start in outline.starts:
+        if start.kind in (SubscriptionKind.MESSAGE, SubscriptionKind.SIGNAL):
+            subscriptions.append(NewSubscription(start.id, SubscriptionKind(start.kind), start.name))
+        elif start.timer is not None:
+            timers.append(first_start(start.id, start.timer, tx.now, time_zone))
+    return subscriptions, timers

@@ -1,0 +1,176 @@
+"""What one transaction did to an instance, gathered over its steps and turned into the rows to be written."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.spiff.execution import Execution
+from engine.steps import (
+    ExecutionState,
+    OperationWait,
+    Step,
+    Stuck,
+    SubscriptionWait,
+    Thrown,
+    TimerWait,
+    Wait,
+    WaitKind,
+    WorkWait,
+)
+from storage.instances import LiveInstance
+from storage.jobs import NewIncident, NewJob
+from storage.processes import InstanceState, SubscriptionKind
+from storage.steps import CompletedItem, NewItem, NewSubscription, NewTimer, StepRecord
+
+_STATES = {
+    ExecutionState.ACTIVE: InstanceState.ACTIVE,
+    ExecutionState.COMPLETED: InstanceState.COMPLETED,
+    ExecutionState.TERMINATED: InstanceState.TERMINATED,
+    ExecutionState.FAILED: InstanceState.FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why an instance moves: who does what to which thing, and the key of the wait that is settled by it."""
+
+    action: str
+    actor: str
+    subject: str
+    key: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    on_behalf_of: str | None = None
+    completed: CompletedItem | None = None
+    done_job_id: int | None = None
+    end_reason: str | None = None
+
+
+class Course:
+    """The steps an instance takes within one transaction, one after the other."""
+
+    def __init__(self, live: LiveInstance, execution: Execution) -> None:
+        self.live = live
+        self.steps: list[Step] = []
+        self._before = {wait.key: wait for wait in execution.waits()}
+        self._stuck_before = {stuck.key for stuck in execution.stuck()} if live.has_incidents else set()
+        self._taken = 0
+
+    def add(self, step: Step) -> None:
+        """Add the next step."""
+        self.steps.append(step)
+
+    def new_throws(self) -> list[Thrown]:
+        """Give what was thrown since the last call."""
+        thrown = [thrown for step in self.steps[self._taken :] for thrown in step.thrown]
+        self._taken = len(self.steps)
+        return thrown
+
+    def is_new(self, wait: Wait) -> bool:
+        """Tell whether the wait was opened by these steps."""
+        return self._before.get(wait.key) != wait
+
+    def trace(self) -> dict[str, Any]:
+        """Give what the audit keeps of the steps: flow nodes visited and flows taken, by their drawn ids, in order."""
+        visits = [[visit.process, visit.node, visit.what.value] for step in self.steps for visit in step.visits]
+        return {"visits": visits, "flows": [flow for step in self.steps for flow in step.flows]}
+
+    def record(self, execution: Execution, cause: Cause) -> StepRecord:
+        """Give the rows to be written; what is waited for after the last step decides what was opened and closed."""
+        waits = {wait.key: wait for wait in execution.waits()}
+        stuck = {one.key: one for one in execution.stuck()}
+        opened = [wait for key, wait in waits.items() if self._before.get(key) != wait]
+        closed = [wait for key, wait in self._before.items() if waits.get(key) != wait and key != cause.key]
+        state, failure = _STATES[self.steps[-1].state], self.steps[-1].failure
+        return StepRecord(
+            instance_id=self.live.id,
+            version=self.live.version,
+            parcel_id=self.live.parcel_id,
+            snapshot=execution.save(),
+            state=state,
+            failure=failure and {"code": failure.code, "node": failure.node, "message": failure.message},
+            end_reason=cause.end_reason,
+            completed=cause.completed,
+            done_job_id=cause.done_job_id,
+            items=tuple(_item(wait) for wait in opened if isinstance(wait, WorkWait)),
+            jobs=tuple(_job(wait) for wait in opened if isinstance(wait, OperationWait)),
+            timers=tuple(_timer(wait) for wait in opened if isinstance(wait, TimerWait)),
+            subscriptions=tuple(_subscription(wait) for wait in opened if isinstance(wait, SubscriptionWait)),
+            incidents=tuple(_incident(one) for key, one in stuck.items() if key in self._newly_stuck()),
+            withdrawn_items=_keys(closed, WorkWait),
+            cancelled_jobs=_keys(closed, OperationWait),
+            closed_timers=_keys(closed, TimerWait) + _own(self._before.get(cause.key), TimerWait),
+            closed_subscriptions=_keys(closed, SubscriptionWait) + _own(self._before.get(cause.key), SubscriptionWait),
+            closed_incidents=self._closed_incidents(state, stuck, _keys(closed, OperationWait)),
+            statuses=self._statuses(),
+        )
+
+    def _newly_stuck(self) -> set[str]:
+        return {stuck.key for step in self.steps for stuck in step.stuck}
+
+    def _closed_incidents(
+        self, state: InstanceState, stuck: Mapping[str, Stuck], cancelled: tuple[str, ...]
+    ) -> tuple[str, ...] | None:
+        if not self.live.has_incidents:
+            return ()
+        if state is not InstanceState.ACTIVE:
+            return None
+        return (*sorted(self._stuck_before - set(stuck)), *cancelled)
+
+    def _statuses(self) -> tuple[str, ...]:
+        statuses: list[str] = []
+        current = self.live.status
+        for status in (status for step in self.steps for status in step.statuses):
+            if status != current:
+                statuses.append(status)
+            current = status
+        return tuple(statuses)
+
+
+def _keys(waits: Iterable[Wait], kind: type[Wait]) -> tuple[str, ...]:
+    return tuple(wait.key for wait in waits if isinstance(wait, kind))
+
+
+def _own(wait: Wait | None, kind: type[Wait]) -> tuple[str, ...]:
+    return (wait.key,) if isinstance(wait, kind) else ()
+
+
+def _item(wait: WorkWait) -> NewItem:
+    return NewItem(
+        key=wait.key,
+        node=wait.node,
+        name=wait.name or wait.node,
+        process_key=wait.process,
+        form=wait.form,
+        groups=wait.candidate_groups,
+        assignee=wait.assignee,
+        due_at=wait.due_at,
+        priority=wait.priority,
+        outcome_field=wait.outcome,
+        instructions=wait.instructions,
+    )
+
+
+def _job(wait: OperationWait) -> NewJob:
+    return NewJob(key=wait.key, operation=wait.operation, arguments={"inputs": dict(wait.inputs)}, node=wait.node)
+
+
+def _timer(wait: TimerWait) -> NewTimer:
+    if wait.due_at is None:
+        raise ValueError(f"The timer {wait.key} waits for no time.")
+    return NewTimer(key=wait.key, node=wait.node, due_at=wait.due_at)
+
+
+def _subscription(wait: SubscriptionWait) -> NewSubscription:
+    kind = SubscriptionKind.SIGNAL if wait.kind is WaitKind.SIGNAL else SubscriptionKind.MESSAGE
+    return NewSubscription(key=wait.key, kind=kind, name=wait.message, correlation_key=wait.correlation_key)
+
+
+def _incident(stuck: Stuck) -> NewIncident:
+    return NewIncident(
+        code=stuck.code,
+        message=stuck.message,
+        key=stuck.key,
+        node=stuck.node,
+        expression=stuck.expression,
+        data=stuck.data,
+    )

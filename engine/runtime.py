@@ -1,0 +1,421 @@
+"""Engine: moves process instances. One public method is one transaction with one commit.
+
+A move takes up the instance, lets it run in memory to its next waits, and writes what changed in one go: state, work items,
+timers, jobs, subscriptions, incidents, status and audit. Versions fence moves that began from an older state: such a move
+begins again from the newest one, a few times. Nothing here talks to the outside: that is what jobs are for.
+
+Messages find one receiver: an instance that waits for the name and correlation key, else a definition that the message
+starts; until one comes they are kept, for a time. Signals reach all who wait when they are thrown. What instances throw at
+each other is handed over by `deliver_pending`, one transaction each.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from engine.recording import Cause, Course
+from engine.spiff.execution import Execution
+from engine.spiff.program import Program
+from engine.start_timers import following_start
+from engine.steps import Step, SubscriptionWait, WaitKind
+from engine.worklist import check_may_complete
+from storage.database import Database, Transaction
+from storage.errors import Conflict, NotFound, StaleVersion
+from storage.failpoints import failpoint
+from storage.instances import Handover, LiveInstance
+from storage.jobs import IncidentState, Job, JobState
+from storage.people import Actor
+from storage.processes import InstanceState, ProcessDefinition
+from storage.steps import CompletedItem, NewMessage
+
+SYSTEM = "system"
+MOST_HANDOVERS = 100
+_TRIES = 8
+_PAUSE_SECONDS = 0.02
+_log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+Move = Callable[[Execution, datetime], Step]
+
+
+class Programs(Protocol):
+    """Gives what a deployment was compiled to."""
+
+    def of(self, tx: Transaction, deployment_id: int) -> Program:
+        """Give the program of a deployment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Correlation:
+    """What became of a message: the instance that received it, or None when it waits; or it came before."""
+
+    instance_id: int | None
+    is_repetition: bool = False
+
+
+class Engine:
+    """Moves process instances; safe to share between threads."""
+
+    def __init__(self, database: Database, programs: Programs, *, message_life: timedelta = timedelta(days=30)) -> None:
+        self._database = database
+        self._programs = programs
+        self._message_life = message_life
+
+    def start(
+        self,
+        process_key: str,
+        parcel_id: int | None = None,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        actor: str = SYSTEM,
+        request_key: str | None = None,
+    ) -> int:
+        """Start an instance of the version in force and give its id; the same request key again gives the same instance."""
+
+        def start(tx: Transaction) -> int:
+            earlier = None if request_key is None else tx.processes.started_by(request_key)
+            if earlier is not None:
+                return earlier
+            definition = tx.deployments.latest(process_key)
+            cause = partial(Cause, "process.started", actor)
+            return self._begin(tx, definition, parcel_id, dict(variables or {}), cause, request_key=request_key)
+
+        return self._transact(start)
+
+    def complete(self, item_id: int, actor: Actor, answers: Mapping[str, Any]) -> int:
+        """Complete a work item with a person's checked answers, and give the instance's id.
+
+        An item that nobody has claimed is claimed by it. Raises `NotFound` for one the person may not see, `Refused`,
+        and `AlreadyTaken`.
+        """
+        failpoint("complete.begun")
+
+        def complete(tx: Transaction) -> int:
+            item = tx.work.in_hand(item_id, actor)
+            check_may_complete(tx, item, actor)
+            outcome = None if item.outcome_field is None else answers.get(item.outcome_field)
+            cause = Cause(
+                "work.completed",
+                actor.login,
+                f"work_item:{item.id}",
+                key=item.key,
+                details={"node": item.node, "outcome": outcome, "fields": sorted(answers)},
+                on_behalf_of=_absent(tx, item.assignee_id, actor),
+                completed=CompletedItem(item.id, actor.user_id, None if outcome is None else str(outcome)),
+            )
+            live = tx.processes.usable(item.instance)
+            self._move(tx, live, lambda execution, now: execution.complete(item.key, dict(answers), now), cause)
+            return live.id
+
+        return self._transact(complete)
+
+    def resume(self, job_id: int, result: Mapping[str, Any]) -> bool:
+        """Bring an operation's result back as a step; False when the instance does not want it any more."""
+        return self._settle(
+            job_id, "job.done", lambda key: lambda execution, now: execution.complete(key, dict(result), now)
+        )
+
+    def throw_error(self, job_id: int, code: str, message: str) -> bool:
+        """Bring an operation's business error back to its activity; False when the instance does not want it any more."""
+        return self._settle(
+            job_id, "job.refused", lambda key: lambda execution, now: execution.throw_error(key, code, message, now)
+        )
+
+    def variables_of(self, job: Job) -> Mapping[str, Any]:
+        """Give the variables that the activity of a job sees."""
+        if job.instance_id is None:
+            return {}
+        with self._database.reading() as tx:
+            live = tx.processes.live(job.instance_id)
+            return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(job.key)
+
+    def variables_at(self, item_id: int) -> Mapping[str, Any]:
+        """Give the variables that the activity of an open work item sees, to fill its form."""
+        with self._database.reading() as tx:
+            item = tx.work.one(item_id)
+            live = tx.processes.live(item.instance_id)
+            return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(item.key)
+
+    def variables(self, instance_id: int) -> Mapping[str, Any]:
+        """Give the variables of an instance, running or ended."""
+        with self._database.reading() as tx:
+            instance = tx.processes.one(instance_id)
+            deployment = tx.deployments.definition(instance.definition_id).deployment_id
+            return Execution.load(self._programs.of(tx, deployment), instance.snapshot).variables()
+
+    def fire_timer(self, timer_id: int) -> bool:
+        """Fire a due timer, once; False when it is gone, or not due any more."""
+        failpoint("timer.claimed")
+
+        def fire(tx: Transaction) -> bool:
+            timer = tx.jobs.timer(timer_id)
+            if timer is None or timer.due_at > tx.now:
+                return False
+            cause = partial(Cause, "timer.fired", SYSTEM)
+            if timer.instance_id is None:
+                return self._start_by_timer(tx, timer.definition_id, timer_id, cause)
+            key, live = timer.key, tx.processes.live(timer.instance_id)
+            details = {"node": timer.node}
+            self._move(
+                tx,
+                live,
+                lambda execution, now: execution.fire(key, now),
+                cause(_subject(live), key=key, details=details),
+            )
+            return True
+
+        return self._transact(fire)
+
+    def correlate(
+        self,
+        message: str,
+        payload: Mapping[str, Any] | None = None,
+        *,
+        correlation_key: str | None = None,
+        request_key: str | None = None,
+        any_key: bool = False,
+    ) -> Correlation:
+        """Give a message to its receiver, or keep it until the receiver comes; a request key makes repetitions harmless."""
+
+        def correlate(tx: Transaction) -> Correlation:
+            new = NewMessage(message, dict(payload or {}), correlation_key)
+            message_id = tx.processes.post(new, self._message_life, request_key)
+            if message_id is None:
+                return Correlation(None, is_repetition=True)
+            handover = tx.processes.receiver(message_id, any_key=any_key)
+            return Correlation(None if handover is None else self._hand_over(tx, handover))
+
+        return self._transact(correlate)
+
+    def signal(self, name: str, payload: Mapping[str, Any] | None = None) -> int:
+        """Send a signal to everybody who waits for it now, and give how many; `deliver_pending` hands it over."""
+        return self._transact(lambda tx: tx.processes.broadcast(name, dict(payload or {})))
+
+    def deliver_pending(self) -> int:
+        """Hand over the signals and messages whose receivers wait, one transaction each; gives how many."""
+        with self._database.reading() as tx:
+            handovers = tx.processes.handovers(MOST_HANDOVERS)
+        return sum(self._try_to_hand_over(handover) for handover in handovers)
+
+    def retry(self, incident_id: int, actor: str) -> None:
+        """Let a stuck token or a stopped job go on; raises `Conflict` when somebody has dealt with it already."""
+
+        def retry(tx: Transaction) -> None:
+            incident = tx.jobs.incident(incident_id)
+            tx.jobs.close_incident(incident_id, IncidentState.RESOLVED, actor)
+            if incident.job_id is not None:
+                tx.jobs.restart(incident.job_id)
+                tx.audit.record(
+                    _chain(incident.instance_id, incident.parcel_id),
+                    actor,
+                    "incident.retried",
+                    f"incident:{incident_id}",
+                )
+            elif incident.instance_id is not None and incident.key is not None:
+                key, live = incident.key, tx.processes.live(incident.instance_id)
+                cause = Cause("incident.retried", actor, f"incident:{incident_id}", details={"node": incident.node})
+                self._move(tx, live, lambda execution, now: execution.retry(key, now), cause)
+
+        self._transact(retry)
+
+    def give_up(self, incident_id: int, actor: str, reason: str, *, error_code: str | None = None) -> None:
+        """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance."""
+
+        def give_up(tx: Transaction) -> None:
+            incident = tx.jobs.incident(incident_id)
+            tx.jobs.close_incident(incident_id, IncidentState.GIVEN_UP, actor, reason)
+            details = {"node": incident.node, "reason": reason}
+            cause = partial(Cause, "incident.given_up", actor, f"incident:{incident_id}", details=details)
+            if incident.instance_id is None:
+                if incident.job_id is not None:
+                    tx.jobs.discard(incident.job_id)
+                return
+            key, live = incident.key, tx.processes.live(incident.instance_id)
+            if error_code is None or key is None:
+                self._move(tx, live, lambda execution, now: execution.terminate(now), cause(end_reason=reason))
+            else:
+                self._move(
+                    tx, live, lambda execution, now: execution.throw_error(key, error_code, reason, now), cause()
+                )
+
+        self._transact(give_up)
+
+    def terminate(self, instance_id: int, actor: str, reason: str) -> None:
+        """End an instance with a reason; its open items are withdrawn, its timers and jobs are gone."""
+
+        def terminate(tx: Transaction) -> None:
+            live = tx.processes.live(instance_id)
+            cause = Cause("process.terminated", actor, _subject(live), details={"reason": reason}, end_reason=reason)
+            self._move(tx, live, lambda execution, now: execution.terminate(now), cause)
+
+        self._transact(terminate)
+
+    def suspend(self, instance_id: int, actor: str) -> None:
+        """Let an instance rest: nothing moves it until it goes on."""
+        self._switch(instance_id, actor, InstanceState.ACTIVE, InstanceState.SUSPENDED, "process.suspended")
+
+    def go_on(self, instance_id: int, actor: str) -> None:
+        """Let a suspended instance go on."""
+        self._switch(instance_id, actor, InstanceState.SUSPENDED, InstanceState.ACTIVE, "process.resumed")
+
+    def _switch(self, instance_id: int, actor: str, expected: InstanceState, state: InstanceState, action: str) -> None:
+        with self._database.transaction() as tx:
+            tx.processes.set_state(instance_id, expected, state)
+            parcel_id = tx.processes.one(instance_id).parcel_id
+            tx.audit.record(_chain(instance_id, parcel_id), actor, action, f"instance:{instance_id}")
+
+    def _transact(self, work: Callable[[Transaction], _T]) -> _T:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                with self._database.transaction() as tx:
+                    result = work(tx)
+                    tx.audit.write()
+                    failpoint("step.before_commit")
+            except StaleVersion:
+                if attempt == _TRIES:
+                    raise
+                time.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - spreads the tries, no secret
+            else:
+                failpoint("step.committed")
+                return result
+        raise AssertionError
+
+    def _begin(
+        self,
+        tx: Transaction,
+        definition: ProcessDefinition,
+        parcel_id: int | None,
+        variables: dict[str, Any],
+        cause: Callable[..., Cause],
+        *,
+        start_event: str | None = None,
+        request_key: str | None = None,
+    ) -> int:
+        live = tx.processes.usable(tx.processes.open(definition, parcel_id, request_key))
+        program = self._programs.of(tx, live.deployment_id)
+        payload = variables if start_event is not None else None
+        execution = Execution.start(
+            program,
+            definition.key,
+            {} if payload is not None else variables,
+            now=tx.now,
+            start_event=start_event,
+            payload=payload,
+        )
+        details = {"process": definition.key, "version": definition.version}
+        self._run(
+            tx, live, execution, lambda started, now: started.advance(now), cause(_subject(live), details=details)
+        )
+        return live.id
+
+    def _move(self, tx: Transaction, live: LiveInstance, move: Move, cause: Cause) -> None:
+        execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
+        if cause.key and all(wait.key != cause.key for wait in execution.waits()):
+            raise Conflict("The process does not wait for this any more; load the page again.")
+        self._run(tx, live, execution, move, cause)
+
+    def _run(self, tx: Transaction, live: LiveInstance, execution: Execution, move: Move, cause: Cause) -> None:
+        course = Course(live, execution)
+        course.add(move(execution, tx.now))
+        failpoint("step.run")
+        self._exchange(tx, course, execution)
+        tx.processes.apply(course.record(execution, cause))
+        details = {**cause.details, **course.trace()}
+        tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
+
+    def _exchange(self, tx: Transaction, course: Course, execution: Execution) -> None:
+        """Send off what the steps have thrown, and give the instance the messages that were kept for it."""
+        asked: set[str] = set()
+        for _ in range(MOST_HANDOVERS):
+            self._send_off(tx, course)
+            opened = [wait for wait in _new_receivers(course, execution) if wait.key not in asked]
+            if not opened:
+                return
+            for wait in opened:
+                asked.add(wait.key)
+                kept = tx.processes.waiting_message(wait.message, wait.correlation_key)
+                if kept is not None:
+                    tx.processes.take_message(kept[0], course.live.id)
+                    course.add(execution.deliver(wait.key, dict(kept[1]), tx.now))
+                    break
+
+    def _send_off(self, tx: Transaction, course: Course) -> None:
+        for thrown in course.new_throws():
+            if thrown.kind is WaitKind.SIGNAL:
+                tx.processes.broadcast(thrown.name, thrown.payload, except_instance=course.live.id)
+            else:
+                message = NewMessage(thrown.name, thrown.payload, thrown.correlation_key)
+                tx.processes.post(message, self._message_life)
+
+    def _settle(self, job_id: int, action: str, move: Callable[[str], Move]) -> bool:
+        def settle(tx: Transaction) -> bool:
+            job = tx.jobs.one(job_id)
+            if job.state not in (JobState.WAITING, JobState.RUNNING) or job.instance_id is None:
+                return False
+            details = {"node": job.node, "operation": job.operation}
+            cause = Cause(action, SYSTEM, f"job:{job_id}", key=job.key, details=details, done_job_id=job_id)
+            self._move(tx, tx.processes.live(job.instance_id), move(job.key), cause)
+            return True
+
+        return self._transact(settle)
+
+    def _start_by_timer(
+        self, tx: Transaction, definition_id: int | None, timer_id: int, cause: Callable[..., Cause]
+    ) -> bool:
+        timer = tx.jobs.timer(timer_id)
+        if timer is None or definition_id is None:
+            return False
+        definition = tx.deployments.definition(definition_id)
+        program = self._programs.of(tx, definition.deployment_id)
+        following = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
+        next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
+        tx.jobs.move_timer(timer_id, timer.due_at, next_at, schedule)
+        self._begin(tx, definition, None, {}, cause, start_event=timer.key)
+        return True
+
+    def _try_to_hand_over(self, handover: Handover) -> bool:
+        try:
+            self._transact(lambda tx: self._hand_over(tx, handover))
+        except (Conflict, NotFound) as reason:
+            _log.info("not delivered yet: %s", reason)
+            return False
+        return True
+
+    def _hand_over(self, tx: Transaction, handover: Handover) -> int:
+        action = "signal.received" if handover.message_id is None else "message.received"
+        cause, payload = partial(Cause, action, SYSTEM), dict(handover.payload)
+        if handover.instance_id is None:
+            definition = tx.deployments.definition(handover.definition_id or 0)
+            instance_id = self._begin(tx, definition, None, payload, cause, start_event=handover.key)
+        else:
+            instance_id, key = handover.instance_id, handover.key
+            live = tx.processes.live(instance_id)
+            self._move(
+                tx, live, lambda execution, now: execution.deliver(key, payload, now), cause(_subject(live), key=key)
+            )
+        tx.processes.take(handover, instance_id)
+        return instance_id
+
+
+def _new_receivers(course: Course, execution: Execution) -> Iterator[SubscriptionWait]:
+    for wait in execution.waits():
+        if isinstance(wait, SubscriptionWait) and wait.kind is WaitKind.MESSAGE and course.is_new(wait):
+            yield wait
+
+
+def _absent(tx: Transaction, assignee_id: int | None, actor: Actor) -> str | None:
+    return tx.people.one(assignee_id).login if assignee_id in actor.stands_for and assignee_id is not None else None
+
+
+def _subject(live: LiveInstance) -> str:
+    return f"instance:{live.id}"
+
+
+def _chain(instance_id: int | None, parcel_id: int | None) -> str:
+    if parcel_id is not None:
+        return f"parcel:{parcel_id}"
+    return SYSTEM if instance_id is None else f"instance:{instance_id}"

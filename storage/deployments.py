@@ -1,0 +1,238 @@
+"""Deployed files and definitions, drafts, and what starts a definition."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, func, select, update
+
+from storage.errors import NotFound, StaleVersion
+from storage.jobs import Timer
+from storage.processes import (
+    Deployment,
+    DeploymentFile,
+    Draft,
+    DraftFile,
+    MessageSubscription,
+    ProcessDefinition,
+)
+from storage.steps import NewSubscription, NewTimer
+
+if TYPE_CHECKING:
+    from storage.database import Transaction
+
+
+class Deployments:
+    """The deployments, definitions and drafts of one transaction."""
+
+    def __init__(self, unit: "Transaction") -> None:
+        self._unit = unit
+
+    def add(self, name: str, files: Mapping[str, bytes], login: str, note: str) -> Deployment:
+        """Keep a set of files (by path) byte for byte."""
+        now = self._unit.now
+        deployment = Deployment(name=name, note=note, deployed_by=login, deployed_at=now)
+        self._unit.add(deployment)
+        for path, content in sorted(files.items()):
+            stored = self._unit.documents.put(content)
+            self._unit.add(
+                DeploymentFile(deployment_id=deployment.id, path=path, sha256=stored.sha256, size=stored.size)
+            )
+        return deployment
+
+    def define(
+        self, deployment: Deployment, key: str, *, file: str, name: str, is_executable: bool
+    ) -> ProcessDefinition:
+        """Put a diagram of the deployment in force as the next version of its key."""
+        newest = self._unit.session.scalar(
+            select(func.max(ProcessDefinition.version)).where(ProcessDefinition.key == key)
+        )
+        definition = ProcessDefinition(
+            key=key,
+            version=(newest or 0) + 1,
+            deployment_id=deployment.id,
+            file=file,
+            name=name,
+            is_executable=is_executable,
+        )
+        self._unit.add(definition)
+        return definition
+
+    def start_by(
+        self,
+        definition: ProcessDefinition,
+        subscriptions: Sequence[NewSubscription],
+        timers: Sequence[NewTimer],
+    ) -> None:
+        """Let messages, signals and timers start this definition from now on, and no earlier version of its key."""
+        session = self._unit.session
+        earlier = select(ProcessDefinition.id).where(ProcessDefinition.key == definition.key)
+        for row in (MessageSubscription, Timer):
+            session.execute(delete(row).where(row.definition_id.in_(earlier), row.instance_id.is_(None)))
+        now = self._unit.now
+        for one in subscriptions:
+            self._unit.add(
+                MessageSubscription(
+                    instance_id=None,
+                    definition_id=definition.id,
+                    key=one.key,
+                    kind=one.kind,
+                    name=one.name,
+                    correlation_key=None,
+                    created_at=now,
+                )
+            )
+        for timer in timers:
+            self._unit.add(
+                Timer(
+                    instance_id=None,
+                    definition_id=definition.id,
+                    key=timer.key,
+                    node=timer.node,
+                    due_at=timer.due_at,
+                    schedule=None if timer.schedule is None else dict(timer.schedule),
+                )
+            )
+
+    def definition(self, definition_id: int) -> ProcessDefinition:
+        """Give the definition by id; raises `NotFound`."""
+        definition = self._unit.session.get(ProcessDefinition, definition_id)
+        if definition is None:
+            raise NotFound("There is no such process definition.")
+        return definition
+
+    def latest(self, key: str) -> ProcessDefinition:
+        """Give the version of a process that is in force; raises `NotFound`."""
+        statement = (
+            select(ProcessDefinition)
+            .where(ProcessDefinition.key == key)
+            .order_by(ProcessDefinition.version.desc())
+            .limit(1)
+        )
+        definition = self._unit.session.scalar(statement)
+        if definition is None:
+            raise NotFound(f"There is no process {key}; deploy it first.")
+        return definition
+
+    def version(self, key: str, version: int) -> ProcessDefinition:
+        """Give one version of a process; raises `NotFound`."""
+        statement = select(ProcessDefinition).where(ProcessDefinition.key == key, ProcessDefinition.version == version)
+        definition = self._unit.session.scalar(statement)
+        if definition is None:
+            raise NotFound(f"There is no version {version} of the process {key}.")
+        return definition
+
+    def versions(self, key: str) -> Sequence[ProcessDefinition]:
+        """Give all versions of a process, the newest first."""
+        statement = (
+            select(ProcessDefinition).where(ProcessDefinition.key == key).order_by(ProcessDefinition.version.desc())
+        )
+        return self._unit.session.scalars(statement).all()
+
+    def in_force(self) -> Sequence[ProcessDefinition]:
+        """Give the newest version of every process by key."""
+        newest = (
+            select(ProcessDefinition.key, func.max(ProcessDefinition.version).label("version"))
+            .group_by(ProcessDefinition.key)
+            .subquery()
+        )
+        statement = (
+            select(ProcessDefinition)
+            .join(newest, (newest.c.key == ProcessDefinition.key) & (newest.c.version == ProcessDefinition.version))
+            .order_by(ProcessDefinition.key)
+        )
+        return self._unit.session.scalars(statement).all()
+
+    def one(self, deployment_id: int) -> Deployment:
+        """Give the deployment by id; raises `NotFound`."""
+        deployment = self._unit.session.get(Deployment, deployment_id)
+        if deployment is None:
+            raise NotFound("There is no such deployment.")
+        return deployment
+
+    def all(self) -> Sequence[Deployment]:
+        """Give all deployments, the newest first."""
+        return self._unit.session.scalars(select(Deployment).order_by(Deployment.id.desc())).all()
+
+    def definitions_of(self, deployment_id: int) -> Sequence[ProcessDefinition]:
+        """Give the definitions of a deployment by key."""
+        statement = select(ProcessDefinition).where(ProcessDefinition.deployment_id == deployment_id)
+        return self._unit.session.scalars(statement.order_by(ProcessDefinition.key)).all()
+
+    def digests(self, deployment_id: int) -> dict[str, str]:
+        """Give the digests of a deployment's files by path."""
+        statement = select(DeploymentFile.path, DeploymentFile.sha256).where(
+            DeploymentFile.deployment_id == deployment_id
+        )
+        return {row.path: row.sha256 for row in self._unit.connection.execute(statement)}
+
+    def files(self, deployment_id: int) -> dict[str, bytes]:
+        """Give the files of a deployment by path; raises `NotFound`."""
+        rows = self._unit.session.scalars(
+            select(DeploymentFile).where(DeploymentFile.deployment_id == deployment_id).order_by(DeploymentFile.path)
+        ).all()
+        if not rows:
+            raise NotFound("There is no such deployment.")
+        return {row.path: self._unit.documents.read(row.sha256) for row in rows}
+
+    def file(self, deployment_id: int, path: str) -> bytes:
+        """Give one file of a deployment; raises `NotFound`."""
+        row = self._unit.session.get(DeploymentFile, (deployment_id, path))
+        if row is None:
+            raise NotFound(f"The deployment has no file {path}; add it and deploy again.")
+        return self._unit.documents.read(row.sha256)
+
+    def drafts(self) -> Sequence[Draft]:
+        """Give all drafts by name."""
+        return self._unit.session.scalars(select(Draft).order_by(Draft.name)).all()
+
+    def draft(self, draft_id: int) -> Draft:
+        """Give the draft by id; raises `NotFound`."""
+        draft = self._unit.session.get(Draft, draft_id)
+        if draft is None:
+            raise NotFound("There is no such draft.")
+        return draft
+
+    def add_draft(self, name: str, files: Mapping[str, bytes], login: str, based_on_id: int | None = None) -> Draft:
+        """Begin a draft with these files; raises `AlreadyExists` at the end when the name is in use."""
+        now = self._unit.now
+        draft = Draft(name=name, based_on_id=based_on_id, changed_by=login, changed_at=now, version=1)
+        self._unit.add(draft)
+        for path, content in files.items():
+            self._put(draft.id, path, content)
+        return draft
+
+    def put_draft_file(self, draft_id: int, path: str, content: bytes | None, login: str, version: int) -> int:
+        """Change, add or (without content) remove a file of a draft; gives the draft's new version.
+
+        Raises `StaleVersion` when somebody has changed the draft since `version`.
+        """
+        changed = self._unit.session.execute(
+            update(Draft)
+            .where(Draft.id == draft_id, Draft.version == version)
+            .values(version=version + 1, changed_by=login, changed_at=self._unit.now)
+            .returning(Draft.id),
+            execution_options={"synchronize_session": "fetch"},
+        ).scalar()
+        if changed is None:
+            self.draft(draft_id)
+            raise StaleVersion("Somebody else has changed this draft; load it again and repeat.")
+        self._unit.session.execute(delete(DraftFile).where(DraftFile.draft_id == draft_id, DraftFile.path == path))
+        if content is not None:
+            self._put(draft_id, path, content)
+        return version + 1
+
+    def draft_files(self, draft_id: int) -> dict[str, bytes]:
+        """Give the files of a draft by path."""
+        rows = self._unit.session.scalars(
+            select(DraftFile).where(DraftFile.draft_id == draft_id).order_by(DraftFile.path)
+        ).all()
+        return {row.path: self._unit.documents.read(row.sha256) for row in rows}
+
+    def drop_draft(self, draft_id: int) -> None:
+        """Throw a draft away; its files stay in the document store until they are swept."""
+        self._unit.session.execute(delete(DraftFile).where(DraftFile.draft_id == draft_id))
+        self._unit.session.execute(delete(Draft).where(Draft.id == draft_id))
+
+    def _put(self, draft_id: int, path: str, content: bytes) -> None:
+        stored = self._unit.documents.put(content)
+        self._unit.add(DraftFile(draft_id=draft_id, path=path, sha256=stored.sha256, size=stored.size))
