@@ -16,7 +16,7 @@ from storage.access import AccessMatrix, RuleCache
 from storage.audit import AuditTrail
 from storage.base import Base, Unit, Wake
 from storage.documents import DocumentStore
-from storage.errors import AlreadyExists, Conflict, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
+from storage.errors import AlreadyExists, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
 from storage.guards import APPEND_ONLY, SEALED, statements
 from storage.orders import Orders
 from storage.parcels import Parcels
