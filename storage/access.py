@@ -228,7 +228,7 @@ def _applies(actor: Actor, process_key: str, scope: Scope, statuses: set[str]) -
 
 
 def _reads(grant: Grant) -> bool:
-    return grant.level in (Level.READ, Level.WRITE)
+    return grant.subject == ORDER or grant.level in (Level.READ, Level.WRITE)
 
 
 class RuleCache:
@@ -339,6 +339,4 @@ class AccessMatrix:
         return matrix
 
     def _reading(self, actor: Actor, subject: str) -> ColumnElement[bool]:
-        if subject == ORDER:
-            return self.visible(actor)
         return self.matrix.condition(actor, lambda grant: grant.subject == subject and _reads(grant))

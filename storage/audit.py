@@ -140,8 +140,8 @@ class AuditTrail:
     def verify(self, anchors: Mapping[str, str] | None = None) -> Iterator[BrokenChain]:
         """Check every chain and name the first bad number of each broken one.
 
-        `anchors` are heads taken earlier (see `heads`): each must still be found in its chain, which shows a tail cut off, a chain
-        written anew, and an old copy put back.
+        `anchors` are heads taken earlier (see `heads`): each must still be found in its chain, which shows a tail cut off, a
+        chain written anew, and an old copy put back.
         """
         self.write()
         missing = dict(anchors or {})

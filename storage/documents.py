@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -66,7 +66,7 @@ class DocumentStore:
             raise NotFound(f"No document is stored under {sha256}.")
         return path
 
-    def open(self, sha256: str) -> BinaryIO:
+    def open(self, sha256: str) -> BufferedReader:
         """Open the bytes for reading; raises `NotFound`."""
         return self.path(sha256).open("rb")
 
@@ -103,8 +103,9 @@ class DocumentStore:
             digest for digest in self.digests() if not is_referenced(digest) and self._remove(digest, now - grace)
         ]
         for leftover in (self.folder / "incoming").iterdir():
-            if datetime.fromtimestamp(leftover.stat().st_mtime, UTC) < now - grace:
-                leftover.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # its writer has just finished
+                if datetime.fromtimestamp(leftover.stat().st_mtime, UTC) < now - grace:
+                    leftover.unlink()
         return removed
 
     def _place(self, sha256: str) -> Path:
@@ -140,7 +141,7 @@ class DocumentStore:
         place.parent.mkdir(parents=True, exist_ok=True)
         written.chmod(0o440)
         written.rename(place)
-        for folder in (place.parent, *(folder.parent for folder in missing)):
+        for folder in (place.parent, *(folder.parent for folder in reversed(missing))):
             _sync_folder(folder)
 
     def _remove(self, sha256: str, before: datetime) -> bool:

@@ -6,7 +6,7 @@ what a person may not read cannot be found by its words. Words are folded (case,
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -82,6 +82,22 @@ class Filter:
     parcel_ids: tuple[int, ...] = ()
 
 
+_Condition = Callable[[Any], ColumnElement[bool]]
+_PLAIN: Mapping[str, _Condition] = {
+    "states": Parcel.state.in_,
+    "statuses": Parcel.status.in_,
+    "process_key": lambda key: Parcel.process_key == key,
+    "channel": lambda channel: Parcel.channel == channel,
+    "received_from": lambda time: Parcel.received_at >= time,
+    "received_until": lambda time: Parcel.received_at < time,
+    "of_parcel_id": lambda parcel_id: Parcel.parent_id == parcel_id,
+    "with_order": lambda _: Order.id.is_not(None),
+}
+_GOVERNED: Mapping[str, tuple[str, _Condition]] = {
+    "customer_id": ("customer", lambda party_id: Parcel.customer_id == party_id),
+    "wanted_until": ("wanted_on", lambda day: Order.wanted_on <= day),
+    "is_delayed": ("is_delayed", Order.is_delayed.is_),
+}
 ACTIVE = (ParcelState.RECEIVED, ParcelState.ROUTED)
 ARCHIVED = (ParcelState.ARCHIVED,)
 
@@ -117,7 +133,7 @@ class Excerpt:
 
 def fold(text: str) -> str:
     """Give the words of a text in lower case, without accents, one space apart; only these are compared."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", text).casefold())
     return " ".join(_WORD.findall("".join(sign for sign in plain if not unicodedata.combining(sign))))
 
 
@@ -247,26 +263,12 @@ class Search:
         )
 
     def _conditions(self, actor: Actor, wanted: Filter) -> Iterator[ColumnElement[bool]]:
-        plain: Sequence[tuple[object, ColumnElement[bool]]] = (
-            (wanted.states, Parcel.state.in_(wanted.states)),
-            (wanted.statuses, Parcel.status.in_(wanted.statuses)),
-            (wanted.process_key, Parcel.process_key == wanted.process_key),
-            (wanted.channel, Parcel.channel == wanted.channel),
-            (wanted.received_from, Parcel.received_at >= wanted.received_from),
-            (wanted.received_until, Parcel.received_at < wanted.received_until),
-            (wanted.of_parcel_id, Parcel.parent_id == wanted.of_parcel_id),
-            (wanted.parcel_ids, Parcel.id.in_(wanted.parcel_ids)),
-            (wanted.with_order, Order.id.is_not(None)),
-        )
-        yield from (condition for value, condition in plain if value)
-        governed: Sequence[tuple[object, str, ColumnElement[bool]]] = (
-            (wanted.customer_id, "customer", Parcel.customer_id == wanted.customer_id),
-            (wanted.wanted_until, "wanted_on", Order.wanted_on <= wanted.wanted_until),
-            (wanted.is_delayed, "is_delayed", Order.is_delayed.is_(bool(wanted.is_delayed))),
-        )
-        for value, name, condition in governed:
-            if value is not None:
-                yield and_(condition, self._access.readable(actor, literal(name), literal(ANY)))
+        for name, condition in _PLAIN.items():
+            if (value := getattr(wanted, name)) not in (None, (), False):
+                yield condition(value)
+        for name, (field, condition) in _GOVERNED.items():
+            if (value := getattr(wanted, name)) is not None:
+                yield and_(condition(value), self._access.readable(actor, literal(field), literal(ANY)))
         for phrase in phrases(wanted.words):
             found = self._entries(actor, self._matches(phrase)).with_only_columns(Parcel.id)
             yield Parcel.id.in_(found.correlate(None))
