@@ -16,6 +16,7 @@ from engine.diagrams.vocabulary import (
     child_text,
     collection,
     correlation_key,
+    group_expression,
     inputs,
     outputs,
     passed_in,
@@ -95,6 +96,7 @@ def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str]]:
 
 
 def _own_expressions(element: etree._Element) -> Iterator[tuple[str, str | None]]:
+    yield "candidate groups", group_expression(element)
     yield "assignee", assignee(element)
     yield "priority", priority(element)
     yield "correlation key", correlation_key(element)

@@ -20,6 +20,7 @@ from engine.diagrams.vocabulary import (
     candidate_groups,
     decision,
     form,
+    group_expression,
     identity,
     is_event_subprocess,
     lane_key,
@@ -163,6 +164,8 @@ def groups(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find user tasks that nobody may do, or that name a group that nobody has."""
     known = context.groups
     for task in (*drawing.root.iter(bpmn("userTask")), *drawing.root.iter(bpmn("manualTask"))):
+        if group_expression(task) is not None:
+            continue
         named, lane = candidate_groups(task), drawing.lane(task)
         keys = named or ((lane_key(lane.get("name", "")),) if lane is not None else ())
         if not keys and not assignee(task):

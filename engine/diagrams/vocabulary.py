@@ -319,8 +319,15 @@ def form(task: etree._Element) -> str | None:
 
 
 def candidate_groups(task: etree._Element) -> tuple[str, ...]:
-    """Give the keys of the groups named on a user task; empty where the lane decides."""
-    return tuple(part for part in map(str.strip, (_own(task, "candidateGroups") or "").split(",")) if part)
+    """Give the keys of the groups named on a user task; empty where the lane or an expression decides."""
+    named = _own(task, "candidateGroups") or ""
+    return () if named.startswith("=") else tuple(part for part in map(str.strip, named.split(",")) if part)
+
+
+def group_expression(task: etree._Element) -> str | None:
+    """Give the expression that names the groups of a user task: `candidateGroups` that begins with an equals sign."""
+    named = _own(task, "candidateGroups") or ""
+    return named.removeprefix("=").strip() if named.startswith("=") else None
 
 
 def lane_key(lane_name: str) -> str:

@@ -143,6 +143,7 @@ class WorkDetails:
 
     form: str | None
     candidate_groups: tuple[str, ...]
+    group_expression: Expression | None
     assignee: Expression | None
     due: TimerDefinition | None
     priority: Expression | None
@@ -158,6 +159,8 @@ class Work(Node):
 
     def _update_hook(self, my_task: Token) -> bool:
         details, names = self.details, my_task.data
+        if details.group_expression is not None:
+            my_task.facts["groups"] = _groups(details.group_expression.evaluate(names))
         if details.assignee is not None:
             my_task.facts["assignee"] = _text(details.assignee.evaluate(names), "assignee")
         if details.priority is not None:
@@ -177,7 +180,7 @@ class Work(Node):
             process=token.workflow.process,
             name=self.title,
             form=details.form,
-            candidate_groups=details.candidate_groups,
+            candidate_groups=tuple(facts.get("groups", details.candidate_groups)),
             assignee=facts.get("assignee"),
             due_at=facts.get("due"),
             priority=facts.get("priority", 50),
@@ -197,6 +200,13 @@ class UserTask(Work, defaults.UserTask):
 
 class ManualTask(Work, defaults.ManualTask):
     """A person works without the system and says when it is done."""
+
+
+def _groups(value: Any) -> list[str]:
+    named = value if isinstance(value, list) else [value]
+    if not named or not all(isinstance(group, str) and group.strip() for group in named):
+        raise Unfit(f"The candidate groups must be keys of groups, but are {value!r:.60}; correct the expression.")
+    return [group.strip() for group in named]
 
 
 def _text(value: Any, what: str) -> str | None:
@@ -265,6 +275,9 @@ class SendingTask(Operating, defaults.ServiceTask):
 
 class ScriptTask(Node, defaults.ScriptTask):
     """Runs a compiled script over the variables."""
+
+    def _run_hook(self, my_task: Token) -> bool:
+        return bool(self._execute(my_task))
 
 
 class DecisionTask(Node, defaults.NoneTask):

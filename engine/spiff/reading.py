@@ -135,6 +135,7 @@ class Reader:
         return WorkDetails(
             form=words.form(task),
             candidate_groups=groups,
+            group_expression=self.expression(task, words.group_expression(task)),
             assignee=self.expression(task, words.assignee(task)),
             due=self._due(task),
             priority=self.expression(task, words.priority(task)),
