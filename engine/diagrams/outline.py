@@ -133,7 +133,8 @@ def in_flow_order(drawing: Drawing, scope: etree._Element) -> list[etree._Elemen
     nodes = nodes_in(scope)
     heads = [node for node in nodes if node.tag == START_EVENT]
     heads += [node for node in nodes if node.tag not in {START_EVENT, BOUNDARY_EVENT} and not drawing.incoming(node)]
-    members, seen = set(nodes), set[etree._Element]()
+    members: set[etree._Element] = set(nodes)
+    seen: set[etree._Element] = set()
     finished = [node for head in reversed(heads) for node in _walk(drawing, head, seen, members)]
     return finished[::-1] + [one for node in nodes for one in reversed(_walk(drawing, node, seen, members))]
 

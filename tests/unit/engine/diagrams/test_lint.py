@@ -1,0 +1,688 @@
+"""Each law of the linter: the smallest diagram that breaks it, and one beside it that does not."""
+
+import re
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import pytest
+from drawing_board import codes, definitions, event, flow, line, lint, node, process, read
+
+from engine.diagrams import vocabulary
+from engine.diagrams.laws import LAWS, LintContext
+from engine.diagrams.lint import MAXIMUM_FINDINGS, lint_diagram
+from engine.diagrams.normalise import normalise
+from engine.diagrams.vocabulary import UNSUPPORTED, Construct
+from engine.errors import Severity
+
+ROOT: Final = Path(__file__).parents[4]
+TASK: Final = node("task", "work", name="Work")
+GOOD: Final = process(line(TASK))
+MESSAGE: Final = '<bpmn:message id="message" name="Message"/>'
+KNOWN: Final = LintContext(
+    forms={"review"}, decisions={"route"}, operations={"write"}, groups={"qa"}, statuses={"new"}, processes={"other"}
+)
+LANES: Final = (
+    '<bpmn:laneSet id="lanes"><bpmn:lane id="l1" name="QA"><bpmn:flowNodeRef>{}</bpmn:flowNodeRef></bpmn:lane>{}'
+    "</bpmn:laneSet>"
+)
+SECOND_LANE: Final = '<bpmn:lane id="l2" name="Two"><bpmn:flowNodeRef>work</bpmn:flowNodeRef></bpmn:lane>'
+START: Final = node("startEvent", "start")
+END: Final = node("endEvent", "end")
+
+
+def choice(kind: str, first: str, second: str, **attributes: str) -> bytes:
+    return process(
+        START
+        + node(kind, "choice", **attributes)
+        + node("endEvent", "a")
+        + node("endEvent", "b")
+        + flow("start", "choice")
+        + flow("choice", "a", first)
+        + flow("choice", "b", second)
+    )
+
+
+def inside(body: str, kind: str = "subProcess", **attributes: str) -> bytes:
+    return process(line(node(kind, "sub", body, **attributes)))
+
+
+def beside(body: str, around: str = "") -> bytes:
+    return process(line(TASK) + body, around)
+
+
+def boundary(trigger: str, tail: str = "", around: str = "", host: str = "task", **attributes: str) -> bytes:
+    attached = {"attachedToRef": "work", **attributes}
+    return process(line(node(host, "work")) + event("boundaryEvent", "edge", trigger, **attached) + tail, around)
+
+
+def awaiting(*targets: str) -> bytes:
+    keys = [one.split('id="', 1)[1].split('"', 1)[0] for one in targets]
+    flows = flow("start", "wait") + "".join(flow("wait", key) for key in keys)
+    return process(START + node("eventBasedGateway", "wait") + "".join(targets) + flows, MESSAGE)
+
+
+def timer(text: str) -> bytes:
+    definition = f"<bpmn:timerEventDefinition><bpmn:timeDuration>{text}</bpmn:timeDuration></bpmn:timerEventDefinition>"
+    return process(line(node("intermediateCatchEvent", "wait", definition)))
+
+
+def extended(kind: str, extension: str, **attributes: str) -> bytes:
+    return process(
+        line(node(kind, "work", f"<bpmn:extensionElements>{extension}</bpmn:extensionElements>", **attributes))
+    )
+
+
+def looped(loop: str) -> bytes:
+    return process(line(node("task", "work", loop)))
+
+
+CATCH: Final = node("intermediateCatchEvent", "catch", '<bpmn:messageEventDefinition messageRef="message"/>')
+TICK: Final = node(
+    "intermediateCatchEvent",
+    "tick",
+    "<bpmn:timerEventDefinition><bpmn:timeDuration>PT1H</bpmn:timeDuration></bpmn:timerEventDefinition>",
+)
+LINK: Final = '<bpmn:linkEventDefinition name="{}"/>'
+COLLABORATION: Final = (
+    '<bpmn:collaboration id="c"><bpmn:participant id="pool" processRef="p"/><bpmn:participant id="outside"/>'
+    '<bpmn:messageFlow id="m" sourceRef="{}" targetRef="{}"/></bpmn:collaboration>'
+)
+HANDLER: Final = '<bpmn:association id="a" sourceRef="edge" targetRef="undo"/>' + node(
+    "task", "undo", isForCompensation="true"
+)
+MI: Final = "<bpmn:multiInstanceLoopCharacteristics{}>{}</bpmn:multiInstanceLoopCharacteristics>"
+TWO_PROCESSES: Final = (
+    f'<bpmn:process id="p" isExecutable="true">{line(TASK)}{{}}</bpmn:process>'
+    f'<bpmn:process id="q" isExecutable="{{}}">{node("startEvent", "s2")}{node("endEvent", "e2")}'
+    f"{flow('s2', 'e2')}</bpmn:process>"
+)
+
+CASES: Final[list[tuple[str, bytes, bytes]]] = [
+    ("no_process", definitions(MESSAGE), GOOD),
+    ("no_executable_process", process(line(TASK), attributes=""), GOOD),
+    (
+        "process_not_executable",
+        definitions(TWO_PROCESSES.format("", "false")),
+        definitions(TWO_PROCESSES.format("", "true")),
+    ),
+    ("empty_process", process(""), GOOD),
+    ("no_picture", GOOD.replace(b"BPMNShape", b"BPMNEdge"), GOOD),
+    ("duplicate_id", beside(node("task", "work")), GOOD),
+    ("missing_id", beside("<bpmn:task/>"), GOOD),
+    ("flow_without_id", GOOD.replace(b'sequenceFlow id="work_end"', b"sequenceFlow"), GOOD),
+    ("unusual_id", process(line(node("task", "my task"))), GOOD),
+    ("unknown_element", beside(node("usertask", "odd")), GOOD),
+    ("unsupported_element", beside(node("choreographyTask", "dance")), GOOD),
+    ("unknown_reference", beside(flow("work", "nowhere")), GOOD),
+    ("unknown_reference", beside(node("dataObjectReference", "d", dataObjectRef="x")), beside(node("dataObject", "x"))),
+    (
+        "unknown_reference",
+        beside(node("intermediateThrowEvent", "t", "<bpmn:eventDefinitionRef>none</bpmn:eventDefinitionRef>")),
+        beside(
+            node("intermediateThrowEvent", "t", "<bpmn:eventDefinitionRef>x:one</bpmn:eventDefinitionRef>"),
+            '<bpmn:signalEventDefinition id="one"/>',
+        ),
+    ),
+    (
+        "wrong_reference",
+        beside(node("receiveTask", "r", messageRef="signal"), '<bpmn:signal id="signal" name="s"/>'),
+        beside(node("receiveTask", "r", messageRef="message"), MESSAGE),
+    ),
+    ("wrong_reference", beside(node("textAnnotation", "note") + flow("work", "note")), GOOD),
+    ("unknown_lane_member", beside(LANES.format("nobody", "")), beside(LANES.format("work", ""))),
+    ("node_in_two_lanes", beside(LANES.format("work", SECOND_LANE)), beside(LANES.format("work", ""))),
+    (
+        "definition_without_name",
+        process(line(node("receiveTask", "r", messageRef="m")), '<bpmn:message id="m"/>'),
+        process(line(node("receiveTask", "r", messageRef="m")), '<bpmn:message id="m" name="M"/>'),
+    ),
+    (
+        "unknown_process",
+        process(line(node("callActivity", "call", calledElement="nobody"))),
+        process(line(node("callActivity", "call", calledElement="x:other"))),
+    ),
+    (
+        "unknown_form",
+        process(line(node("userTask", "u", parcelflow_form="revue"))),
+        process(line(node("userTask", "u", parcelflow_form="review"))),
+    ),
+    (
+        "unknown_decision",
+        process(line(node("businessRuleTask", "b", parcelflow_decision="no"))),
+        process(line(node("businessRuleTask", "b", parcelflow_decision="route"))),
+    ),
+    (
+        "unknown_operation",
+        process(line(node("serviceTask", "s", parcelflow_operation="no"))),
+        process(line(node("serviceTask", "s", parcelflow_operation="write"))),
+    ),
+    (
+        "unknown_group",
+        process(line(node("userTask", "u", parcelflow_candidateGroups="qa, nobody"))),
+        process(line(node("userTask", "u", parcelflow_candidateGroups="qa"))),
+    ),
+    (
+        "unknown_group",
+        process(LANES.format("u", "").replace('name="QA"', 'name="Nobody"') + line(node("userTask", "u"))),
+        process(LANES.format("u", "") + line(node("userTask", "u"))),
+    ),
+    (
+        "unknown_status",
+        process(line(node("task", "t", parcelflow_status="odd"))),
+        process(line(node("task", "t", parcelflow_status="new"))),
+    ),
+    (
+        "flow_crosses_pool",
+        definitions(TWO_PROCESSES.format(flow("work", "e2", key="x"), "true")),
+        definitions(TWO_PROCESSES.format("", "true")),
+    ),
+    (
+        "flow_crosses_subprocess",
+        process(line(node("subProcess", "sub", TASK)) + flow("start", "work")),
+        inside(TASK),
+    ),
+    (
+        "flow_misplaced",
+        process(line(node("subProcess", "sub", TASK + node("task", "next"))) + flow("work", "next")),
+        inside(TASK + node("task", "next") + flow("work", "next")),
+    ),
+    (
+        "message_flow_inside_pool",
+        process(line(TASK), COLLABORATION.format("work", "end")),
+        process(line(TASK), COLLABORATION.format("work", "outside")),
+    ),
+    ("unknown_reference", process(line(TASK), COLLABORATION.format("work", "nobody")), GOOD),
+    ("start_with_incoming", beside(flow("work", "start")), GOOD),
+    ("end_with_outgoing", beside(flow("end", "work")), GOOD),
+    ("boundary_with_incoming", boundary("error", flow("start", "edge")), boundary("error")),
+    ("boundary_attached_wrongly", boundary("error", attachedToRef="end"), boundary("error")),
+    ("boundary_attached_wrongly", boundary("error", host="exclusiveGateway"), boundary("error", host="userTask")),
+    ("unknown_reference", boundary("error", attachedToRef="nobody"), boundary("error")),
+    (
+        "handler_with_flows",
+        boundary("compensate", HANDLER + flow("work", "undo")),
+        boundary("compensate", HANDLER),
+    ),
+    ("handler_with_flows", boundary("compensate", HANDLER + flow("edge", "undo")), boundary("compensate", HANDLER)),
+    (
+        "no_start",
+        process(TASK + node("task", "b") + flow("work", "b") + flow("b", "work")),
+        process(TASK + node("task", "b") + flow("work", "b")),
+    ),
+    (
+        "several_starts",
+        process(line(TASK) + node("startEvent", "two") + flow("two", "work")),
+        process(line(TASK) + event("startEvent", "two", "message") + flow("two", "work")),
+    ),
+    (
+        "subprocess_start",
+        inside(event("startEvent", "in", "message")),
+        inside(node("startEvent", "in")),
+    ),
+    (
+        "subprocess_start",
+        inside(node("startEvent", "in") + node("startEvent", "in2")),
+        inside(node("startEvent", "in")),
+    ),
+    (
+        "subprocess_start",
+        inside(node("startEvent", "in"), kind="adHocSubProcess"),
+        inside(TASK, kind="adHocSubProcess"),
+    ),
+    ("unreachable", beside(node("task", "island")), GOOD),
+    (
+        "unreachable",
+        beside(node("task", "a") + node("task", "b") + flow("a", "b") + flow("b", "a")),
+        boundary("error", node("task", "after") + flow("edge", "after")),
+    ),
+    ("implicit_split", beside(node("endEvent", "also") + flow("work", "also")), GOOD),
+    (
+        "gateway_without_outgoing",
+        process(START + node("parallelGateway", "g") + flow("start", "g")),
+        process(line(node("parallelGateway", "g"))),
+    ),
+    (
+        "flow_without_condition",
+        choice("exclusiveGateway", "x", ""),
+        choice("exclusiveGateway", "x", "", default="choice_b"),
+    ),
+    ("flow_without_condition", choice("inclusiveGateway", "", ""), choice("parallelGateway", "", "")),
+    (
+        "gateway_without_default",
+        choice("exclusiveGateway", "x", "not x"),
+        choice("exclusiveGateway", "x", "", default="choice_b"),
+    ),
+    (
+        "wrong_default",
+        choice("exclusiveGateway", "x", "y", default="start_choice"),
+        choice("exclusiveGateway", "x", "", default="choice_b"),
+    ),
+    ("wrong_default", choice("parallelGateway", "", "", default="choice_b"), choice("parallelGateway", "", "")),
+    (
+        "condition_on_default",
+        choice("exclusiveGateway", "x", "y", default="choice_b"),
+        choice("exclusiveGateway", "x", "", default="choice_b"),
+    ),
+    ("condition_not_allowed", choice("parallelGateway", "x", ""), choice("parallelGateway", "", "")),
+    ("event_gateway_targets", awaiting(CATCH), awaiting(CATCH, TICK)),
+    ("event_gateway_targets", awaiting(CATCH, TASK), awaiting(CATCH, TICK)),
+    (
+        "event_gateway_targets",
+        awaiting(CATCH, node("receiveTask", "r", messageRef="message")),
+        awaiting(TICK, node("receiveTask", "r", messageRef="message")),
+    ),
+    (
+        "event_gateway_start",
+        awaiting(CATCH, TICK).replace(b'id="wait"', b'id="wait" instantiate="true"'),
+        awaiting(CATCH, TICK),
+    ),
+    ("wrong_event", process(line(node("intermediateCatchEvent", "x"))), process(line(CATCH), MESSAGE)),
+    ("wrong_event", process(event("startEvent", "x", "error")), GOOD),
+    (
+        "wrong_event",
+        process(line(TASK) + event("endEvent", "x", "timer")),
+        process(line(TASK) + event("endEvent", "x", "terminate")),
+    ),
+    (
+        "wrong_event",
+        process(line(event("intermediateThrowEvent", "x", "error"))),
+        process(line(event("intermediateThrowEvent", "x", "escalation"))),
+    ),
+    ("event_incomplete", process(line(event("intermediateCatchEvent", "x", "message"))), process(line(CATCH), MESSAGE)),
+    ("event_incomplete", process(line(event("intermediateCatchEvent", "x", "timer"))), process(line(TICK))),
+    ("event_incomplete", process(line(event("intermediateCatchEvent", "x", "conditional"))), process(line(TICK))),
+    ("event_incomplete", process(line(TASK) + event("endEvent", "x", "error")), boundary("error")),
+    ("event_not_interrupting", boundary("error", cancelActivity="false"), boundary("error", cancelActivity="true")),
+    ("event_not_interrupting", boundary("error", cancelActivity="0"), boundary("signal", cancelActivity="0")),
+    ("cancel_outside_transaction", boundary("cancel"), boundary("cancel", host="transaction")),
+    (
+        "cancel_outside_transaction",
+        process(line(TASK) + event("endEvent", "x", "cancel")),
+        inside(event("endEvent", "x", "cancel"), kind="transaction"),
+    ),
+    (
+        "event_subprocess_start",
+        beside(node("subProcess", "sub", node("startEvent", "in"), triggeredByEvent="true")),
+        beside(node("subProcess", "sub", event("startEvent", "in", "error"), triggeredByEvent="true")),
+    ),
+    (
+        "event_subprocess_with_flows",
+        process(line(node("subProcess", "sub", event("startEvent", "in", "error"), triggeredByEvent="true"))),
+        beside(node("subProcess", "sub", event("startEvent", "in", "error"), triggeredByEvent="true")),
+    ),
+    (
+        "link_without_target",
+        process(START + node("intermediateThrowEvent", "out", LINK.format("A")) + flow("start", "out")),
+        process(
+            START
+            + node("intermediateThrowEvent", "out", LINK.format("A"))
+            + node("intermediateCatchEvent", "in", LINK.format("A"))
+            + flow("start", "out")
+        ),
+    ),
+    (
+        "link_target_twice",
+        beside(
+            node("intermediateCatchEvent", "a", LINK.format("A"))
+            + node("intermediateCatchEvent", "b", LINK.format("A"))
+        ),
+        beside(
+            node("intermediateCatchEvent", "a", LINK.format("A"))
+            + node("intermediateCatchEvent", "b", LINK.format("B"))
+        ),
+    ),
+    (
+        "link_with_flow",
+        process(line(node("intermediateThrowEvent", "out", LINK.format("A")))),
+        process(START + node("intermediateThrowEvent", "out", LINK.format("A")) + flow("start", "out")),
+    ),
+    ("compensation_without_handler", boundary("compensate"), boundary("compensate", HANDLER)),
+    (
+        "compensation_without_handler",
+        boundary("compensate", HANDLER.replace("isForCompensation", "ignored")),
+        boundary("compensate", HANDLER),
+    ),
+    (
+        "call_without_process",
+        process(line(node("callActivity", "call"))),
+        process(line(node("callActivity", "call", calledElement="other"))),
+    ),
+    (
+        "call_of_itself",
+        process(line(node("callActivity", "call", calledElement="p"))),
+        process(line(node("callActivity", "call", calledElement="other"))),
+    ),
+    (
+        "binding_without_version",
+        process(line(node("callActivity", "call", calledElement="other", parcelflow_binding="version"))),
+        process(
+            line(
+                node(
+                    "callActivity", "call", calledElement="other", parcelflow_binding="version", parcelflow_version="3"
+                )
+            )
+        ),
+    ),
+    (
+        "script_empty",
+        process(line(node("scriptTask", "s", "<bpmn:script> </bpmn:script>"))),
+        process(line(node("scriptTask", "s", "<bpmn:script>a = 1</bpmn:script>"))),
+    ),
+    (
+        "script_unreadable",
+        process(line(node("scriptTask", "s", "<bpmn:script>a = = 1</bpmn:script>"))),
+        process(line(node("scriptTask", "s", "<bpmn:script>a = 1</bpmn:script>"))),
+    ),
+    (
+        "script_language",
+        process(line(node("scriptTask", "s", "<bpmn:script>a = 1</bpmn:script>", scriptFormat="groovy"))),
+        process(line(node("scriptTask", "s", "<bpmn:script>a = 1</bpmn:script>", scriptFormat="Python"))),
+    ),
+    ("expression_unreadable", choice("exclusiveGateway", "a ==", "b"), choice("exclusiveGateway", "a == 1", "b")),
+    ("expression_unreadable", choice("exclusiveGateway", "open('x')", "b"), choice("exclusiveGateway", "a", "b")),
+    (
+        "expression_unreadable",
+        looped(MI.format("", "<bpmn:loopCardinality>3 +</bpmn:loopCardinality>")),
+        looped(MI.format("", "<bpmn:loopCardinality>3</bpmn:loopCardinality>")),
+    ),
+    (
+        "expression_unreadable",
+        extended("serviceTask", '<parcelflow:input name="a" expression="b +"/>'),
+        extended("serviceTask", '<parcelflow:input name="a" expression="b + 1"/>'),
+    ),
+    (
+        "expression_unreadable",
+        process(line(node("userTask", "u", parcelflow_assignee="a b"))),
+        process(line(node("userTask", "u", parcelflow_assignee="owner"))),
+    ),
+    (
+        "expression_foreign",
+        choice("exclusiveGateway", "${execution.find('x')}", "b"),
+        choice("exclusiveGateway", "${a == 1}", "b"),
+    ),
+    ("expression_translated", choice("exclusiveGateway", "${a == 1}", "b"), choice("exclusiveGateway", "a == 1", "b")),
+    ("timer_unreadable", timer("one hour"), timer("PT1H")),
+    ("timer_unreadable", timer("PT"), timer("waiting_time")),
+    (
+        "timer_unreadable",
+        process(line(node("userTask", "u", parcelflow_dueDate="next week"))),
+        process(line(node("userTask", "u", parcelflow_dueDate="P1W"))),
+    ),
+    (
+        "negative_loop_maximum",
+        looped('<bpmn:standardLoopCharacteristics loopMaximum="-1"/>'),
+        looped('<bpmn:standardLoopCharacteristics loopMaximum="3"/>'),
+    ),
+    (
+        "loop_without_end",
+        looped("<bpmn:standardLoopCharacteristics/>"),
+        looped(
+            "<bpmn:standardLoopCharacteristics><bpmn:loopCondition>a</bpmn:loopCondition></bpmn:standardLoopCharacteristics>"
+        ),
+    ),
+    ("multi_instance_count", looped(MI.format("", "")), looped(MI.format(' camunda:collection="orders"', ""))),
+    (
+        "multi_instance_count",
+        looped(MI.format("", "<bpmn:loopCardinality>-2</bpmn:loopCardinality>")),
+        looped(MI.format("", "<bpmn:loopCardinality>2</bpmn:loopCardinality>")),
+    ),
+    (
+        "token_quantity",
+        process(line(node("task", "t", startQuantity="0"))),
+        process(line(node("task", "t", startQuantity="2"))),
+    ),
+    (
+        "token_quantity",
+        process(line(node("task", "t", completionQuantity="many"))),
+        process(line(node("task", "t", completionQuantity="2"))),
+    ),
+    (
+        "service_without_operation",
+        process(line(node("serviceTask", "s"))),
+        process(line(node("serviceTask", "s", parcelflow_operation="write"))),
+    ),
+    (
+        "service_without_operation",
+        process(line(node("sendTask", "s"))),
+        process(line(node("sendTask", "s", messageRef="message")), MESSAGE),
+    ),
+    (
+        "rule_without_decision",
+        process(line(node("businessRuleTask", "b"))),
+        process(line(node("businessRuleTask", "b", parcelflow_decision="route"))),
+    ),
+    (
+        "receive_without_message",
+        process(line(node("receiveTask", "r"))),
+        process(line(node("receiveTask", "r", messageRef="message")), MESSAGE),
+    ),
+    (
+        "user_without_group",
+        process(line(node("userTask", "u"))),
+        process(line(node("userTask", "u", parcelflow_assignee="owner"))),
+    ),
+    (
+        "user_without_group",
+        process(line(node("manualTask", "work"))),
+        process(LANES.format("work", "") + line(node("manualTask", "work"))),
+    ),
+    ("user_without_name", process(line(node("userTask", "u"))), process(line(node("userTask", "u", name="Look")))),
+    (
+        "assignment_incomplete",
+        extended("serviceTask", '<parcelflow:output expression="b"/>'),
+        extended("serviceTask", '<parcelflow:output name="a" expression="b"/>'),
+    ),
+    (
+        "assignment_incomplete",
+        extended("callActivity", '<parcelflow:in source="a" target="my name"/>', calledElement="other"),
+        extended("callActivity", '<parcelflow:in all="true"/>', calledElement="other"),
+    ),
+    (
+        "vendor_ignored",
+        process(line(node("userTask", "u", camunda_assignee="demo"))),
+        looped(MI.format(' camunda:collection="orders" camunda:elementVariable="order"', "")),
+    ),
+    (
+        "vendor_ignored",
+        extended("serviceTask", "<camunda:properties/>"),
+        extended("serviceTask", '<parcelflow:output name="a" expression="b"/>'),
+    ),
+    (
+        "unknown_attribute",
+        process(line(node("userTask", "u", parcelflow_candidateGroup="qa"))),
+        process(line(node("userTask", "u", parcelflow_candidateGroups="qa"))),
+    ),
+    (
+        "unknown_attribute",
+        extended("serviceTask", '<parcelflow:inputs name="a" expression="b"/>'),
+        extended("serviceTask", '<parcelflow:input name="a" expression="b"/>'),
+    ),
+    (
+        "unknown_word",
+        process(line(node("parallelGateway", "g", parcelflow_onConflict="guess"))),
+        process(line(node("parallelGateway", "g", parcelflow_onConflict="last"))),
+    ),
+]
+
+
+@pytest.mark.parametrize(("code", "broken", "sound"), CASES, ids=[f"{n}-{case[0]}" for n, case in enumerate(CASES)])
+def test_a_law_speaks_of_the_diagram_that_breaks_it_and_of_no_other(code: str, broken: bytes, sound: bytes) -> None:
+    assert code in codes(broken, KNOWN)
+    assert code not in codes(sound, KNOWN)
+
+
+def test_every_law_has_a_diagram_that_breaks_it() -> None:
+    assert {case[0] for case in CASES} == set(LAWS) - {"too_many_findings"}
+
+
+def test_a_good_diagram_has_no_findings() -> None:
+    assert lint(GOOD, KNOWN) == []
+
+
+def test_a_finding_names_the_element_by_name_and_id_and_cites_the_clause() -> None:
+    (finding,) = [
+        one
+        for one in lint(process(line(TASK) + node("endEvent", "more", name="Done") + flow("more", "work")))
+        if one.code == "end_with_outgoing"
+    ]
+
+    assert (finding.file, finding.element, finding.severity) == ("test.bpmn", "more", Severity.ERROR)
+    assert "“Done” (more)" in finding.message
+    assert "7.6.1" in finding.message
+
+
+def test_errors_come_first() -> None:
+    severities = [one.severity for one in lint(beside(node("userTask", "island") + flow("island", "nowhere")))]
+
+    assert severities == sorted(severities, key=list(Severity).index)
+    assert len(set(severities)) > 1
+
+
+def test_what_is_only_drawn_beside_the_running_process_is_never_an_error() -> None:
+    broken = TWO_PROCESSES.format("", "false").replace("</bpmn:process>", f"{flow('e2', 'nowhere')}</bpmn:process>")
+    severities = {one.severity for one in lint(definitions(broken.replace(flow("e2", "nowhere"), "", 1)))}
+
+    assert severities == {Severity.INFO}
+
+
+def test_an_unknown_world_is_not_complained_about() -> None:
+    tasks = [
+        node("userTask", "u", name="Look", parcelflow_form="a", parcelflow_candidateGroups="b", parcelflow_status="c"),
+        node("serviceTask", "s", parcelflow_operation="d"),
+        node("businessRuleTask", "b", parcelflow_decision="e"),
+        node("callActivity", "call", calledElement="f"),
+    ]
+
+    assert lint(process(line(*tasks))) == []
+
+
+def test_a_service_task_without_operation_is_an_error_once_the_operations_are_known() -> None:
+    def severity(context: LintContext) -> Severity:
+        found = lint(process(line(node("serviceTask", "s"))), context)
+        return next(one.severity for one in found if one.code == "service_without_operation")
+
+    assert severity(LintContext()) is Severity.WARNING
+    assert severity(LintContext(operations=set())) is Severity.ERROR
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
+    found = lint(process(line(node("serviceTask", "s", parcelflow_operation="wrte"))), KNOWN)
+
+    assert "did you mean “write”?" in found[0].message
+
+
+CONSTRUCTS: Final[Mapping[Construct, bytes]] = {
+    Construct.EVENT_SUBPROCESS: beside(
+        node("subProcess", "x", event("startEvent", "in", "error"), triggeredByEvent="true")
+    ),
+    Construct.COMPENSATION: boundary("compensate", HANDLER),
+    Construct.COMPLEX_GATEWAY: process(line(node("complexGateway", "x"))),
+    Construct.AD_HOC_CONDITION: inside(
+        f"{TASK}<bpmn:completionCondition>a</bpmn:completionCondition>", kind="adHocSubProcess"
+    ),
+    Construct.TRANSACTION_CANCEL: inside(
+        node("startEvent", "in") + event("endEvent", "x", "cancel") + flow("in", "x"), kind="transaction"
+    ),
+    Construct.MULTIPLE_EVENT: process(
+        line(
+            node(
+                "intermediateCatchEvent",
+                "x",
+                f"{CATCH.split('>', 1)[1].rsplit('<', 1)[0]}{TICK.split('>', 1)[1].rsplit('<', 1)[0]}",
+            )
+        ),
+        MESSAGE,
+    ),
+    Construct.PARALLEL_MULTIPLE_EVENT: process(
+        line(
+            node(
+                "intermediateCatchEvent",
+                "x",
+                f"{CATCH.split('>', 1)[1].rsplit('<', 1)[0]}{TICK.split('>', 1)[1].rsplit('<', 1)[0]}",
+                parallelMultiple="true",
+            )
+        ),
+        MESSAGE,
+    ),
+    Construct.MULTI_INSTANCE_EVENTS: looped(
+        MI.format(' behavior="One"', "<bpmn:loopCardinality>2</bpmn:loopCardinality>")
+    ),
+    Construct.PARALLEL_EVENT_GATEWAY: process(
+        node("eventBasedGateway", "x", instantiate="true", eventGatewayType="Parallel")
+        + CATCH
+        + TICK
+        + flow("x", "catch")
+        + flow("x", "tick"),
+        MESSAGE,
+    ),
+    Construct.CHOREOGRAPHY: beside(node("choreographyTask", "x")),
+}
+
+
+@pytest.mark.parametrize("construct", Construct)
+def test_what_the_engine_cannot_run_is_refused_and_what_it_can_is_not(construct: Construct) -> None:
+    refused = any(
+        one.code == "unsupported_element" and f": {construct};" in one.message for one in lint(CONSTRUCTS[construct])
+    )
+
+    assert refused == (construct in UNSUPPORTED)
+
+
+def test_findings_are_counted_and_errors_are_never_hidden_by_advice() -> None:
+    tasks = "".join(node("userTask", f"island_{number}") for number in range(MAXIMUM_FINDINGS))
+    found = lint(beside(tasks + flow("work", "nowhere")))
+
+    assert len(found) == MAXIMUM_FINDINGS + 1
+    assert found[0].code == "unknown_reference"
+    assert found[-1].code == "too_many_findings"
+
+
+def test_two_thousand_nodes_are_checked_within_two_seconds() -> None:
+    data = process(line(*(node("userTask", f"t{number}", parcelflow_assignee="a") for number in range(1_990))))
+    began = time.perf_counter()
+
+    assert not [one for one in lint(data) if one.severity is Severity.ERROR]
+    assert time.perf_counter() - began < 2
+
+
+def test_a_diagram_without_errors_can_be_rewritten() -> None:
+    for _, broken, sound in CASES:
+        for data in (broken, sound):
+            diagram = read(data)
+            if not any(one.severity is Severity.ERROR for one in lint_diagram(diagram)):
+                normalise(diagram)
+
+
+def test_the_shipped_diagrams_have_no_errors() -> None:
+    files = sorted((ROOT / "workflows").rglob("*.bpmn"))
+
+    assert files
+    for file in files:
+        assert [one for one in lint(file.read_bytes()) if one.severity is Severity.ERROR] == []
+
+
+def test_every_code_is_documented() -> None:
+    written = set(
+        re.findall(r"^\| `([a-z_]+)` \|", (ROOT / "docs" / "lint.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "engine" / "diagrams").glob("*.py"))
+    used = set(re.findall(r"_refused\(\s*file,\s*\"([a-z_]+)\"", source)) | set(LAWS)
+
+    assert written == used
+
+
+def test_the_documents_give_the_severity_and_clause_of_each_law() -> None:
+    text = (ROOT / "docs" / "lint.md").read_text(encoding="utf-8")
+
+    for code, law in LAWS.items():
+        (row,) = re.findall(rf"^\| `{code}` \| (\w+)[^|]* \| *([\d.]*) *\|", text, re.MULTILINE)
+        assert row == (law.severity, law.clause.split(" ")[0]), code
+
+
+def test_our_attributes_are_all_read_by_the_vocabulary() -> None:
+    source = (ROOT / "engine" / "diagrams" / "vocabulary.py").read_text(encoding="utf-8")
+
+    for name in vocabulary.OUR_ATTRIBUTES:
+        assert source.count(f'"{name.split("}")[1]}"') >= 2 or name.endswith(("collection", "elementVariable"))
