@@ -236,6 +236,16 @@ class Processes:
         row = self._unit.connection.execute(statement).first()
         return None if row is None else (row.id, row.payload)
 
+    def awaits(self, name: str, correlation_key: str | None) -> bool:
+        """Tell whether an instance waits for a message of this name and correlation key now."""
+        statement = select(_s.id).where(
+            _s.kind == SubscriptionKind.MESSAGE,
+            _s.name == name,
+            _s.instance_id.is_not(None),
+            _s.correlation_key.is_not_distinct_from(correlation_key),
+        )
+        return self._unit.connection.execute(statement.limit(1)).first() is not None
+
     def take(self, handover: Handover, instance_id: int) -> None:
         """Mark a message or signal as delivered; raises `Conflict` when another has delivered it."""
         if handover.message_id is not None:

@@ -234,16 +234,6 @@ class People:
         statement = select(Group.key).join(Membership).where(Membership.user_id == user_id)
         return frozenset(self._unit.session.scalars(statement))
 
-    def roles_of(self, user_id: int) -> frozenset[str]:
-        """Give the keys of the roles that the person's groups grant."""
-        statement = (
-            select(Role.key)
-            .join(GroupRole, GroupRole.role_id == Role.id)
-            .join(Membership, Membership.group_id == GroupRole.group_id)
-            .where(Membership.user_id == user_id)
-        )
-        return frozenset(self._unit.session.scalars(statement))
-
     def roles_of_group(self, group_id: int) -> frozenset[str]:
         """Give the keys of the roles that a group grants."""
         statement = select(Role.key).join(GroupRole).where(GroupRole.group_id == group_id)
