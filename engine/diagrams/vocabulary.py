@@ -208,7 +208,6 @@ class Construct(StrEnum):
 
 
 UNSUPPORTED: Final[tuple[Construct, ...]] = (
-    Construct.EVENT_SUBPROCESS,
     Construct.COMPENSATION,
     Construct.COMPLEX_GATEWAY,
     Construct.AD_HOC_CONDITION,

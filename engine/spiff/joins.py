@@ -96,6 +96,29 @@ class ParallelGateway(Join, defaults.ParallelGateway):
             self.arrived(held[0])
 
 
+class QuantityJoin(Join, defaults.ParallelGateway):
+    """Collects a number of tokens, by whatever flow they come, and goes on with one."""
+
+    quantity: int = 1
+
+    def _update_hook(self, my_task: Token) -> bool:
+        my_task.order = my_task.workflow.top_workflow.next_number()
+        my_task._set_state(WAITING)
+        self.settle(my_task.workflow)
+        return False
+
+    def settle(self, net: Any) -> None:
+        """Open while there are enough tokens."""
+        while len(arrivals := net.waiting_at(self)) >= self.quantity:
+            used = arrivals[: self.quantity]
+            if any(arrival.fault is not None for arrival in used):
+                return
+            keep = self.fire(used)
+            if keep is None:
+                return
+            keep._ready()
+
+
 class InclusiveGateway(Join, defaults.InclusiveGateway):
     """Waits for every token that can still come, then takes all flows whose condition is true."""
 

@@ -25,8 +25,9 @@ class Journal:
     def entered(self, token: Token) -> None:
         """Note that a token reached a flow node, and the status the node sets."""
         self._visit(token, VisitKind.ENTERED)
-        if token.task_spec.status and (not self.statuses or self.statuses[-1] != token.task_spec.status):
-            self.statuses.append(token.task_spec.status)
+        status = token.task_spec.status
+        if status and (not self.statuses or self.statuses[-1] != status):
+            self.statuses.append(status)
 
     def completed(self, token: Token) -> None:
         """Note that a flow node is done."""
@@ -41,7 +42,7 @@ class Journal:
         self._visit(token, VisitKind.FAILED)
 
     def _visit(self, token: Token, what: VisitKind) -> None:
-        if token.task_spec.drawn is not None:
+        if token.task_spec.drawn is not None and not token.task_spec.is_silent:
             self.visits.append(Visit(token.task_spec.drawn, token.workflow.process, what, self.now, token.key))
 
     def went(self, flow: str | None) -> None:

@@ -84,6 +84,7 @@ class HandlerTrigger(Rearming, CatchingEvent, BpmnTaskSpec):
     """Stands by at the level of a net for the start event of an event subprocess."""
 
     arms_handler: ClassVar[bool] = True
+    is_silent: ClassVar[bool] = True
     interrupts: bool = True
 
     def _run_hook(self, my_task: Token) -> bool:

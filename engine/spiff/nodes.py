@@ -57,6 +57,8 @@ class Node:
     is_urgent: ClassVar[bool] = False
     arms_handler: ClassVar[bool] = False
     is_handler: ClassVar[bool] = False
+    is_silent: ClassVar[bool] = False
+    """Whether its visits are those of another node."""
     shares_variables: ClassVar[bool] = False
     waits_for_all: ClassVar[bool] = False
     outward_state: int = 0

@@ -57,6 +57,10 @@ class ElementParser(TaskParser):
 
     def create_task(self) -> Any:
         """Make the specification for the node's tag."""
+        if words.is_true(self.node, "isForCompensation") or words.compensated_by(self.node):
+            self.reader.refuse(
+                self.node, "not_executable", f"{words.title(self.node)}: compensation cannot be run here."
+            )
         return BUILDERS[words.kind(self.node)](self)
 
     def make(self, spec_class: Any, **kwargs: Any) -> Any:
@@ -285,6 +289,12 @@ def _join(spec_class: Any) -> "Callable[[ElementParser], Any]":
     return build
 
 
+def _quantity(parser: ElementParser) -> Any:
+    spec = parser.make(joins.QuantityJoin)
+    spec.quantity = int(parser.node.get("quantity", "1"))
+    return spec
+
+
 def _inner(parser: ElementParser) -> ScopeParser:
     parent, node = parser.process_parser, parser.node
     parent.parser.create_parser(node, parent.filename, lane=parser.lane or parser.reader.lanes.get(parser.bpmn_id))
@@ -306,10 +316,28 @@ def _subprocess(parser: ElementParser) -> Any:
 
 
 def _handler(parser: ElementParser) -> Any:
-    parser.reader.refuse(
-        parser.node, "not_executable", f"{words.title(parser.node)}: event subprocesses cannot be run here."
-    )
-    return parser.make(nodes.NoneTask)
+    spec = parser.make(nesting.EventSubprocess, subworkflow_spec=parser.bpmn_id)
+    spec.scope = _inner(parser).get_spec()
+    starts = spec.scope.bpmn_start_events
+    if len(starts) != 1 or starts[0].trigger is None:
+        message = f"{words.title(parser.node)} needs exactly one start event, and that needs something to wait for."
+        parser.reader.refuse(parser.node, "handler_start", message)
+        return spec
+    _stand_by(parser, spec, starts[0])
+    return spec
+
+
+def _stand_by(parser: ElementParser, handler: Any, start: Any) -> None:
+    """Move the trigger from the start event inside to the net around, where it waits."""
+    waiting = nesting.HandlerTrigger(parser.spec, f"{parser.bpmn_id}.trigger", event_definition=None)
+    waiting.drawn, waiting.title = start.drawn, start.title
+    waiting.trigger, start.trigger = start.trigger, None
+    waiting.interrupts = start.interrupts or isinstance(waiting.trigger, Error)
+    if isinstance(waiting.trigger, events.OUTWARD):
+        waiting.outward_state = WAITING
+    waiting.flows = (nodes.Flow(waiting.name, None, handler, None, is_default=False),)
+    TaskSpec.connect(waiting, handler)
+    parser.spec.handlers.append(waiting)
 
 
 def _call(parser: ElementParser) -> Any:
@@ -355,5 +383,6 @@ BUILDERS: "dict[str, Callable[[ElementParser], Any]]" = {
     "parallelGateway": _join(joins.ParallelGateway),
     "inclusiveGateway": _join(joins.InclusiveGateway),
     "eventBasedGateway": lambda parser: parser.make(events.EventGateway, event_definition=None),
+    "quantityJoin": _quantity,
     "complexGateway": _refused("a complex gateway"),
 }

@@ -130,11 +130,7 @@ class MultiInstance(Repeating):
         is_enough = details.condition is not None and bool(details.condition.evaluate(self._counted(token, made)))
         if details.output and details.output_item:
             facts["outputs"][str(number)] = copied(made.get(details.output_item))
-        mine = [
-            change
-            for change in changes(facts["base"] if "base" in facts else token.data, made)
-            if change.path[0] not in self._local
-        ]
+        mine = [change for change in changes(self._start_of(token), made) if change.path[0] not in self._local]
         apply_changes(token.data, mine)
         facts["done"] += 1
         if is_enough or facts["done"] == len(facts["items"]):
@@ -142,6 +138,11 @@ class MultiInstance(Repeating):
             self.close(token)
         elif self.is_sequential:
             token.workflow.top_workflow.arrive(self._next(token))
+
+    def _start_of(self, token: Token) -> dict[str, Any]:
+        """Give the variables that an instance started from."""
+        base: dict[str, Any] = token.facts.get("base", token.data)
+        return base
 
     def _counted(self, token: Token, made: dict[str, Any]) -> dict[str, Any]:
         total, done = len(token.facts["items"]), token.facts["done"] + 1

@@ -7,7 +7,7 @@ from typing import Any
 from SpiffWorkflow.bpmn.specs.bpmn_process_spec import BpmnProcessSpec
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.spiff.joins import EndJoin, InclusiveGateway, ParallelGateway
+from engine.spiff.joins import EndJoin, Join, QuantityJoin
 from engine.spiff.nodes import End, Start
 
 
@@ -35,7 +35,8 @@ class Scope(BpmnProcessSpec):
     def settling(self) -> tuple[Any, ...]:
         """The joins that must be looked at after each step."""
         specs = self.task_specs.values()
-        return tuple(s for s in specs if isinstance(s, InclusiveGateway | ParallelGateway) and len(s.lines) > 1)
+        settling = (spec for spec in specs if isinstance(spec, Join) and not isinstance(spec, EndJoin))
+        return tuple(spec for spec in settling if len(spec.lines) > 1 or isinstance(spec, QuantityJoin))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
