@@ -1,24 +1,24 @@
-"""Simple conditions of other tools, `${a == b}` and `= a = b`, said in our own expression language."""
+"""Simple expressions of other languages, `${a == b}` (JUEL) and `= a = b` (FEEL), said in our own expression language."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 from engine.errors import ExpressionError
 
 _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-    | (?P<number>\d+(?:\.\d+)?)
-    | (?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)
-    | (?P<sign>&&|\|\||==|!=|<=|>=|[-+*/%<>=!(),\[\]])
+    | (?P<number>\d+(?:\.\d+)?|\.\d+)
+    | (?P<name>date\s+and\s+time(?=\s*\()|[^\W\d]\w*(?:\.[^\W\d]\w*)*)
+    | (?P<sign>&&|\|\||==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?])
     )""",
     re.VERBOSE,
 )
 _SIGNS = {"&&": "and", "||": "or", "=": "=="}
-_WORDS = {
-    "true": "True",
-    "false": "False",
-    "null": "None",
+_WORDS = {"true": "True", "false": "False", "null": "None"}
+_JUEL_SIGNS = {
     "eq": "==",
     "ne": "!=",
     "lt": "<",
@@ -27,8 +27,24 @@ _WORDS = {
     "ge": ">=",
     "div": "/",
     "mod": "%",
+    "empty": "!",
 }
-_UNSUPPORTED = frozenset({"if", "then", "else", "for", "some", "every", "return", "satisfies", "instance", "between"})
+_UNSUPPORTED = frozenset({"for", "some", "every", "return", "satisfies", "instance", "between", "function", "lambda"})
+_MOST_NESTED = 30
+SUBJECT = "tested_value"
+"""The name that FEEL's question mark, the value a cell looks at, has in our language."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a foreign expression: `kind` is text, number, name or sign."""
+
+    kind: str
+    written: str
+
+    def is_sign(self, *signs: str) -> bool:
+        """Tell whether it is one of the signs."""
+        return self.kind == "sign" and self.written in signs
 
 
 def is_foreign(text: str) -> bool:
@@ -37,64 +53,113 @@ def is_foreign(text: str) -> bool:
 
 
 def translate(text: str) -> str:
-    """Say a simple foreign condition in Python syntax; raise ExpressionError for what goes beyond comparisons."""
-    body, counts_from_one = _unwrap(text.strip())
-    words: list[str] = []
-    for kind, written in _tokens(body, text):
-        if (
-            kind == "sign"
-            and written == "["
-            and counts_from_one
-            and words
-            and words[-1][-1:] not in ("=", "(", ",", "[", "in", "<", ">")
-        ):
-            raise _untranslatable(text, "lists are counted from 1 there and from 0 here")
-        words.append(_word(kind, written, text))
-    return " ".join(_bind_negations(words))
+    """Say a marked foreign expression in Python syntax; raise ExpressionError for what is not understood."""
+    stripped = text.strip()
+    if stripped.startswith("="):
+        return translate_feel(stripped[1:])
+    if not stripped.endswith("}") or "${" in stripped[2:] or "#{" in stripped[2:]:
+        raise untranslatable("only one ${...} around the whole is understood", text)
+    return _joined([_juel(word) for word in tokens(stripped[2:-1])])
 
 
-def _unwrap(text: str) -> tuple[str, bool]:
-    if text.startswith("="):
-        return text[1:], True
-    if not text.endswith("}") or "${" in text[2:] or "#{" in text[2:]:
-        raise _untranslatable(text, "only one ${...} around the whole is understood")
-    return text[2:-1], False
+def translate_feel(text: str) -> str:
+    """Say a FEEL expression in Python syntax; raise ExpressionError for what is not understood."""
+    return say(tokens(text))
 
 
-def _tokens(body: str, text: str) -> Iterator[tuple[str, str]]:
-    position, end = 0, len(body.rstrip())
+def tokens(text: str) -> list[Token]:
+    """Take a foreign expression apart."""
+    found: list[Token] = []
+    position, end = 0, len(text.rstrip())
     while position < end:
-        match = _TOKEN.match(body, position)
+        match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
-            raise _untranslatable(text, f"“{body[position : position + 10].strip()}” is not understood")
-        yield match.lastgroup, match[match.lastgroup]
+            raise untranslatable(f"“{text[position : position + 10].strip()}” is not understood", text)
+        found.append(Token(match.lastgroup, match[match.lastgroup]))
         position = match.end()
-    if not end:
-        raise _untranslatable(text, "it is empty")
+    if not found:
+        raise untranslatable("it is empty", text)
+    return found
 
 
-def _word(kind: str, written: str, text: str) -> str:
-    if kind == "sign":
-        return _SIGNS.get(written, written)
-    if kind == "name" and written in _UNSUPPORTED:
-        raise _untranslatable(text, f"“{written}” is not understood")
-    return _WORDS.get(written, written) if kind == "name" else written
+def say(words: Sequence[Token]) -> str:
+    """Join FEEL tokens to an expression of our language."""
+    for before, word in pairwise(words):
+        follows_value = before.kind in ("name", "text") or before.is_sign(")", "]")
+        if word.is_sign("[") and follows_value and before.written != "in":
+            raise untranslatable("lists are counted from 1 there and from 0 here", "")
+        if before.kind == word.kind == "text":
+            raise untranslatable(f"a comma is missing before {word.written}", "")
+    return _joined(words)
 
 
-def _bind_negations(words: list[str]) -> Iterator[str]:
-    """Let `!x` and `empty x` bind tighter than a comparison, as they do where they come from."""
-    rest = iter(words)
-    for word in rest:
-        if word not in ("!", "empty"):
-            yield word
-            continue
-        operand = next(rest, "")
-        yield "not (" if operand == "(" else f"(not {operand})"
+def _juel(word: Token) -> Token:
+    return Token("sign", _JUEL_SIGNS[word.written]) if word.kind == "name" and word.written in _JUEL_SIGNS else word
 
 
-def _untranslatable(text: str, reason: str) -> ExpressionError:
+def _joined(words: Sequence[Token]) -> str:
+    said, rest = _say_until(list(words), frozenset(), 0)
+    if rest:
+        raise untranslatable(f"“{rest[0].written}” stands alone", "")
+    return said
+
+
+def _say_until(words: list[Token], stops: frozenset[str], depth: int) -> tuple[str, list[Token]]:
+    """Say the tokens up to one of the stop words, which `if … then … else …` is made of."""
+    if depth > _MOST_NESTED:
+        raise untranslatable("it is nested too deeply", "")
+    said: list[str] = []
+    while words and not (words[0].kind == "name" and words[0].written in stops):
+        word, words = words[0], words[1:]
+        if word.kind == "name" and word.written == "if":
+            condition, words = _say_until(words, frozenset({"then"}), depth + 1)
+            chosen, words = _say_until(_after(words, "then"), frozenset({"else"}), depth + 1)
+            other, words = _say_until(_after(words, "else"), stops, depth + 1)
+            said.append(f"(({chosen}) if ({condition}) else ({other}))")
+        elif word.is_sign("!"):
+            negated, words = _negated(words)
+            said.append(negated)
+        else:
+            said.append(_word(word))
+    return " ".join(said), words
+
+
+def _negated(words: list[Token]) -> tuple[str, list[Token]]:
+    """Let a negation bind tighter than a comparison, as it does in JUEL; before brackets that makes no difference."""
+    if not words:
+        raise untranslatable("it ends with a negation", "")
+    word, rest = words[0], words[1:]
+    if word.is_sign("("):
+        return "not (", rest
+    if not word.is_sign("!"):
+        return f"(not {_word(word)})", rest
+    operand, rest = _negated(rest)
+    return (f"not {operand}" if operand.startswith("not") else f"(not {operand})"), rest
+
+
+def _after(words: list[Token], expected: str) -> list[Token]:
+    if not words:
+        raise untranslatable(f"“{expected}” is missing after “if”", "")
+    return words[1:]
+
+
+def _word(word: Token) -> str:
+    if word.kind == "sign":
+        if word.written == "..":
+            raise untranslatable("a range stands where a value is expected", "")
+        return SUBJECT if word.written == "?" else _SIGNS.get(word.written, word.written)
+    if word.kind == "number":
+        return f"0{word.written}" if word.written.startswith(".") else word.written
+    if word.kind == "text":
+        return word.written
+    if word.written in _UNSUPPORTED:
+        raise untranslatable(f"“{word.written}” is not understood", "")
+    return "datetime" if word.written.startswith("date ") else _WORDS.get(word.written, word.written)
+
+
+def untranslatable(reason: str, text: str) -> ExpressionError:
+    """Make the error for what cannot be translated."""
     return ExpressionError(
-        f"The expression of another tool cannot be translated: {reason}. Write it in Python syntax, for example "
-        "amount > 100 and status == 'new'.",
-        text,
+        f'The expression cannot be understood: {reason}. Compare values, for example amount > 100 and status = "new".',
+        text or None,
     )

@@ -1,0 +1,237 @@
+"""Walks the checked tree of an expression; simpleeval gives the walk, everything it can touch is ours."""
+
+import ast
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import simpleeval
+
+from engine import plain
+from engine.errors import CostlyExpression, ExpressionError
+from engine.functions import FUNCTIONS
+
+BUDGET = 200_000
+"""Steps of one evaluation; a step takes one to two microseconds."""
+CONSTANT_NAMES: Mapping[str, Any] = {"true": True, "false": False, "null": None}
+LOOKS_AT_NAMES = "is_set"
+"""The one function that sees its argument before it has a value: `is_set(order.price)`."""
+
+OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
+    ast.Add: plain.add,
+    ast.Sub: plain.subtract,
+    ast.Mult: plain.multiply,
+    ast.Div: plain.divide,
+    ast.FloorDiv: plain.divide_whole,
+    ast.Mod: plain.remainder,
+    ast.Pow: plain.power,
+    ast.USub: plain.negative,
+    ast.UAdd: plain.positive,
+    ast.Not: lambda value: not value,
+    ast.Eq: plain.equal,
+    ast.NotEq: lambda left, right: not plain.equal(left, right),
+    ast.Lt: plain.less,
+    ast.LtE: plain.less_or_equal,
+    ast.Gt: plain.greater,
+    ast.GtE: plain.greater_or_equal,
+    ast.Is: plain.equal,
+    ast.IsNot: lambda left, right: not plain.equal(left, right),
+    ast.In: lambda item, whole: FUNCTIONS["contains"](whole, item),
+    ast.NotIn: lambda item, whole: not FUNCTIONS["contains"](whole, item),
+}
+
+
+@dataclass(slots=True)
+class Budget:
+    """The steps that an evaluation may still take."""
+
+    left: int = BUDGET
+
+    def charge(self, steps: int) -> None:
+        """Take steps off; raise CostlyExpression when none is left."""
+        self.left -= steps
+        if self.left < 0:
+            raise CostlyExpression("The expression takes too many steps; make its lists or texts smaller.")
+
+
+class MissingVariable(ExpressionError):
+    """The expression names a variable or entry that does not exist; set it before, or ask with is_set()."""
+
+    code = "variable_missing"
+
+
+class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # simpleeval has no types
+    """One walk over one tree; the library's tables of functions, operators and nodes are replaced by ours."""
+
+    def __init__(self, names: Mapping[str, Any], budget: Budget) -> None:
+        # The library's own constructor brings its functions, and changes the warning filters of the whole process.
+        self.names = names
+        self.functions = FUNCTIONS
+        self.operators = OPERATORS
+        self.allowed_attrs: dict[type, set[str]] = {}
+        self.budget = budget
+        self.nodes = {
+            ast.Expression: self._expression,
+            ast.Name: self._name,
+            ast.Constant: self._constant,
+            ast.UnaryOp: self._eval_unaryop,
+            ast.BinOp: self._eval_binop,
+            ast.BoolOp: self._eval_boolop,
+            ast.Compare: self._eval_compare,
+            ast.IfExp: self._eval_ifexp,
+            ast.Call: self._call,
+            ast.Attribute: self._entry,
+            ast.Subscript: self._item,
+            ast.List: self._list,
+            ast.Tuple: self._list,
+            ast.Dict: self._group,
+            ast.ListComp: self._comprehension,
+            ast.GeneratorExp: self._comprehension,
+        }
+
+    def value_of(self, tree: ast.Expression) -> Any:
+        """Work the tree out."""
+        return self._eval(tree)
+
+    def _eval(self, node: ast.AST) -> Any:
+        self.budget.charge(1)
+        return plain.plain(self.nodes[type(node)](node))
+
+    def _weigh(self, *values: Any) -> None:
+        for value in values:
+            if isinstance(value, str | list | dict):
+                self.budget.charge(plain.weight(value, self.budget.left))
+
+    def _expression(self, node: ast.Expression) -> Any:
+        return self._eval(node.body)
+
+    def _constant(self, node: ast.Constant) -> Any:
+        return node.value
+
+    def _name(self, node: ast.Name) -> Any:
+        if node.id in self.names:
+            return self.names[node.id]
+        if node.id in CONSTANT_NAMES:
+            return CONSTANT_NAMES[node.id]
+        raise MissingVariable(f"The variable “{node.id}” is not set.")
+
+    def _eval_unaryop(self, node: ast.UnaryOp) -> Any:
+        return OPERATORS[type(node.op)](self._eval(node.operand))
+
+    def _eval_binop(self, node: ast.BinOp) -> Any:
+        left, right = self._eval(node.left), self._eval(node.right)
+        self._weigh(left, right)
+        value = OPERATORS[type(node.op)](left, right)
+        self._weigh(value)
+        return value
+
+    def _eval_compare(self, node: ast.Compare) -> bool:
+        left = self._eval(node.left)
+        for operation, following in zip(node.ops, node.comparators, strict=True):
+            right = self._eval(following)
+            self._weigh(left, right)
+            if not OPERATORS[type(operation)](left, right):
+                return False
+            left = right
+        return True
+
+    def _call(self, node: ast.Call) -> Any:
+        name = node.func.id  # type: ignore[attr-defined]  # seen to when it was read
+        if name == LOOKS_AT_NAMES:
+            return self._is_set(node.args[0])
+        arguments = [self._eval(argument) for argument in node.args]
+        self._weigh(*arguments)
+        value = FUNCTIONS[name](*arguments)
+        self._weigh(value)
+        return value
+
+    def _is_set(self, node: ast.expr) -> bool:
+        try:
+            return self._eval(node) is not None
+        except MissingVariable:
+            return False
+
+    def _entry(self, node: ast.Attribute) -> Any:
+        return self._pick(self._eval(node.value), node.attr)
+
+    def _item(self, node: ast.Subscript) -> Any:
+        whole = self._eval(node.value)
+        if not isinstance(node.slice, ast.Slice):
+            return self._pick(whole, self._eval(node.slice))
+        parts = (node.slice.lower, node.slice.upper, node.slice.step)
+        bounds = [None if part is None else self._eval(part) for part in parts]
+        if not isinstance(whole, str | list) or not all(bound is None or type(bound) is int for bound in bounds):
+            raise ExpressionError("Only texts and lists have parts [from:to], by whole numbers.")
+        self.budget.charge(len(whole) // 100)
+        return whole[slice(*bounds)]
+
+    def _pick(self, whole: Any, key: Any) -> Any:
+        if isinstance(whole, dict):
+            if isinstance(key, str) and key in whole:
+                return whole[key]
+            raise MissingVariable(f"There is no entry “{str(key)[:80]}”.")
+        if not isinstance(whole, str | list) or type(key) is not int:
+            raise ExpressionError(f"{plain.kind_of(whole).capitalize()} has no entry “{str(key)[:80]}”.")
+        if not -len(whole) <= key < len(whole):
+            raise MissingVariable(f"There is no entry {key} among {len(whole)}.")
+        return whole[key]
+
+    def _list(self, node: ast.List | ast.Tuple) -> list[Any]:
+        value = [self._eval(item) for item in node.elts]
+        self._weigh(value)
+        return value
+
+    def _group(self, node: ast.Dict) -> dict[str, Any]:
+        keys = [self._eval(key) for key in node.keys if key is not None]
+        if not all(isinstance(key, str) for key in keys):
+            raise ExpressionError("The keys of {...} are texts.")
+        value = dict(zip(keys, map(self._eval, node.values), strict=True))
+        self._weigh(value)
+        return value
+
+    def _comprehension(self, node: ast.ListComp | ast.GeneratorExp) -> list[Any]:
+        value: list[Any] = []
+        self._fill(value, node, 0)
+        self._weigh(value)
+        return value
+
+    def _fill(self, value: list[Any], node: ast.ListComp | ast.GeneratorExp, depth: int) -> None:
+        if depth == len(node.generators):
+            value.append(self._eval(node.elt))
+            plain.bounded(value)
+            return
+        loop, outer = node.generators[depth], self.names
+        items = self._eval(loop.iter)
+        if not isinstance(items, list | dict):
+            raise ExpressionError(f"{plain.kind_of(items).capitalize()} has no entries to go through.")
+        try:
+            for item in items:
+                self.budget.charge(1)
+                self.names = _Scope(_bound(loop.target, item), outer)
+                if all(self._eval(condition) for condition in loop.ifs):
+                    self._fill(value, node, depth + 1)
+        finally:
+            self.names = outer
+
+
+class _Scope(dict[str, Any]):
+    """The names of a loop over those around it."""
+
+    def __init__(self, own: Mapping[str, Any], outer: Mapping[str, Any]) -> None:
+        super().__init__(own)
+        self.outer = outer
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.outer
+
+    def __missing__(self, name: str) -> Any:
+        return self.outer[name]
+
+
+def _bound(target: ast.expr, item: Any) -> dict[str, Any]:
+    if isinstance(target, ast.Name):
+        return {target.id: item}
+    names = [part.id for part in target.elts if isinstance(part, ast.Name)]  # type: ignore[attr-defined]  # _check_target
+    if not isinstance(item, list | tuple) or len(item) != len(names):
+        raise ExpressionError(f"The entry has not the {len(names)} parts that are named.")
+    return dict(zip(names, item, strict=True))
