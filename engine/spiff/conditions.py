@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from engine.expressions import MissingVariable
+from engine.errors import ExpressionError
 from engine.spiff.tokens import WAITING, Token
 from engine.spiff.triggers import Condition
 
@@ -26,7 +26,9 @@ def _is_watched(token: Token) -> bool:
 def _look(token: Token) -> None:
     try:
         holds = bool(token.task_spec.trigger.expression.evaluate(token.workflow.variables()))
-    except MissingVariable:
+    except ExpressionError as error:
+        if error.code != "variable_missing":
+            raise
         holds = False  # a variable that nobody has set yet fulfils nothing
     if not holds:
         token.facts.pop("must_fall", None)

@@ -141,7 +141,8 @@ class MultiInstance(Repeating):
 
     def _start_of(self, token: Token) -> dict[str, Any]:
         """Give the variables that an instance started from."""
-        base: dict[str, Any] = token.facts.get("base", token.data)
+        base: dict[str, Any] = token.data
+        base = token.facts.get("base", base)
         return base
 
     def _counted(self, token: Token, made: dict[str, Any]) -> dict[str, Any]:
