@@ -1,23 +1,22 @@
 """Opens the database; `transaction()` is the only way to read or write."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm.exc import StaleDataError
 
 from storage.access import AccessMatrix, RuleCache
 from storage.audit import AuditTrail
-from storage.base import Base, Unit, Wake
+from storage.base import Unit, Wake
 from storage.documents import DocumentStore
 from storage.errors import AlreadyExists, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
-from storage.guards import APPEND_ONLY, SEALED, statements
+from storage.guards import APPEND_ONLY, SEALED
 from storage.orders import Orders
 from storage.parcels import Parcels
 from storage.people import People
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from storage.deployments import Deployments
     from storage.instances import Processes
     from storage.jobs import Jobs
+    from storage.reports import Reports
     from storage.search import Search
     from storage.worklist import WorkItems
 
@@ -84,6 +84,13 @@ class Transaction(Unit):
         return Search(self, self.access)
 
     @cached_property
+    def reports(self) -> "Reports":
+        """Figures over many parcels."""
+        from storage.reports import Reports  # noqa: PLC0415
+
+        return Reports(self, self.access)
+
+    @cached_property
     def processes(self) -> "Processes":
         """The process definitions and instances."""
         from storage.instances import Processes  # noqa: PLC0415
@@ -127,8 +134,8 @@ class Database:
         self.documents = documents
         self.wake: Wake | None = None  # lets a worker take up a job; without it jobs wait until somebody looks
         self._rules = RuleCache()
-        self.engine = _open_sqlite(url) if self.is_sqlite else _open_postgresql(url, pool_size)
-        self._reading = _open_sqlite(url, "PRAGMA query_only=ON") if self.is_sqlite else self._read_only_engine()
+        self.engine = _open_sqlite(self.url) if self.is_sqlite else _open_postgresql(self.url, pool_size)
+        self._reading = self._read_only_engine()
 
     @property
     def is_sqlite(self) -> bool:
@@ -157,14 +164,14 @@ class Database:
                 yield transaction
 
     def migrate(self) -> None:
-        """Bring the schema up to date, or make it."""
-        for subject in ("access", "search", "processes", "work", "jobs"):
-            with suppress(ModuleNotFoundError):
-                import_module(f"storage.{subject}")
-        with self.engine.begin() as connection:
-            Base.metadata.create_all(connection)
-            for statement in statements(connection.dialect.name):
-                connection.exec_driver_sql(statement)
+        """Bring the schema up to date, or make it; raises `Refused` when a newer version has made it."""
+        from storage.schema import upgrade  # noqa: PLC0415 - it needs every table, and takes a second to load
+
+        engine = _open_sqlite(self.url, pragmas=("foreign_keys=OFF",)) if self.is_sqlite else self.engine
+        with _translated(), engine.begin() as connection:
+            upgrade(connection)
+        if engine is not self.engine:
+            engine.dispose()
 
     def close(self) -> None:
         """Close all connections."""
@@ -173,10 +180,12 @@ class Database:
             self._reading.dispose()
 
     def _read_only_engine(self) -> Engine:
+        if self.is_sqlite:
+            return _open_sqlite(self.url, begin="BEGIN", pragmas=("query_only=ON",))
         return self.engine.execution_options(postgresql_readonly=True)
 
 
-def _open_postgresql(url: str, pool_size: int) -> Engine:
+def _open_postgresql(url: URL, pool_size: int) -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
@@ -186,20 +195,17 @@ def _open_postgresql(url: str, pool_size: int) -> Engine:
     )
 
 
-def _open_sqlite(url: str, *pragmas: str) -> Engine:
-    if path := make_url(url).database:
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+def _open_sqlite(url: URL, *, begin: str = "BEGIN IMMEDIATE", pragmas: Sequence[str] = ()) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": _BUSY_SECONDS})
-    begin = "BEGIN" if pragmas else "BEGIN IMMEDIATE"
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # we begin transactions ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
-        for pragma in pragmas:
-            cursor.execute(pragma)
         cursor.close()
 
     @event.listens_for(engine, "begin")
