@@ -10,6 +10,7 @@ import pytest
 from fakes import FakeClock
 from postgres import Cluster, Missing, shared_cluster
 
+from storage import schema
 from storage.database import Database
 from storage.documents import DocumentStore
 
@@ -45,22 +46,24 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Cluster:
         pytest.skip(str(missing))
 
 
-def _migrate(url: str, folder: Path) -> None:
+def _fill(url: str, folder: Path) -> None:
+    """Put the schema in from the models; that migrations give the same is tested in `migrations`."""
     database = Database(url, clock=FakeClock(NOON), documents=DocumentStore(folder))
-    database.migrate()
+    with database.engine.begin() as connection:
+        schema.create(connection)
     database.close()
 
 
 @pytest.fixture(scope="session")
 def postgresql_template(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return cluster.make_template(lambda url: _migrate(url, tmp_path_factory.mktemp("template")))
+    return cluster.make_template(lambda url: _fill(url, tmp_path_factory.mktemp("template")))
 
 
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template")
     path = folder / "template.sqlite"
-    _migrate(f"sqlite:///{path}", folder)
+    _fill(f"sqlite:///{path}", folder)
     return path
 
 
