@@ -1,0 +1,229 @@
+"""Works off what the engine owes: jobs with retries and incidents, due timers, messages on their way; and watches other nodes.
+
+A job is claimed in a transaction of its own, its operation is called outside any transaction, and its outcome comes back as a step of
+the instance, in one transaction with the mark that the job is done. Whatever happens in between, the job is tried again with the
+same key. After the last try, or when three tries have each taken the process down, it is stopped and an operator is told.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from threading import Event, Thread
+from time import monotonic
+
+from engine.errors import BusinessError, EngineError
+from engine.operations.call import Call, Operation
+from engine.runtime import Engine
+from storage.database import Database
+from storage.errors import Conflict, NotFound, ParcelflowError
+from storage.failpoints import failpoint
+from storage.job_engine import JobEngine
+from storage.jobs import Job, JobKind, NewIncident
+
+_log = logging.getLogger(__name__)
+_LONGEST_MESSAGE = 2_000
+
+
+class UnknownOperation(EngineError):
+    """No operation has this name; correct the diagram, or install what brings the operation."""
+
+    code = "unknown_operation"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often a worker does what; `retry_after` holds the pauses between the tries of a job, so there is one try more."""
+
+    retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(minutes=1))
+    tick: timedelta = timedelta(seconds=0.5)
+    heartbeat: timedelta = timedelta(seconds=5)
+    silence: timedelta = timedelta(seconds=20)
+    forgotten: timedelta = timedelta(minutes=2)
+    housekeeping: timedelta = timedelta(hours=1)
+    kept_wake_ups: timedelta = timedelta(days=1)
+
+    @property
+    def tries(self) -> int:
+        """How often a job is tried."""
+        return len(self.retry_after) + 1
+
+
+class Worker:
+    """Works for one node; `start` and `stop` frame its life, `run_job` and `tick` are single strokes of work."""
+
+    def __init__(
+        self,
+        database: Database,
+        engine: Engine,
+        operations: Mapping[str, Operation],
+        *,
+        node: str,
+        job_engine: JobEngine | None = None,
+        pace: Pace = Pace(),  # noqa: B008 - it cannot be changed
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._operations = operations
+        self._node = node
+        self._job_engine = job_engine
+        self._pace = pace
+        self._stopping = Event()
+        self._ticking = Thread(target=self._tick_until_stopped, name="parcelflow-worker", daemon=True)
+        self._last_done: dict[str, float] = {}
+
+    def start(self) -> None:
+        """Begin to work, in threads of its own."""
+        self._beat()
+        if self._job_engine is not None:
+            self._job_engine.run(self.run_job)
+        self._ticking.start()
+
+    def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
+        """Take nothing new, let what runs come to its end for so long, and sign off."""
+        self._stopping.set()
+        self._ticking.join(patience.total_seconds())
+        if self._job_engine is not None:
+            self._job_engine.stop(patience)
+        with self._database.transaction() as tx:
+            tx.jobs.forget_node(self._node)
+
+    def run_job(self, job_id: int) -> None:
+        """Try a job once; a failure is written down and never raised, unless the database itself does not answer."""
+        with self._database.transaction() as tx:
+            job = tx.jobs.claim(job_id, self._node)
+        failpoint("job.claimed")
+        if job is None:
+            return
+        if job.attempts > self._pace.tries:
+            self._stop_trying(job, "worker_died", "The worker died at each try of this job; look into its log.")
+            return
+        try:
+            self._work(job)
+        except Exception as error:  # noqa: BLE001 - whatever an operation raises is retried, then shown to an operator
+            self._note_failure(job, error)
+
+    def run_waiting(self) -> int:
+        """Try all jobs that are due, one after the other, without the job engine; gives how many."""
+        with self._database.reading() as tx:
+            waiting = tx.jobs.waiting()
+        for job_id in waiting:
+            self.run_job(job_id)
+        return len(waiting)
+
+    def tick(self) -> None:
+        """Fire due timers, hand over messages and signals, give and watch for signs of life."""
+        with self._database.reading() as tx:
+            due = [timer.id for timer in tx.jobs.due_timers()]
+        for timer_id in due:
+            self._guarded(lambda timer_id=timer_id: self._engine.fire_timer(timer_id))
+        self._guarded(self._engine.deliver_pending)
+        if self._job_engine is None:
+            self.run_waiting()
+        self._at_times("heartbeat", self._pace.heartbeat, self._beat)
+        self._at_times("watch", self._pace.heartbeat, self.take_over)
+        self._at_times("housekeeping", self._pace.housekeeping, self._tidy)
+
+    def take_over(self) -> list[str]:
+        """Take over the jobs of nodes that give no sign of life; gives their names."""
+        with self._database.reading() as tx:
+            dead = [node for node in tx.jobs.silent_nodes(self._pace.silence) if node != self._node]
+        if dead and self._job_engine is not None:
+            self._job_engine.take_over(dead)
+        with self._database.transaction() as tx:
+            for node in dead:
+                tx.jobs.forget_node(node)
+            tx.jobs.wake_forgotten(self._pace.forgotten)
+        return dead
+
+    def _work(self, job: Job) -> None:
+        if job.kind is JobKind.START:
+            arguments = job.arguments
+            self._engine.start(
+                arguments["process_key"], job.parcel_id, arguments["variables"], request_key=f"job:{job.id}"
+            )
+            self._finish(job)
+            return
+        operation = self._operations.get(job.operation)
+        if operation is None:
+            raise UnknownOperation(f"There is no operation {job.operation}; correct the diagram.")
+        self._call(job, operation)
+
+    def _call(self, job: Job, operation: Operation) -> None:
+        call = Call(
+            key=f"{job.instance_id or 'job'}:{job.key}",
+            parcel_id=job.parcel_id,
+            instance_id=job.instance_id or 0,
+            inputs=job.arguments.get("inputs", {}),
+            variables=self._engine.variables_of(job),
+            now=self._database.clock(),
+        )
+        try:
+            result = operation(call)
+        except BusinessError as error:
+            if job.instance_id is None:
+                raise
+            self._engine.throw_error(job.id, error.code, error.message)
+            return
+        failpoint("job.operation_done")
+        if job.instance_id is None:
+            self._finish(job)
+        else:
+            self._engine.resume(job.id, result)
+        failpoint("job.marked")
+
+    def _finish(self, job: Job) -> None:
+        with self._database.transaction() as tx:
+            tx.jobs.finish(job.id)
+
+    def _note_failure(self, job: Job, error: Exception) -> None:
+        code = error.code if isinstance(error, ParcelflowError) else "operation_failed"
+        message = error.message if isinstance(error, ParcelflowError) else f"{type(error).__name__}: {error}"
+        _log.warning("job %s (%s), try %s: %s", job.id, job.operation, job.attempts, message, exc_info=error)
+        failpoint("job.failed")
+        if job.attempts >= self._pace.tries:
+            self._stop_trying(job, code, message)
+            return
+        delay = self._pace.retry_after[job.attempts - 1]
+        with self._database.transaction() as tx:
+            tx.jobs.postpone(job.id, job.attempts, message[:_LONGEST_MESSAGE], delay)
+
+    def _stop_trying(self, job: Job, code: str, message: str) -> None:
+        incident = NewIncident(
+            code=code,
+            message=message[:_LONGEST_MESSAGE],
+            key=job.key,
+            node=job.node,
+            data={"operation": job.operation, **job.arguments},
+            job_id=job.id,
+        )
+        with self._database.transaction() as tx:
+            tx.jobs.stop(job.id, job.attempts, incident)
+
+    def _tick_until_stopped(self) -> None:
+        while not self._stopping.wait(self._pace.tick.total_seconds()):
+            self._guarded(self.tick)
+
+    def _guarded(self, work: Callable[[], object]) -> None:
+        try:
+            work()
+        except (Conflict, NotFound) as reason:
+            _log.info("not now: %s", reason)
+        except Exception:  # one fault must not stop the worker; what failed comes up again
+            _log.exception("the worker goes on after a fault")
+
+    def _at_times(self, name: str, every: timedelta, work: Callable[[], object]) -> None:
+        now = monotonic()
+        if now - self._last_done.get(name, float("-inf")) >= every.total_seconds():
+            self._last_done[name] = now
+            self._guarded(work)
+
+    def _beat(self) -> None:
+        with self._database.transaction() as tx:
+            tx.jobs.beat(self._node)
+
+    def _tidy(self) -> None:
+        with self._database.transaction() as tx:
+            tx.processes.expire_messages()
+        if self._job_engine is not None:
+            self._job_engine.sweep(self._database.clock() - self._pace.kept_wake_ups)

@@ -1,0 +1,181 @@
+import pytest
+from running import Office, a_diagram, a_process, end, gateway, service, start, user
+from sqlalchemy import event
+
+from storage.errors import AlreadyTaken, Conflict, NotFound, Refused
+
+REVIEW = a_diagram(
+    a_process(
+        "order",
+        start(),
+        user("enter"),
+        gateway("again", "exclusive"),
+        gateway("split"),
+        user("accounting"),
+        user("quality"),
+        gateway("join"),
+        gateway("accepted", "exclusive", 'default="accepted_to_adjust"'),
+        user("adjust"),
+        end(),
+        "begin -> enter",
+        "enter -> again",
+        "again -> split",
+        "accepted -> adjust",
+        "split -> accounting",
+        "split -> quality",
+        "accounting -> join",
+        "quality -> join",
+        "join -> accepted",
+        "accepted -> done if price_ok and quality_ok",
+        "adjust -> again",
+    )
+)
+def test_a_completed_item_moves_the_instance_to_its_next_waits(office: Office) -> None:
+    office.deploy(REVIEW)
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel())
+
+    office.do(instance, "enter", ann)
+
+    assert sorted(office.items(instance)) == ["accounting", "quality"]
+
+
+def test_of_two_who_complete_the_same_item_the_second_is_told_who_and_when(office: Office) -> None:
+    office.deploy(REVIEW)
+    ann, bob = office.person("ann"), office.person("bob")
+    instance = office.engine.start("order", office.parcel())
+    item = office.item(instance, "enter")
+    office.engine.complete(item, ann, {})
+
+    with pytest.raises(AlreadyTaken) as told:
+        office.engine.complete(item, bob, {})
+
+    assert told.value.who == "Ann"
+    assert told.value.when == office.database.clock()
+
+
+def test_a_completion_that_yields_one_item_takes_at_most_eight_statements(office: Office) -> None:
+    status = 'parcelflow:status="in_review"'
+    office.deploy(
+        a_diagram(
+            a_process("order", start(), user("one"), user("two", more=status), end(), "begin -> one", "one -> two", "two -> done")
+        ),
+        statuses_csv=b"status,name\nin_review,In review\n",
+    )
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel())
+    item = office.item(instance, "one")
+    office.do(office.engine.start("order", office.parcel()), "one", ann)  # program and rights are known from now on
+    statements: list[str] = []
+    event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+
+    office.engine.complete(item, ann, {})
+
+    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 8, "\n".join(statements)
+    assert office.items(instance).keys() == {"two"}
+
+
+def test_a_job_costs_three_statements_at_most(office: Office) -> None:
+    office.deploy(
+        a_diagram(a_process("order", start(), user("one"), service("two"), end(), "begin -> one", "one -> two", "two -> done"))
+    )
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel())
+    item = office.item(instance, "one")
+    office.do(office.engine.start("order", office.parcel()), "one", ann)
+    statements: list[str] = []
+    event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
+
+    office.engine.complete(item, ann, {})
+
+    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 8, "\n".join(statements)
+    with office.database.reading() as tx:
+        assert len(tx.jobs.waiting()) == 2
+
+
+def test_a_person_of_another_group_is_refused(office: Office) -> None:
+    office.deploy(REVIEW)
+    other = office.person("olga", "others")
+    instance = office.engine.start("order", office.parcel())
+
+    with pytest.raises(Refused, match="another group"):
+        office.do(instance, "enter", other)
+
+
+def test_a_person_without_the_right_to_act_is_refused_and_one_who_sees_nothing_finds_nothing(office: Office) -> None:
+    office.deploy(REVIEW)
+    guest, stranger = office.person("guy", "guests", "guest"), office.person("sid", "strangers", "stranger")
+    instance = office.engine.start("order", office.parcel())
+
+    with pytest.raises(Refused, match="right"):
+        office.do(instance, "enter", guest)
+    with pytest.raises(NotFound):
+        office.do(instance, "enter", stranger)
+
+
+def test_running_instances_keep_their_version(office: Office) -> None:
+    office.deploy(REVIEW)
+    ann = office.person("ann")
+    old = office.engine.start("order", office.parcel())
+    shorter = a_diagram(a_process("order", start(), user("enter"), end(), "begin -> enter", "enter -> done"))
+    assert office.deploy(shorter) == {"order": 2}
+    new = office.engine.start("order", office.parcel())
+
+    office.do(old, "enter", ann)
+    office.do(new, "enter", ann)
+
+    assert sorted(office.items(old)) == ["accounting", "quality"]
+    assert office.state(new) == "completed"
+
+
+def test_the_same_files_deployed_again_are_no_new_version(office: Office) -> None:
+    assert office.deploy(REVIEW) == {"order": 1}
+    assert office.deploy(REVIEW) == {"order": 1}
+
+
+def test_a_start_with_the_same_request_key_gives_the_same_instance(office: Office) -> None:
+    office.deploy(REVIEW)
+    parcel = office.parcel()
+
+    first = office.engine.start("order", parcel, request_key="k")
+    second = office.engine.start("order", parcel, request_key="k")
+
+    assert first == second
+
+
+def test_terminating_withdraws_open_items_and_keeps_the_reason(office: Office) -> None:
+    office.deploy(REVIEW)
+    instance = office.engine.start("order", office.parcel())
+
+    office.engine.terminate(instance, "ann", "the customer has called")
+
+    with office.database.reading() as tx:
+        [item] = tx.work.of_instance(instance)
+        assert item.state == "withdrawn"
+        assert tx.processes.one(instance).end_reason == "the customer has called"
+    with pytest.raises(Conflict):
+        office.engine.terminate(instance, "ann", "again")
+
+
+def test_a_suspended_instance_does_not_move_until_it_goes_on(office: Office) -> None:
+    office.deploy(REVIEW)
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel())
+    office.engine.suspend(instance, "ann")
+
+    with pytest.raises(Conflict, match="suspended"):
+        office.do(instance, "enter", ann)
+    office.engine.go_on(instance, "ann")
+    office.do(instance, "enter", ann)
+
+    assert "accounting" in office.items(instance)
+
+
+def test_a_plain_order_keeps_at_most_two_kilobytes_of_state(office: Office) -> None:
+    office.deploy(REVIEW)
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel(), {"paper": "135 g gloss", "run_length": 5000})
+    office.do(instance, "enter", ann)
+
+    with office.database.reading() as tx:
+        assert len(tx.processes.one(instance).snapshot) <= 2048
