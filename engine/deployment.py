@@ -34,7 +34,7 @@ from storage.failpoints import failpoint
 from storage.processes import SubscriptionKind
 from storage.steps import NewSubscription, NewTimer
 
-SUFFIXES = frozenset({".bpmn", ".dmn", ".form", ".docx", ".csv"})
+SUFFIXES = frozenset({".bpmn", ".dmn", ".form", ".docx", ".txt", ".csv"})
 ACCESS = "access.csv"
 STATUSES = "statuses.csv"
 CALLED = "called/"
@@ -185,7 +185,7 @@ def _collect(checked: Checked, path: str, data: bytes, surroundings: Surrounding
             case ".form":
                 checked.forms.add(name.stem)
                 checked.findings += read_form(data, path).lint()
-            case ".docx" if surroundings.check_letter is not None:
+            case ".docx" | ".txt" if surroundings.check_letter is not None:
                 checked.findings += surroundings.check_letter(path, data)
             case ".csv" if name.name == ACCESS:
                 checked.grants = [*(checked.grants or ()), *_grants(checked, path, data)]

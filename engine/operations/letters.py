@@ -60,7 +60,7 @@ def letter_operations(office: LetterOffice) -> dict[str, Operation]:
     return {"write_letter": partial(write_letter, office)}
 
 
-def check_letter(data: bytes, file: str) -> list[Finding]:
+def check_letter(file: str, data: bytes) -> list[Finding]:
     """Check a template at deploy, `.docx` or `.txt`: its syntax, and that letters know every name in it."""
     faults = faults_of_letter(data) if file.endswith(".docx") else _faults_of_mail(data)
     return [Finding(file, None, Severity.ERROR, "letter_fault", fault) for fault in faults]

@@ -136,7 +136,7 @@ def test_the_barcode_may_stand_in_the_header() -> None:
     ],
 )
 def test_a_faulty_letter_is_found_at_deploy(template: str, words: str) -> None:
-    findings = check_letter(a_letter(template), "letters/bad.docx")
+    findings = check_letter("letters/bad.docx", a_letter(template))
 
     assert [finding.severity for finding in findings] == [Severity.ERROR] * len(findings)
     assert any(words in finding.message for finding in findings)
@@ -148,15 +148,15 @@ def test_a_fault_in_the_footer_is_found_too() -> None:
     data = BytesIO()
     document.save(data)
 
-    assert "ordr" in check_letter(data.getvalue(), "a.docx")[0].message
+    assert "ordr" in check_letter("a.docx", data.getvalue())[0].message
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04 not a zip", b"%PDF-1.7"])
 def test_what_is_no_letter_is_found_at_deploy(data: bytes) -> None:
-    assert "not a .docx" in check_letter(data, "letters/bad.docx")[0].message
+    assert "not a .docx" in check_letter("letters/bad.docx", data)[0].message
 
 
 def test_a_mail_needs_its_subject_line() -> None:
-    assert "Subject" in check_letter(b"Dear all", "letters/a.txt")[0].message
-    assert "UTF-8" in check_letter(b"Subject: \xff", "letters/a.txt")[0].message
-    assert check_letter(b"Subject: {{ order.number }}\n\nDear all", "letters/a.txt") == []
+    assert "Subject" in check_letter("letters/a.txt", b"Dear all")[0].message
+    assert "UTF-8" in check_letter("letters/a.txt", b"Subject: \xff")[0].message
+    assert check_letter("letters/a.txt", b"Subject: {{ order.number }}\n\nDear all") == []
