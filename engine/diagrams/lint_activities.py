@@ -47,20 +47,19 @@ def services(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
 
 
 def business_rules(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find business rule tasks that ask no decision."""
+    """Find business rule tasks that ask no decision and call no operation."""
     for task in drawing.root.iter(bpmn("businessRuleTask")):
-        if decision(task) is None:
+        if decision(task) is None and operation(task) is None:
             message = f"The business rule task {title(task)} names no decision; choose a decision table."
             yield Fault("rule_without_decision", task, message)
 
 
 def receivers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find receive tasks that wait for no message."""
+    """Find receive tasks that do not say which message they wait for."""
     for task in drawing.root.iter(bpmn("receiveTask")):
         if not local_reference(task.get("messageRef")):
-            yield Fault(
-                "receive_without_message", task, f"The receive task {title(task)} names no message; choose one."
-            )
+            message = f"The receive task {title(task)} names no message and waits for one of its own name; choose one."
+            yield Fault("message_by_name", task, message)
 
 
 def people(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -86,7 +85,7 @@ def calls(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def words(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find words of ours that are not among the possible ones."""
-    for node in drawing.nodes:
+    for node in (*drawing.processes, *drawing.nodes):
         for name, known in _WORDS.items():
             word = node.get(ours(name))
             if word is not None and word.strip() not in known:

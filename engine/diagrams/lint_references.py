@@ -90,14 +90,19 @@ def definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 
 def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find message and signal events without message or signal, and thrown errors without error."""
+    """Find message and signal events that name none, and thrown errors and escalations without a code."""
     for definition in drawing.root.iter(*_NEEDED, *_THROWN):
         event = definition.getparent()
         if event is None or event.tag not in FLOW_NODES:
             continue
         throws = event.tag in {bpmn("endEvent"), bpmn("intermediateThrowEvent")}
         attribute, what = _NEEDED.get(str(definition.tag)) or _THROWN[str(definition.tag)]
-        if (definition.tag in _NEEDED or throws) and not local_reference(definition.get(attribute)):
+        if local_reference(definition.get(attribute)):
+            continue
+        if definition.tag in _NEEDED:
+            message = f"The event {title(event)} names no {what}, so one of its own name is meant; choose one."
+            yield Fault("message_by_name", event, message)
+        elif throws:
             yield Fault("event_incomplete", event, f"The event {title(event)} names no {what}; choose one.")
 
 
@@ -113,7 +118,7 @@ def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fa
         for definition in drawing.root.iterchildren(bpmn(tag)):
             if identity(definition) in used and not (definition.get(attribute) or "").strip():
                 what = "name" if attribute == "name" else "code"
-                message = f"The {tag} {title(definition)} has no {what}, so nothing can match it; give it one."
+                message = f"The {tag} {title(definition)} has no {what} of its own, so another one stands for it; give it one."
                 yield Fault("definition_without_name", definition, message)
 
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from lxml import etree
 
 from engine.diagrams.reader import Diagram
-from engine.diagrams.vocabulary import BPMN_DIAGRAM, CONDITION, SEQUENCE_FLOW, bpmn, identity
+from engine.diagrams.vocabulary import BPMN_DIAGRAM, CONDITION, SEQUENCE_FLOW, bpmn, identity, rewritten
 from engine.errors import DefinitionError, Finding, Severity
 
 
@@ -20,6 +20,7 @@ class WorkingCopy:
         self.renamed: dict[str, str] = {}
         for picture in self.root.findall(f"{{{BPMN_DIAGRAM}}}BPMNDiagram"):
             self.root.remove(picture)
+        _remove_marks(self.root)
         self._taken = {key for element in self.root.iter("*") if (key := identity(element))}
 
     def fresh(self, wish: str) -> str:
@@ -60,6 +61,16 @@ class WorkingCopy:
     def refuse(self, element: etree._Element, code: str, message: str) -> DefinitionError:
         """Make the error for an element that no rewrite can save."""
         return DefinitionError([Finding(self.file, identity(element), Severity.ERROR, code, message)])
+
+
+def _remove_marks(root: etree._Element) -> None:
+    """Take out what a drawn file says in the name of the rewrites: only they may leave such marks."""
+    for element in list(root.iter("*")):
+        for name in [name for name in map(str, element.attrib) if name.startswith(rewritten(""))]:
+            del element.attrib[name]
+        parent = element.getparent()
+        if parent is not None and str(element.tag).startswith(rewritten("")):
+            parent.remove(element)
 
 
 def flows_of(scope: etree._Element) -> list[etree._Element]:

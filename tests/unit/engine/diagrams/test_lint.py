@@ -290,7 +290,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         process(line(event("intermediateThrowEvent", "x", "error"))),
         process(line(event("intermediateThrowEvent", "x", "escalation"))),
     ),
-    ("event_incomplete", process(line(event("intermediateCatchEvent", "x", "message"))), process(line(CATCH), MESSAGE)),
+    ("message_by_name", process(line(event("intermediateCatchEvent", "x", "message"))), process(line(CATCH), MESSAGE)),
     ("event_incomplete", process(line(event("intermediateCatchEvent", "x", "timer"))), process(line(TICK))),
     ("event_incomplete", process(line(event("intermediateCatchEvent", "x", "conditional"))), process(line(TICK))),
     ("event_incomplete", process(line(TASK) + event("endEvent", "x", "error")), boundary("error")),
@@ -454,7 +454,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         process(line(node("businessRuleTask", "b", parcelflow_decision="route"))),
     ),
     (
-        "receive_without_message",
+        "message_by_name",
         process(line(node("receiveTask", "r"))),
         process(line(node("receiveTask", "r", messageRef="message")), MESSAGE),
     ),
