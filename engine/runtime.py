@@ -71,10 +71,14 @@ class Engine:
         parcel_id: int | None = None,
         variables: Mapping[str, Any] | None = None,
         *,
+        start_event: str | None = None,
         actor: str = SYSTEM,
         request_key: str | None = None,
     ) -> int:
-        """Start an instance of the version in force and give its id; the same request key again gives the same instance."""
+        """Start an instance of the version in force and give its id; the same request key again gives the same instance.
+
+        Without `start_event` it begins at the plain start event, or at the only one there is.
+        """
 
         def start(tx: Transaction) -> int:
             earlier = None if request_key is None else tx.processes.started_by(request_key)
@@ -82,7 +86,10 @@ class Engine:
                 return earlier
             definition = tx.deployments.latest(process_key)
             cause = partial(Cause, "process.started", actor)
-            return self._begin(tx, definition, parcel_id, dict(variables or {}), cause, request_key=request_key)
+            given = dict(variables or {})
+            return self._begin(
+                tx, definition, parcel_id, given, cause, start_event=start_event, request_key=request_key
+            )
 
         return self._transact(start)
 

@@ -140,7 +140,11 @@ class Worker:
         if job.kind is JobKind.START:
             arguments = job.arguments
             self._engine.start(
-                arguments["process_key"], job.parcel_id, arguments["variables"], request_key=f"job:{job.id}"
+                arguments["process_key"],
+                job.parcel_id,
+                arguments["variables"],
+                start_event=arguments.get("start_event"),
+                request_key=f"job:{job.id}",
             )
             self._finish(job)
             return

@@ -202,10 +202,16 @@ class Jobs:
         return job_id
 
     def start_process(
-        self, process_key: str, parcel_id: int, variables: Mapping[str, Any] | None = None, *, key: str | None = None
+        self,
+        process_key: str,
+        parcel_id: int,
+        variables: Mapping[str, Any] | None = None,
+        *,
+        start_event: str | None = None,
+        key: str | None = None,
     ) -> int | None:
         """Owe the start of a process for a parcel; the same again (by key, else by process and parcel) changes nothing."""
-        arguments = {"process_key": process_key, "variables": dict(variables or {})}
+        arguments = {"process_key": process_key, "variables": dict(variables or {}), "start_event": start_event}
         job = NewJob(key or f"start:{process_key}:{parcel_id}", process_key, JobKind.START, arguments)
         return self.add(job, parcel_id=parcel_id)
 
