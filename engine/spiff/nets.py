@@ -176,6 +176,7 @@ class Instance(Net, BpmnWorkflow):
         self.queue: deque[Token] = deque()
         self.urgent: deque[Token] = deque()
         self.retired: list[Token] = []
+        self.touched: list[Net] = []
         self.watching = False
         super().__init__(process, {}, script_engine=CLOSED_ENGINE, deserializing=True)
 
@@ -210,7 +211,6 @@ class Instance(Net, BpmnWorkflow):
 
     def run(self) -> None:
         """Step until every token waits; beyond 1,000 steps the next token is stuck."""
-        self.settle_all()
         for _ in range(MOST_STEPS):
             if not self.step():
                 return
@@ -220,6 +220,9 @@ class Instance(Net, BpmnWorkflow):
         """Run one token; tell whether there was one."""
         token = self._next()
         if token is None:
+            self.settle_all()
+            token = self._next()
+        if token is None:
             return False
         net = token.workflow
         if sum(len(inner.tasks) for inner in self.nets()) > MOST_TOKENS:
@@ -227,8 +230,9 @@ class Instance(Net, BpmnWorkflow):
             self.block(token, "run", "token_limit", limit)
         else:
             self.attempt(token, "run", token.run)
+        self.touched.append(net)
         if not self.urgent:
-            self.settle_all(net)
+            self.settle_all()
         return True
 
     def _next(self) -> Token | None:
@@ -245,11 +249,13 @@ class Instance(Net, BpmnWorkflow):
             limit = f"More than {MOST_STEPS:,} steps without a wait; look for a loop in the diagram that never waits."
             self.block(token, "run", "step_limit", limit)
 
-    def settle_all(self, net: Net | None = None) -> None:
-        """Settle the net of the last step and those around it, check conditional events, tidy up."""
-        while net is not None:
-            net.settle()
-            net = net.owner.workflow if net.owner is not None else None
+    def settle_all(self) -> None:
+        """Settle the nets that tokens moved in and those around them, check conditional events, tidy up."""
+        while self.touched:
+            net: Net | None = self.touched.pop(0)
+            while net is not None:
+                net.settle()
+                net = net.owner.workflow if net.owner is not None else None
         if self.watching:
             conditions.check(self)
         while self.retired:
@@ -294,7 +300,7 @@ class Instance(Net, BpmnWorkflow):
         token.data.update(copied(changes))
         if phase == "merge":
             token.facts["settled"] = sorted(changes)
-            self.settle_all(token.workflow)
+            self.touched.append(token.workflow)
         elif phase == "arrive":
             token._set_state(FUTURE)
             self.arrive(token, again=True)

@@ -96,10 +96,13 @@ def gathered(
 ) -> Merged:
     """Merge the variables of tokens, level by level from where the last of them parted up to where the first did.
 
-    Each fork's branches are compared with the variables at that fork, in the order in which the branches arrived.
+    Each fork's branches are compared with the variables at that fork, in the order in which the branches arrived; those
+    that have not arrived anywhere come last.
     """
     values = {token.id: variables_of(token) for token in tokens}
-    arrived = {token.id: token.order for token in tokens}
+    arrived = {
+        token.id: (token.state != WAITING, token.order if token.state == WAITING else token.id) for token in tokens
+    }
     conflicts: list[Path] = []
     for fork, branches in _forks(tokens):
         ordered = sorted(branches, key=lambda branch: arrived[branch])

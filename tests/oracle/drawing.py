@@ -1,5 +1,7 @@
 """Small BPMN texts for tests: flows as chains, tasks by one call."""
 
+import itertools
+
 HEAD = (
     '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"'
     ' xmlns:parcelflow="https://parcelflow.example/bpmn/1.0"'
@@ -26,7 +28,7 @@ def process(body: str, key: str = "p") -> str:
 def chain(*nodes: str) -> str:
     """Connect nodes one after the other; the flow's id is both ids with an underscore between."""
     return "".join(
-        f'<sequenceFlow id="{a}_{b}" sourceRef="{a}" targetRef="{b}"/>' for a, b in zip(nodes, nodes[1:], strict=False)
+        f'<sequenceFlow id="{a}_{b}" sourceRef="{a}" targetRef="{b}"/>' for a, b in itertools.pairwise(nodes)
     )
 
 
