@@ -36,6 +36,7 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
     Splits come last: they must see the flows that the other rewrites added.
     """
     draft = WorkingCopy(diagram)
+    definitions.picture_only_processes(draft)
     definitions.plain_references(draft)
     definitions.reserved_ids(draft)
     definitions.missing_ids(draft)

@@ -9,6 +9,7 @@ from lxml import etree
 from engine.diagrams.drawing import Drawing, nodes_in
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vocabulary import (
+    ACTIVITIES,
     BOUNDARY_EVENT,
     EVENTS,
     GATEWAYS,
@@ -168,10 +169,15 @@ def _followers(drawing: Drawing, node: etree._Element) -> Iterator[etree._Elemen
 
 def _outlined(drawing: Drawing, scope: etree._Element, numbers: dict[etree._Element, str]) -> tuple[OutlinedNode, ...]:
     nodes = sorted(nodes_in(scope), key=lambda node: _order(numbers[node]))
-    hosted = [
-        node for node in nodes if node.tag == BOUNDARY_EVENT and drawing.named(node.get("attachedToRef")) in nodes
-    ]
+    hosted = {event for node in nodes for event in _hosted(drawing, node)}
     return tuple(_node(drawing, node, numbers) for node in nodes if node not in hosted)
+
+
+def _hosted(drawing: Drawing, node: etree._Element) -> list[etree._Element]:
+    """Give the events on the border of an activity; faulty files attach events to events, even in a circle."""
+    return [
+        event for event in drawing.attached(node) if node.tag in ACTIVITIES and event.getparent() is node.getparent()
+    ]
 
 
 def _node(drawing: Drawing, node: etree._Element, numbers: dict[etree._Element, str]) -> OutlinedNode:
@@ -186,7 +192,7 @@ def _node(drawing: Drawing, node: etree._Element, numbers: dict[etree._Element, 
         instructions=instructions(node) or "",
         ways=tuple(_way(drawing, node, flow, numbers) for flow in drawing.outgoing(node)),
         inside=_outlined(drawing, node, numbers) if node.tag in SUBPROCESSES else (),
-        attached=tuple(_node(drawing, event, numbers) for event in drawing.attached(node) if event in numbers),
+        attached=tuple(_node(drawing, event, numbers) for event in _hosted(drawing, node)),
     )
 
 

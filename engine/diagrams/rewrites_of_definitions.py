@@ -19,6 +19,7 @@ from engine.diagrams.vocabulary import (
     bpmn,
     child_text,
     identity,
+    is_true,
     local_reference,
     rewritten,
 )
@@ -49,6 +50,13 @@ REFERRING_ELEMENTS: Final = frozenset(
 _RESERVED: Final = re.compile(
     r"(Start|End|Root|StartEventSplit|StartEventJoin)|.*\.(EndJoin|BoundaryEventSplit|BoundaryEventJoin)"
 )
+
+
+def picture_only_processes(draft: WorkingCopy) -> None:
+    """Leave behind the processes that are only drawn beside one that is marked as executable."""
+    processes = list(draft.root.iter(PROCESS))
+    if any(is_true(process, "isExecutable") for process in processes):
+        _remove_all(process for process in processes if not is_true(process, "isExecutable"))
 
 
 def plain_references(draft: WorkingCopy) -> None:

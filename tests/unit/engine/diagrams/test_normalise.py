@@ -409,6 +409,13 @@ def test_references_with_prefixes_are_made_plain() -> None:
     assert element(diagram, "c").get("calledElement") == "other"
 
 
+def test_a_process_that_is_only_drawn_beside_the_one_that_runs_is_left_behind() -> None:
+    drawn = '<bpmn:process id="other"><bpmn:complexGateway id="g"/></bpmn:process>'
+    diagram = rewrite(process(line(TASK), drawn))
+
+    assert [one.get("id") for one in diagram.root.iter(bpmn("process"))] == ["p"]
+
+
 def test_several_processes_are_rewritten_each_by_itself() -> None:
     body = "".join(
         f'<bpmn:process id="p{n}" isExecutable="true">{node("task", f"t{n}")}</bpmn:process>' for n in range(3)
