@@ -24,6 +24,7 @@ from storage.sign_in import SignIns
 
 if TYPE_CHECKING:
     from storage.deployments import Deployments
+    from storage.drafts import Drafts
     from storage.instances import Processes
     from storage.jobs import Jobs
     from storage.reports import Reports
@@ -103,6 +104,13 @@ class Transaction(Unit):
         from storage.deployments import Deployments  # noqa: PLC0415
 
         return Deployments(self)
+
+    @cached_property
+    def drafts(self) -> "Drafts":
+        """What people have typed into work items and not handed in."""
+        from storage.drafts import Drafts  # noqa: PLC0415
+
+        return Drafts(self)
 
     @cached_property
     def work(self) -> "WorkItems":

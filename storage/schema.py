@@ -6,7 +6,7 @@ is interrupted leaves the schema as it was. There is no way back: who needs the 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from alembic import command
 from alembic.config import Config
@@ -14,12 +14,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Connection, Enum, text
 
-from storage import access, audit, jobs, numbering, orders, parcels, people, processes, search, sign_in, work
+from storage import access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work
 from storage.base import Base, ExactDecimal, Json, UtcDateTime
 from storage.errors import Damaged, Refused
 from storage.guards import statements
 
-SUBJECTS = (access, audit, jobs, numbering, orders, parcels, people, processes, search, sign_in, work)
+SUBJECTS = (access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work)
 METADATA = Base.metadata
 _LOCK = 7_241_906_113  # any number, ours for ever
 _FOREIGN = frozenset(
@@ -49,7 +49,7 @@ def is_ours(item: Any, name: str | None, kind: str, _is_reflected: bool, _counte
     return table not in _FOREIGN and not str(table).startswith("search_words")
 
 
-def plain_type(kind: str, item: Any, _context: Any) -> str | bool:
+def plain_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
     """Write our column types into a migration as what they are in the database, so that it never changes its meaning."""
     if kind != "type":
         return False
