@@ -1,0 +1,285 @@
+"""Whole orders through the engine with the real operations, on both databases: rights, forms, letters, mails and archive."""
+
+import email
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from factories import a_parcel, a_party, a_user
+from fakes import FakeClock
+from order_walk import FIELDS, ORDER, drawn, recognised
+
+from confined.office import to_pdf
+from engine.deployment import Deployed, ProgramCache, Surroundings, deploy, read_folder
+from engine.forms import read_form
+from engine.operations.archive import Archivist, archive_operations
+from engine.operations.call import Call, Operation
+from engine.operations.letters import LetterOffice, LetterPage, check_letter, letter_operations
+from engine.operations.mail import MailRoom, OutboxFolder, mail_operations
+from engine.operations.orders import order_operations
+from engine.runtime import Engine
+from engine.worker import Worker
+from engine.worklist import Worklist
+from storage.archive import breaches
+from storage.audit import parcel_chain
+from storage.database import Database
+from storage.errors import NotFound, ParcelflowError
+from storage.orders import Order
+from storage.parcels import Document, Parcel, ParcelState, RenditionKind
+from storage.people import Actor
+from storage.work import WorkItem
+
+BERLIN = ZoneInfo("Europe/Berlin")
+GROUPS = {
+    "manager": "manager",
+    "accounting": "accountant",
+    "qa": "quality",
+    "planning": "planner",
+    "production": "production",
+}
+ACCEPTED = {"price_decision": "accept"}
+VALID = {"quality_decision": "accept"}
+ADJUSTED = {name: str(FIELDS[name]) for name in ("product", "paper", "format", "run_length", "colours", "finishing")}
+
+
+def quick_pdf(content: bytes, _suffix: str) -> bytes:
+    return b"%PDF-1.7 " + str(len(content)).encode()
+
+
+def one_page(pdf: bytes) -> Sequence[LetterPage]:
+    assert pdf.startswith(b"%PDF")
+    return [LetterPage(1240, 1754, 150, "as printed")]
+
+
+class Printer:
+    """The print shop: the shipped process deployed, one person a group, the real operations, a worker without threads."""
+
+    def __init__(self, database: Database, folder: Path, clock: FakeClock, pdf: Any) -> None:
+        self.database, self.clock, self.outbox = database, clock, folder / "outbox"
+        operations = self._operations(pdf)
+        self.deployed = self._deploy(operations)
+        self.engine = Engine(database, ProgramCache(BERLIN))
+        self.worklist = Worklist(database, self.engine)
+        self.worker = Worker(database, self.engine, operations, node="desk")
+        with database.transaction() as tx:
+            tx.orders.add_party(a_party(number="K-1001", name="Galerie Ost", email="k.ost@galerie-ost.example"))
+            for group, role in GROUPS.items():
+                tx.people.put_group(group, group.title(), [role])
+            people = {group: tx.people.add(a_user(login=group), [group]).id for group in GROUPS}
+            self.people: dict[str, Actor] = {group: tx.people.actor(person) for group, person in people.items()}
+        self.recognised = recognised()
+
+    def _operations(self, pdf: Any) -> dict[str, Operation]:
+        mails = MailRoom(self.database, OutboxFolder(self.outbox), "orders@linden-press.example", BERLIN)
+        return {
+            "recognise_parcel": self._recognise,
+            **order_operations(self.database, BERLIN),
+            **letter_operations(LetterOffice(self.database, pdf, one_page, BERLIN)),
+            **mail_operations(mails),
+            **archive_operations(Archivist(self.database, lambda _parcel_id: None, BERLIN)),
+        }
+
+    def _deploy(self, operations: Mapping[str, Operation]) -> Deployed:
+        surroundings = Surroundings(BERLIN, set(operations), set(GROUPS), check_letter)
+        return deploy(self.database, surroundings, read_folder(ORDER), login="owner")
+
+    def _recognise(self, _call: Call) -> Mapping[str, Any]:
+        return self.recognised
+
+    def receive(self) -> tuple[int, int]:
+        """Let a parcel arrive; gives its id and that of its instance."""
+        with self.database.transaction() as tx:
+            parcel_id = tx.parcels.add(a_parcel()).id
+            tx.jobs.start_process("order", parcel_id, start_event="parcel_received")
+        self.work()
+        with self.database.reading() as tx:
+            (instance,) = tx.processes.of_parcel(parcel_id)
+        return parcel_id, instance.id
+
+    def work(self) -> None:
+        """Let the worker do all that is due."""
+        for _ in range(30):
+            self.worker.tick()
+            with self.database.reading() as tx:
+                if not tx.jobs.waiting() and not tx.jobs.due_timers():
+                    return
+        raise AssertionError("the worker does not come to rest")
+
+    def items(self, instance_id: int) -> dict[str, WorkItem]:
+        """Give the open work items by node."""
+        with self.database.reading() as tx:
+            return {item.node: item for item in tx.work.of_instance(instance_id, only_open=True)}
+
+    def answer(self, instance_id: int, node: str, group: str, **answers: Any) -> None:
+        """Let a person of the group fill in the form and complete the item, then let the worker work."""
+        item = self.items(instance_id)[node]
+        file = f"forms/{item.form}.form"
+        seen = self.engine.variables_at(item.id)
+        checked = read_form((ORDER / file).read_bytes(), file).validate(answers, seen)
+        assert checked.errors == {}
+        self.engine.complete(item.id, self.people[group], checked.values)
+        self.work()
+
+    def see(self, parcel_id: int) -> tuple[Parcel, Order, Sequence[Document]]:
+        """Give the parcel, its order and its documents."""
+        with self.database.reading() as tx:
+            order = tx.orders.of_parcel(parcel_id)
+            assert order is not None
+            return tx.parcels.one(parcel_id), order, tx.parcels.documents(parcel_id)
+
+    def mails(self) -> list[str]:
+        """Give the subjects of the mails sent, sorted."""
+        files = self.outbox.glob("*.eml")
+        return sorted(
+            email.message_from_bytes(file.read_bytes(), policy=email.policy.default)["Subject"] for file in files
+        )
+
+
+@pytest.fixture
+def shop(database: Database, tmp_path: Path, clock: FakeClock) -> Printer:
+    return Printer(database, tmp_path, clock, quick_pdf)
+
+
+def test_the_folder_is_deployed_without_a_finding(shop: Printer) -> None:
+    assert shop.deployed.findings == ()
+    assert set(shop.deployed.versions) == {process for process, _ in drawn("startEvent")}
+
+
+def test_an_order_goes_from_arrival_to_the_archive(shop: Printer, clock: FakeClock) -> None:
+    parcel_id, instance = shop.receive()
+    assert set(shop.items(instance)) == {"review_price_sheet", "validate_order"}
+    shop.answer(instance, "validate_order", "qa", quality_decision="reject", quality_reason="Bleed missing")
+    shop.answer(instance, "review_price_sheet", "accounting", **ACCEPTED)
+    adjusted = ADJUSTED | {"wanted_on": "2026-03-21", "agreed_price": "1250", "remarks": "Bleed 3 mm"}
+    shop.answer(instance, "adjust_order", "manager", **adjusted)
+    shop.answer(instance, "review_price_sheet", "accounting", **ACCEPTED)
+    shop.answer(instance, "validate_order", "qa", **VALID)
+    shop.answer(instance, "make_invoice", "accounting", payment_days="14", invoice_note="Thank you")
+    plan = {"planned_start_on": "2026-03-05", "planned_end_on": "2026-03-06"}
+    shop.answer(instance, "plan_production", "planning", **plan)
+    shop.answer(instance, "report_start", "production", press="SM 52")
+    clock.advance(timedelta(days=6))
+    shop.work()
+    assert set(shop.items(instance)) == {"report_finish", "handle_delay"}
+    late = {"delay_reason": "Press broken", "delay_answer": "inform_customer", "expected_on": "2026-03-09"}
+    shop.answer(instance, "handle_delay", "manager", **late)
+    shop.answer(instance, "report_finish", "production", good_pieces="5010")
+
+    parcel, order, documents = shop.see(parcel_id)
+    assert (parcel.state, parcel.status, shop.items(instance)) == (ParcelState.ARCHIVED, "archived", {})
+    assert (str(order.price), str(order.prepayment), order.is_delayed) == ("1250.00", "743.75", True)
+    assert (order.wanted_on, order.remarks, order.extra["press"]) == (date(2026, 3, 21), "Bleed 3 mm", "SM 52")
+    assert order.production_started_at is not None
+    assert order.production_finished_at is not None
+    assert order.production_finished_at - order.production_started_at == timedelta(days=6)
+    titles = [document.title for document in documents]
+    assert titles == ["Work sheet", "Price sheet", "Work sheet 2", "Price sheet 2", "Prepayment invoice"]
+    assert shop.mails() == [
+        f"Your order {order.number} {news}" for news in ("is accepted", "is finished", "will be late")
+    ]
+    with shop.database.reading() as tx:
+        assert breaches(tx, tx.parcels.one(parcel_id)) == []
+        assert tx.jobs.incidents() == []
+
+
+def test_letters_are_real_pdf_files(sqlite_url: str, open_database: Any, tmp_path: Path, clock: FakeClock) -> None:
+    shop = Printer(open_database(sqlite_url), tmp_path, clock, to_pdf)
+    parcel_id, _ = shop.receive()
+
+    _, order, documents = shop.see(parcel_id)
+    with shop.database.reading() as tx:
+        renditions = [tx.parcels.renditions(document.id) for document in documents]
+        pdfs = [tx.documents.read(forms[RenditionKind.PDF].sha256) for forms in renditions]
+        texts = [tx.documents.read(forms[RenditionKind.TEXT].sha256).decode() for forms in renditions]
+    assert [pdf[:5] for pdf in pdfs] == [b"%PDF-", b"%PDF-"]
+    assert all(order.number in text and "Galerie Ost" in text for text in texts)
+    assert ["339.75 EUR" in text for text in texts] == [False, True]
+
+
+def test_a_cancelled_order_is_archived_as_cancelled(shop: Printer) -> None:
+    parcel_id, instance = shop.receive()
+    _, order, _ = shop.see(parcel_id)
+    shop.engine.correlate("cancel_order", {"cancel_reason": "Called off"}, correlation_key=order.number)
+    shop.work()
+
+    parcel, order, _ = shop.see(parcel_id)
+    assert (parcel.state, parcel.status, shop.items(instance)) == (ParcelState.ARCHIVED, "cancelled", {})
+    assert order.extra["cancel_reason"] == "Called off"
+    assert shop.mails() == [f"Your order {order.number} is cancelled"]
+
+
+def test_an_advertisement_is_rejected(shop: Printer) -> None:
+    shop.recognised = recognised(all_certain=False, fields=dict.fromkeys(FIELDS))
+    parcel_id, instance = shop.receive()
+    reason = {"verification": "not_an_order", "rejection_reason": "An advertisement"}
+    shop.answer(instance, "verify_index_fields", "manager", **reason)
+
+    with shop.database.reading() as tx:
+        parcel = tx.parcels.one(parcel_id)
+        assert (parcel.state, parcel.status) == (ParcelState.REJECTED, "rejected")
+        assert parcel.rejected_reason == "An advertisement"
+        assert tx.orders.of_parcel(parcel_id) is None
+
+
+def test_an_unknown_customer_comes_back_to_the_manager(shop: Printer) -> None:
+    shop.recognised = recognised(fields=FIELDS | {"customer_number": "K-9999"})
+    _, instance = shop.receive()
+
+    assert set(shop.items(instance)) == {"verify_index_fields"}
+    answers = {name: str(value) for name, value in FIELDS.items() if value is not None}
+    shop.answer(instance, "verify_index_fields", "manager", verification="order", **answers)
+    assert set(shop.items(instance)) == {"review_price_sheet", "validate_order"}
+
+
+@pytest.mark.parametrize(
+    ("node", "group"),
+    [("review_price_sheet", "qa"), ("review_price_sheet", "production"), ("validate_order", "accounting")],
+)
+def test_nobody_completes_the_work_of_another_group(shop: Printer, node: str, group: str) -> None:
+    _, instance = shop.receive()
+    item = shop.items(instance)[node]
+
+    with pytest.raises(ParcelflowError):
+        shop.engine.complete(item.id, shop.people[group], ACCEPTED)
+    assert node in shop.items(instance)
+
+
+def test_production_sees_nothing_of_an_order_in_review(shop: Printer) -> None:
+    parcel_id, _ = shop.receive()
+    parcel, _, _ = shop.see(parcel_id)
+
+    with shop.database.reading() as tx, pytest.raises(NotFound):
+        tx.search.view(shop.people["production"], parcel.number)
+
+
+def test_each_deed_is_on_record_in_the_parcels_chain(shop: Printer) -> None:
+    parcel_id, _ = shop.receive()
+
+    with shop.database.reading() as tx:
+        actions = [event.action for event in tx.audit.history(parcel_chain(parcel_id))]
+        assert list(tx.audit.verify()) == []
+    assert {"process.started", "order_registered", "letter_written"} <= set(actions)
+
+
+def test_the_jobs_of_an_order_can_all_be_repeated(shop: Printer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every operation is called twice, as after a crash between the deed and its mark: nothing is done twice."""
+    twice = {name: partial(_twice, operation) for name, operation in shop._operations(quick_pdf).items()}
+    monkeypatch.setattr(shop.worker, "_operations", twice)
+    parcel_id, instance = shop.receive()
+    shop.answer(instance, "review_price_sheet", "accounting", **ACCEPTED)
+    shop.answer(instance, "validate_order", "qa", **VALID)
+    shop.answer(instance, "make_invoice", "accounting", payment_days="14")
+
+    _, order, documents = shop.see(parcel_id)
+    assert [document.title for document in documents] == ["Work sheet", "Price sheet", "Invoice"]
+    assert shop.mails() == [f"Your order {order.number} is accepted"]
+
+
+def _twice(operation: Operation, call: Call) -> Mapping[str, Any]:
+    first = operation(call)
+    assert operation(call) == first
+    return first
