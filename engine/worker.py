@@ -1,14 +1,15 @@
-"""Works off what the engine owes: jobs with retries and incidents, due timers, messages on their way; and watches other nodes.
+"""Works off what the engine owes: jobs with retries and incidents, due timers, messages on their way; watches other nodes.
 
-A job is claimed in a transaction of its own, its operation is called outside any transaction, and its outcome comes back as a step of
-the instance, in one transaction with the mark that the job is done. Whatever happens in between, the job is tried again with the
-same key. After the last try, or when three tries have each taken the process down, it is stopped and an operator is told.
+A job is claimed in a transaction of its own, its operation is called outside any transaction, and its outcome comes back as
+a step of the instance, in one transaction with the mark that the job is done. Whatever happens in between, the job is tried
+again with the same key. After the last try, or when each try has taken the process down, it is stopped and an operator is told.
 """
 
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
 from time import monotonic
 
@@ -60,7 +61,7 @@ class Worker:
         *,
         node: str,
         job_engine: JobEngine | None = None,
-        pace: Pace = Pace(),  # noqa: B008 - it cannot be changed
+        pace: Pace = Pace(),
     ) -> None:
         self._database = database
         self._engine = engine
@@ -116,7 +117,7 @@ class Worker:
         with self._database.reading() as tx:
             due = [timer.id for timer in tx.jobs.due_timers()]
         for timer_id in due:
-            self._guarded(lambda timer_id=timer_id: self._engine.fire_timer(timer_id))
+            self._guarded(partial(self._engine.fire_timer, timer_id))
         self._guarded(self._engine.deliver_pending)
         if self._job_engine is None:
             self.run_waiting()
@@ -213,7 +214,7 @@ class Worker:
             work()
         except (Conflict, NotFound) as reason:
             _log.info("not now: %s", reason)
-        except Exception:  # one fault must not stop the worker; what failed comes up again
+        except Exception:  # noqa: BLE001 - one fault must not stop the worker; what failed comes up again
             _log.exception("the worker goes on after a fault")
 
     def _at_times(self, name: str, every: timedelta, work: Callable[[], object]) -> None:

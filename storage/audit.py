@@ -130,6 +130,12 @@ class AuditTrail:
             statement = statement.where(AuditEvent.number < before)
         return self._unit.session.scalars(statement.order_by(AuditEvent.number.desc()).limit(limit)).all()
 
+    def after(self, event_id: int) -> Sequence[AuditEvent]:
+        """Give the events of all chains that were written after this one (by id), in order."""
+        self.write()
+        statement = select(AuditEvent).where(AuditEvent.id > event_id).order_by(AuditEvent.id)
+        return self._unit.session.scalars(statement).all()
+
     def heads(self) -> Mapping[str, str]:
         """Give the hash of each chain's last event; kept elsewhere, it shows what was cut off later."""
         self.write()

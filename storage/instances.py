@@ -142,6 +142,10 @@ class Processes:
         statement = select(ProcessInstance).where(ProcessInstance.parcel_id == parcel_id).order_by(ProcessInstance.id)
         return self._unit.session.scalars(statement).all()
 
+    def all(self) -> Sequence[ProcessInstance]:
+        """Give all instances, oldest first; meant for small databases."""
+        return self._unit.session.scalars(select(ProcessInstance).order_by(ProcessInstance.id)).all()
+
     def active(self) -> Sequence[int]:
         """Give the ids of all instances that have not ended."""
         states = (InstanceState.ACTIVE, InstanceState.SUSPENDED)

@@ -301,9 +301,15 @@ class Jobs:
         statement = select(Timer).where(Timer.due_at <= self._unit.now).order_by(Timer.due_at, Timer.id).limit(limit)
         return self._unit.session.scalars(statement).all()
 
-    def next_timer(self) -> datetime | None:
-        """Give the time when the next timer is due."""
-        return self._unit.session.scalar(select(Timer.due_at).order_by(Timer.due_at).limit(1))
+    def next_timer(self) -> Timer | None:
+        """Give the timer of an instance that is due first, be it now or later."""
+        statement = select(Timer).where(Timer.instance_id.is_not(None)).order_by(Timer.due_at, Timer.id).limit(1)
+        return self._unit.session.scalar(statement)
+
+    def unfinished(self) -> Sequence[Job]:
+        """Give the jobs of instances that wait or run, oldest first."""
+        statement = select(Job).where(Job.instance_id.is_not(None), Job.state.in_(_UNFINISHED)).order_by(Job.id)
+        return self._unit.session.scalars(statement).all()
 
     def timer(self, timer_id: int) -> Timer | None:
         """Give the timer by id, unless it is gone."""

@@ -154,6 +154,12 @@ class WorkItems:
             statement = statement.where(WorkItem.state.in_(OPEN_WORK))
         return self._unit.session.scalars(statement).all()
 
+    def open(self) -> Sequence[WorkItem]:
+        """Give all open items, oldest first."""
+        return self._unit.session.scalars(
+            select(WorkItem).where(WorkItem.state.in_(OPEN_WORK)).order_by(WorkItem.id)
+        ).all()
+
     def mine(self, actor: Actor, after: Place | None = None, limit: int = PAGE) -> Sequence[WorkItem]:
         """Give the person's own open items, also of people it stands in for, soonest due first."""
         branches = [self._branch(actor, _w.assignee_id == user, after, limit) for user in sorted(actor.user_ids)]

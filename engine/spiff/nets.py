@@ -20,7 +20,7 @@ from engine.spiff import conditions, throwing
 from engine.spiff.changes import copied
 from engine.spiff.closed import CLOSED_ENGINE
 from engine.spiff.journal import Journal, stuck_at
-from engine.spiff.tokens import CANCELLED, COMPLETED, FUTURE, LIVE, READY, STARTED, WAITING, Token, gathered
+from engine.spiff.tokens import CANCELLED, COMPLETED, FUTURE, LIVE, READY, STARTED, WAITING, Token, gathered, rebased
 from engine.steps import ExecutionState, Failure
 
 if TYPE_CHECKING:
@@ -128,8 +128,17 @@ class Net:
             below, above = token._children, token.parent
             if len(below) > 1 or (not below and above is None):
                 return
+            if below and token.is_left and above is not None and not self._settle_left(token, self.tasks[below[0]]):
+                return
             self._splice(token, above)
             token = None if below else above
+
+    def _settle_left(self, fork: Token, last: Token) -> bool:
+        """Let an ended token count with its own changes further up; a live one still needs the fork."""
+        if last.task_spec is not self.spec.end or last.state != WAITING:
+            return False
+        last.data = rebased(fork, last.data)
+        return True
 
     def _splice(self, token: Token, above: Token | None) -> None:
         below = token._children
@@ -278,7 +287,8 @@ class Instance(Net, BpmnWorkflow):
             deed()
         except BusinessError as error:
             if not throwing.raise_error(token, error.code, error.message):
-                self.block(token, phase, "uncaught_error", f"Nobody catches the error {error.code}: {error.message}")
+                message = f"Nobody catches the error {error.code}: {error.message}"
+                self.block(token, phase, "uncaught_error", message, error.code)
         except EngineError as error:
             expression = error.expression if isinstance(error, ExpressionError) else None
             self.block(token, phase, error.code, error.message, expression)

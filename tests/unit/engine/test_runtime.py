@@ -30,6 +30,8 @@ REVIEW = a_diagram(
         "adjust -> again",
     )
 )
+
+
 def test_a_completed_item_moves_the_instance_to_its_next_waits(office: Office) -> None:
     office.deploy(REVIEW)
     ann = office.person("ann")
@@ -58,7 +60,16 @@ def test_a_completion_that_yields_one_item_takes_at_most_eight_statements(office
     status = 'parcelflow:status="in_review"'
     office.deploy(
         a_diagram(
-            a_process("order", start(), user("one"), user("two", more=status), end(), "begin -> one", "one -> two", "two -> done")
+            a_process(
+                "order",
+                start(),
+                user("one"),
+                user("two", more=status),
+                end(),
+                "begin -> one",
+                "one -> two",
+                "two -> done",
+            )
         ),
         statuses_csv=b"status,name\nin_review,In review\n",
     )
@@ -77,7 +88,9 @@ def test_a_completion_that_yields_one_item_takes_at_most_eight_statements(office
 
 def test_a_job_costs_three_statements_at_most(office: Office) -> None:
     office.deploy(
-        a_diagram(a_process("order", start(), user("one"), service("two"), end(), "begin -> one", "one -> two", "two -> done"))
+        a_diagram(
+            a_process("order", start(), user("one"), service("two"), end(), "begin -> one", "one -> two", "two -> done")
+        )
     )
     ann = office.person("ann")
     instance = office.engine.start("order", office.parcel())
