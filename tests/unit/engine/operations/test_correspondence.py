@@ -1,6 +1,7 @@
 """Letters, mails and the archive: each deed is done once for a call, on both databases."""
 
 import email
+import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from email.message import EmailMessage
@@ -10,13 +11,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from aiosmtpd.controller import Controller
 from docx import Document as WordFile
 from factories import a_document, a_parcel, a_party, an_order
 
 from engine.operations.archive import Archivist, archive_operations
 from engine.operations.call import BadCall, Call, Operation
 from engine.operations.letters import LetterOffice, LetterPage, letter_operations
-from engine.operations.mail import MailRoom, OutboxFolder, mail_operations, one_line
+from engine.operations.mail import MailRoom, OutboxFolder, SmtpServer, mail_operations, one_line
 from engine.operations.templates import TemplateFailed
 from storage.audit import parcel_chain
 from storage.database import Database
@@ -262,3 +264,32 @@ def test_a_parcel_that_cannot_be_made_searchable_is_not_sealed(desk: Desk) -> No
 
     with desk.database.reading() as tx:
         assert tx.parcels.one(desk.parcel_id).sealed_at is None
+
+
+def test_a_mail_server_takes_the_mail_whole() -> None:
+    taken: list[bytes] = []
+
+    class Inbox:
+        async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+            taken.append(envelope.content)
+            return "250 OK"
+
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = "orders@linden-press.example", "a@b.example", "Äpfel"
+    message.set_content("one line\n.\na dot before this line")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    server = Controller(Inbox(), hostname="127.0.0.1", port=port)
+    server.start()
+    try:
+        SmtpServer("127.0.0.1", port, starttls=False).send(message)
+    finally:
+        server.stop()
+
+    received = email.message_from_bytes(taken[0], policy=email.policy.default)
+    assert (received["Subject"], received.get_content().splitlines()[1]) == ("Äpfel", ".")
+
+
+def test_a_mail_server_that_does_not_answer_is_an_error() -> None:
+    with pytest.raises(OSError, match="refused"):
+        SmtpServer("127.0.0.1", 9, starttls=False).send(EmailMessage())
