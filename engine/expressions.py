@@ -205,7 +205,7 @@ def _variables(tree: ast.Expression) -> Iterator[str]:
 
 def _sentence(error: Exception) -> str:
     """Say in words what went wrong inside a function or an arithmetic operation."""
-    if isinstance(error, ZeroDivisionError | decimal.DivisionUndefined):
+    if isinstance(error, ZeroDivisionError):
         return "Division by zero."
     if isinstance(error, OverflowError):
         return "A number, date or duration is too large."

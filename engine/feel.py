@@ -115,6 +115,8 @@ def compile_input_cell(text: str) -> InputCell:
     is_negated = _is_negation(words)
     if is_negated:
         words = words[2:-1]
+        if not words:
+            raise ExpressionError("not() needs something that shall not match.")
     return InputCell(text, tuple(_test(part) for part in _split(words)), is_negated)
 
 

@@ -143,6 +143,7 @@ def multiply(left: Any, right: Any) -> Any:
 def divide(left: Any, right: Any) -> Any:
     """Divide numbers exactly (7 / 2 is 3.5), a duration by a number, or a duration by a duration."""
     if _are_numbers(left, right):
+        _refuse_zero(right)
         return Decimal(exact(left)) / Decimal(exact(right))
     if isinstance(left, timedelta) and is_number(right):
         return left / (right if isinstance(right, int) else float(right))
@@ -155,6 +156,7 @@ def divide_whole(left: Any, right: Any) -> Any:
     """Divide numbers and round down, as `//` does for whole numbers."""
     if not _are_numbers(left, right):
         raise _unfit("divided by", left, right)
+    _refuse_zero(right)
     left, right = exact(left), exact(right)
     if isinstance(left, int) and isinstance(right, int):
         return left // right
@@ -165,6 +167,7 @@ def remainder(left: Any, right: Any) -> Any:
     """Give what is left of numbers after dividing and rounding down; it has the sign of the divisor."""
     if not _are_numbers(left, right):
         raise _unfit("divided by", left, right)
+    _refuse_zero(right)
     left, right = exact(left), exact(right)
     if isinstance(left, int) and isinstance(right, int):
         return left % right
@@ -240,6 +243,11 @@ def refuse_unlike(left: Any, right: Any) -> None:
 def _refuse_mixed_zones(left: Any, right: Any) -> None:
     if isinstance(left, datetime | time) and (left.tzinfo is None) != (right.tzinfo is None):
         raise ExpressionError("One of the two times has a time zone and the other has none; give both a zone.")
+
+
+def _refuse_zero(divisor: Any) -> None:
+    if divisor == 0:
+        raise ExpressionError("Division by zero.")
 
 
 def _refuse_long(length: int, sort: type) -> None:

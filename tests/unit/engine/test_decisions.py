@@ -1,0 +1,438 @@
+"""Decision tables by dmn-js's own cell syntax: cells, hit policies, requirements, and faults with rule and column."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
+
+import pytest
+
+from engine.decisions import Decision, read_decisions
+from engine.errors import DefinitionError, ExpressionError
+from engine.evaluation import Budget
+from engine.feel import compile_input_cell
+
+DMN_13 = "https://www.omg.org/spec/DMN/20191111/MODEL/"
+
+
+def table(
+    rules: Sequence[tuple[Sequence[str], Sequence[str]]],
+    *,
+    inputs: Sequence[tuple[str, str]] = (("amount", "number"),),
+    outputs: Sequence[tuple[str, str]] = (("way", ""),),
+    attributes: str = "",
+    values: str = "",
+    default: str = "",
+    requires: str = "",
+    key: str = "route",
+) -> str:
+    """Write a decision as dmn-js does."""
+    heads = "".join(
+        f'<input id="in_{n}" label={quoteattr(text)}><inputExpression id="ie_{n}" typeRef="{kind}"><text>{escape(text)}</text>'
+        "</inputExpression></input>"
+        for n, (text, kind) in enumerate(inputs)
+    )
+    extra = f"<outputValues><text>{escape(values)}</text></outputValues>" if values else ""
+    extra += f"<defaultOutputEntry><text>{escape(default)}</text></defaultOutputEntry>" if default else ""
+    heads += "".join(
+        f'<output id="out_{name}" name="{name}" typeRef="{kind}">{extra}</output>' for name, kind in outputs
+    )
+    rows = "".join(
+        f'<rule id="rule_{n}"><description>note {n}</description>'
+        + "".join(
+            f'<inputEntry id="i{n}_{m}"><text>{escape(cell)}</text></inputEntry>' for m, cell in enumerate(asked, 1)
+        )
+        + "".join(
+            f'<outputEntry id="o{n}_{m}"><text>{escape(cell)}</text></outputEntry>' for m, cell in enumerate(given, 1)
+        )
+        + "</rule>"
+        for n, (asked, given) in enumerate(rules, 1)
+    )
+    needs = (
+        f'<informationRequirement id="q_{key}"><requiredDecision href="#{requires}"/></informationRequirement>'
+        if requires
+        else ""
+    )
+    inner = f'<decisionTable id="t_{key}" {attributes}>{heads}{rows}</decisionTable>'
+    return f'<decision id="{key}" name="{key.title()}">{needs}{inner}</decision>'
+
+
+def literal(key: str, text: str, *, requires: str = "", variable: str = "") -> str:
+    needs = (
+        f'<informationRequirement><requiredDecision href="#{requires}"/></informationRequirement>' if requires else ""
+    )
+    named = f'<variable name="{variable}"/>' if variable else ""
+    return f'<decision id="{key}">{needs}{named}<literalExpression><text>{escape(text)}</text></literalExpression></decision>'
+
+
+def read(*decisions: str, namespace: str = DMN_13) -> dict[str, Decision]:
+    text = f'<?xml version="1.0"?><definitions xmlns="{namespace}" id="d" name="d">{"".join(decisions)}</definitions>'
+    return read_decisions(text.encode(), "order/routing.dmn")
+
+
+def route(*arguments: Any, **more: Any) -> Decision:
+    return read(table(*arguments, **more))["route"]
+
+
+OVERLAPPING = [(["< 10"], ['"small"']), (["[5..20]"], ['"middle"']), (["> 15"], ['"large"'])]
+
+
+@pytest.mark.parametrize(
+    ("cell", "matching", "other"),
+    [
+        ("-", [1, None, "x"], []),
+        ("", [1, None, "x"], []),
+        ("5", [5, Decimal(5), 5.0], [4, "5", None, True]),
+        ("-5", [-5], [5]),
+        ("0.1", [0.1, Decimal("0.10")], [0.2]),
+        (".5", [0.5], [5]),
+        ("< 5", [4, Decimal("4.99")], [5, None]),
+        ("<= 5", [5], [5.01]),
+        ("> 5", [6], [5, None]),
+        (">= 5", [5], [4]),
+        ("!= 5", [4, None, "x"], [5]),
+        ("= 5", [5], [4]),
+        ("[1000..50000]", [1000, 50000, 1234.5], [999, 50001, None]),
+        ("(1..5)", [1.01, 4], [1, 5]),
+        ("]1..5[", [1.01, 4], [1, 5]),
+        ("[1..5[", [1], [5]),
+        ("[1..5)", [1], [5]),
+        ("]1..5]", [5], [1]),
+        ("(1..5]", [5], [1]),
+        ("[-5..-1]", [-5, -1], [0, -6]),
+        ("[0.5..1.5]", [0.5, 1], [1.6]),
+        ("1,2,3", [1, 3], [4]),
+        ("< 5, > 10, 7", [4, 11, 7], [5, 8, 10]),
+        ("[1..2], [5..6]", [1, 6], [3]),
+        ("not(5)", [4, None], [5]),
+        ("not(< 5, > 10)", [5, 10], [4, 11]),
+        ("not([1..5])", [6], [3]),
+        ('"gold"', ["gold"], ["Gold", "silver", None]),
+        ('"gold","silver"', ["gold", "silver"], ["bronze"]),
+        ('not("gold","silver")', ["bronze"], ["gold"]),
+        ('"with \\"quotes\\", and comma"', ['with "quotes", and comma'], ["with"]),
+        ('["a".."c"]', ["b", "c"], ["d"]),
+        ("true", [True], [False, None, 1]),
+        ("false", [False], [True, None, 0]),
+        ("null", [None], [0, ""]),
+        ("not(null)", [0, ""], [None]),
+        ('date("2026-01-01")', [date(2026, 1, 1)], [date(2026, 1, 2)]),
+        ('< date("2026-01-01")', [date(2025, 12, 31)], [date(2026, 1, 1)]),
+        ('[date("2026-01-01")..date("2026-12-31")]', [date(2026, 12, 31)], [date(2027, 1, 1)]),
+        (
+            '> date and time("2026-01-01T00:00:00Z")',
+            [datetime(2026, 1, 2, tzinfo=UTC)],
+            [datetime(2025, 1, 2, tzinfo=UTC)],
+        ),
+        ('<= duration("P2D")', [timedelta(days=2)], [timedelta(days=3)]),
+        ("> limit", [11], [10]),
+        ("[limit..limit * 2]", [20], [21]),
+        ("limit + 1", [11], [10]),
+        ("(limit + 1) * 2", [22], [21]),
+        ("allowed", ["x", "y"], ["z"]),
+        ("? > 3 and ? < 9", [4], [3, 9]),
+        ('starts_with(?, "A-")', ["A-1"], ["B-1"]),
+        ('[1, 2, "x"]', [1, "x"], [3]),
+    ],
+)
+def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list[Any]) -> None:
+    compiled = compile_input_cell(cell)
+    names = {"limit": 10, "allowed": ["x", "y"]}
+
+    assert [value for value in matching if not compiled.matches(value, names, Budget())] == []
+    assert [value for value in other if compiled.matches(value, names, Budget())] == []
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "1,",
+        ",1",
+        "1,,2",
+        "1 2",
+        '"a" "b"',
+        "[1..",
+        "[1..2",
+        "1..2",
+        "[2..1]",
+        "<",
+        "not()",
+        "not(",
+        "< 5 >",
+        "[..5]",
+        "§",
+        '"open',
+        "a[1]",
+        "for x in y return x",
+        "{a: 1}",
+        "between 1 and 2",
+        "__import__('os')",
+        "x.y()",
+        "lambda",
+        "1;2",
+        "a = b = ",
+    ],
+)
+def test_a_faulty_cell_is_refused_with_rule_column_and_id(cell: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        route([(["-"], ["1"]), ([cell], ["1"])])
+
+    (finding,) = caught.value.findings
+    assert (finding.file, finding.element, finding.code) == ("order/routing.dmn", "i2_1", "decision_cell")
+    assert "rule 2, column “amount”" in finding.message
+
+
+def test_all_faults_of_a_file_are_told_together() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read(table([(["1 +"], ["*"]), (["1"], ["2"])]), literal("other", "1 +"))
+
+    assert [finding.element for finding in caught.value.findings] == ["i1_1", "o1_1", None]
+
+
+@pytest.mark.parametrize(
+    ("policy", "amount", "result"),
+    [
+        ("UNIQUE", 3, {"way": "small"}),
+        ("UNIQUE", -1, {"way": "small"}),
+        ("FIRST", 7, {"way": "small"}),
+        ("FIRST", 18, {"way": "middle"}),
+        ("ANY", 3, {"way": "small"}),
+        ("RULE ORDER", 7, ["small", "middle"]),
+        ("RULE ORDER", 12, ["middle"]),
+        ("COLLECT", 18, ["middle", "large"]),
+        ("PRIORITY", 7, {"way": "middle"}),
+        ("PRIORITY", 18, {"way": "large"}),
+        ("OUTPUT ORDER", 7, ["middle", "small"]),
+        ("OUTPUT ORDER", 18, ["large", "middle"]),
+    ],
+)
+def test_each_hit_policy_has_its_result(policy: str, amount: int, result: Any) -> None:
+    decision = route(OVERLAPPING, attributes=f'hitPolicy="{policy}"', values='"large","middle","small"')
+
+    assert decision.evaluate({"amount": amount}) == result
+
+
+@pytest.mark.parametrize("policy", ["UNIQUE", "FIRST", "ANY", "PRIORITY"])
+def test_where_no_rule_matches_the_outputs_are_empty_or_default(policy: str) -> None:
+    rules, attributes, values = [(["1"], ['"small"'])], f'hitPolicy="{policy}"', '"small","none"'
+
+    empty = route(rules, attributes=attributes, values=values)
+    filled = route(rules, attributes=attributes, values=values, default='"none"')
+
+    assert empty.evaluate({"amount": 2}) == {"way": None}
+    assert filled.evaluate({"amount": 2}) == {"way": "none"}
+
+
+@pytest.mark.parametrize("policy", ["RULE ORDER", "OUTPUT ORDER", "COLLECT"])
+def test_where_no_rule_matches_a_list_is_empty(policy: str) -> None:
+    decision = route([(["1"], ['"small"'])], attributes=f'hitPolicy="{policy}"', values='"small"')
+
+    assert decision.evaluate({"amount": 2}) == []
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "hits", "none"),
+    [("SUM", Decimal("12.5"), None), ("MIN", Decimal("2.5"), None), ("MAX", 10, None), ("COUNT", 2, 0)],
+)
+def test_collecting_tables_aggregate(aggregation: str, hits: Any, none: Any) -> None:
+    rules = [(["> 0"], ["10"]), (["> 5"], ["2.5"])]
+    decision = route(rules, attributes=f'hitPolicy="COLLECT" aggregation="{aggregation}"')
+
+    assert decision.evaluate({"amount": 7}) == hits
+    assert decision.evaluate({"amount": -7}) == none
+
+
+def test_a_violated_unique_policy_names_the_rules() -> None:
+    with pytest.raises(ExpressionError, match=r"rules 1 \(rule_1\), 2 \(rule_2\) match"):
+        route(OVERLAPPING).evaluate({"amount": 7})
+
+
+def test_a_violated_any_policy_names_the_rules() -> None:
+    with pytest.raises(ExpressionError, match=r"rules 2 \(rule_2\), 3 \(rule_3\) differ"):
+        route(OVERLAPPING, attributes='hitPolicy="ANY"').evaluate({"amount": 18})
+
+
+def test_matching_rules_of_an_any_table_may_agree() -> None:
+    decision = route([(["> 1"], ["1.0"]), (["> 2"], ["1"])], attributes='hitPolicy="ANY"')
+
+    assert decision.evaluate({"amount": 3}) == {"way": 1}
+
+
+def test_priority_looks_at_the_outputs_from_left_to_right() -> None:
+    rules = [(["-"], ['"b"', '"a"']), (["-"], ['"a"', '"b"']), (["-"], ['"a"', '"a"'])]
+    decision = route(rules, outputs=[("x", ""), ("y", "")], attributes='hitPolicy="OUTPUT ORDER"', values='"a","b"')
+
+    assert decision.evaluate({"amount": 1}) == [{"x": "a", "y": "a"}, {"x": "a", "y": "b"}, {"x": "b", "y": "a"}]
+
+
+def test_several_inputs_must_all_match() -> None:
+    decision = route(
+        [(["> 5", '"gold"'], ["1"]), (["-", 'not("gold")'], ["2"]), (["<= 5", "-"], ["3"])],
+        inputs=[("amount * 2", "number"), ("customer.rank", "string")],
+        attributes='hitPolicy="FIRST"',
+    )
+
+    assert decision.evaluate({"amount": 3, "customer": {"rank": "gold"}}) == {"way": 1}
+    assert decision.evaluate({"amount": 3, "customer": {"rank": "blue"}}) == {"way": 2}
+    assert decision.evaluate({"amount": 1, "customer": {"rank": "gold"}}) == {"way": 3}
+
+
+def test_outputs_compute_with_variables_exactly() -> None:
+    decision = route(
+        [(["-"], ["base + quantity * 0.02", 'if quantity > 100 then "bulk" else "single"', ""])],
+        outputs=[("price", "number"), ("kind", "string"), ("note", "string")],
+    )
+
+    result = decision.evaluate({"amount": 1, "base": Decimal("10.00"), "quantity": 150})
+
+    assert result == {"price": Decimal("13.00"), "kind": "bulk", "note": None}
+    assert isinstance(result["price"], Decimal)
+
+
+def test_texts_become_the_numbers_and_dates_that_a_column_declares() -> None:
+    decision = route([(["> 5", '< date("2026-01-01")'], ["1"])], inputs=[("amount", "number"), ("day", "date")])
+
+    assert decision.evaluate({"amount": "7.5", "day": "2025-12-31"}) == {"way": 1}
+    assert decision.evaluate({"amount": 7, "day": datetime(2025, 12, 31, 23, tzinfo=UTC)}) == {"way": 1}
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        ({"amount": "many"}, "input “amount”: “many” is not a number"),
+        ({}, "input “amount”: The variable “amount” is not set"),
+        ({"amount": [1]}, "rule 1, column “amount”: A list cannot be compared by size with a number"),
+        ({"amount": 1}, "rule 2, column “way”: The variable “nowhere” is not set"),
+    ],
+)
+def test_a_failing_evaluation_names_table_rule_and_column(names: dict[str, Any], sentence: str) -> None:
+    decision = route([(["> 5"], ["1"]), (["< 5"], ["nowhere"])])
+
+    with pytest.raises(ExpressionError) as caught:
+        decision.evaluate(names)
+
+    assert sentence in str(caught.value)
+    assert "Decision “Route”" in str(caught.value)
+
+
+def test_required_decisions_are_worked_out_first() -> None:
+    decisions = read(
+        table(
+            [(["> 50"], ['"large"']), (["-"], ['"small"'])],
+            inputs=[("weight", "number")],
+            attributes='hitPolicy="FIRST"',
+            requires="heft",
+        ),
+        literal("heft", "pieces * factor", requires="factor_of_paper", variable="weight"),
+        literal("factor_of_paper", 'if paper = "card" then 2.5 else 1', variable="factor"),
+    )
+
+    assert decisions["route"].evaluate({"pieces": 30, "paper": "card"}) == {"way": "large"}
+    assert decisions["route"].evaluate({"pieces": 30, "paper": "plain"}) == {"way": "small"}
+    assert decisions["heft"].evaluate({"pieces": 2, "paper": "card"}) == {"weight": Decimal("5.0")}
+
+
+def test_a_table_gives_its_outputs_to_those_who_require_it() -> None:
+    decisions = read(
+        literal("total", "net + route", requires="route"),
+        table([(["-"], ["7"])], outputs=[("net", "number")]),
+    )
+
+    assert decisions["total"].evaluate({"amount": 1}) == {"total": 14}
+
+
+def test_a_decision_required_twice_is_worked_out_once() -> None:
+    chain = [literal("d0", "1")]
+    for number in range(1, 40):
+        needs = f'<informationRequirement><requiredDecision href="#d{number - 1}"/></informationRequirement>'
+        chain.append(
+            literal(f"d{number}", f"d{number - 1} + 1", requires=f"d{max(number - 2, 0)}").replace(
+                "<literal", f"{needs}<literal", 1
+            )
+        )
+
+    assert read(*chain)["d39"].evaluate({}) == {"d39": 40}
+
+
+def test_an_explanation_tells_inputs_rules_and_results() -> None:
+    decisions = read(
+        table(OVERLAPPING, attributes='hitPolicy="RULE ORDER"', requires="amount", inputs=[("amount", "number")]),
+        literal("amount", "pieces * 2"),
+    )
+
+    explanation = decisions["route"].explain({"pieces": 4})
+
+    assert explanation.inputs == (("amount", 8),)
+    assert [(hit.rule.number, hit.rule.id, hit.rule.annotation, dict(hit.outputs)) for hit in explanation.hits] == [
+        (1, "rule_1", "note 1", {"way": "small"}),
+        (2, "rule_2", "note 2", {"way": "middle"}),
+    ]
+    assert explanation.result == ["small", "middle"]
+    assert [(inner.decision, inner.inputs, inner.result) for inner in explanation.required] == [
+        ("amount", (("pieces", 4),), {"amount": 8})
+    ]
+
+
+@pytest.mark.parametrize(
+    ("decisions", "code"),
+    [
+        ([], "decision_missing"),
+        ([literal("a", "1"), literal("a", "2")], "decision_id"),
+        (["<decision id='a'/>"], "decision_kind"),
+        (["<decision id='a'><context/></decision>"], "decision_kind"),
+        ([literal("a", "1", requires="b"), literal("b", "1", requires="a")], "decision_circle"),
+        ([literal("a", "1", requires="a")], "decision_circle"),
+        ([literal("a", "1", requires="nowhere")], "decision_required"),
+        ([table([], attributes='hitPolicy="BEST"')], "decision_policy"),
+        ([table([], attributes='hitPolicy="COLLECT" aggregation="AVG"')], "decision_policy"),
+        ([table([], attributes='hitPolicy="PRIORITY"')], "decision_priority"),
+        (
+            [table([], attributes='hitPolicy="COLLECT" aggregation="SUM"', outputs=[("a", ""), ("b", "")])],
+            "decision_aggregate",
+        ),
+        ([table([], outputs=[])], "decision_output"),
+        ([table([], outputs=[("a", ""), ("a", "")])], "decision_output"),
+        ([table([(["1", "2"], ["3"])])], "decision_rule"),
+        ([table([(["1"], [])])], "decision_rule"),
+        ([table([(["-"], ["1"])] * 10_001)], "decision_too_large"),
+        ([literal(f"d{n}", "1") for n in range(201)], "decision_too_large"),
+        (
+            [table([]).replace("<inputExpression", '<inputExpression expressionLanguage="javascript"')],
+            "decision_language",
+        ),
+    ],
+)
+def test_a_faulty_file_is_refused(decisions: list[str], code: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read(*decisions)
+
+    assert code in {finding.code for finding in caught.value.findings}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"<a/>", b"<definitions/>", b"not xml", b"<!DOCTYPE a><a/>", b"<definitions xmlns='http://other'/>"],
+)
+def test_what_is_no_decision_file_is_refused(data: bytes) -> None:
+    with pytest.raises(DefinitionError):
+        read_decisions(data, "x.dmn")
+
+
+@pytest.mark.parametrize(
+    "namespace",
+    [
+        "http://www.omg.org/spec/DMN/20151101/dmn.xsd",
+        "http://www.omg.org/spec/DMN/20180521/MODEL/",
+        "https://www.omg.org/spec/DMN/20211108/MODEL/",
+        "https://www.omg.org/spec/DMN/20230324/MODEL/",
+    ],
+)
+def test_files_of_all_versions_are_read(namespace: str) -> None:
+    assert read(table(OVERLAPPING), namespace=namespace)["route"].evaluate({"amount": 3}) == {"way": "small"}
+
+
+def test_a_nameless_single_output_bears_the_name_of_its_decision() -> None:
+    text = table([(["-"], ["1"])]).replace(' name="way"', "")
+
+    assert read(text)["route"].evaluate({"amount": 1}) == {"route": 1}
