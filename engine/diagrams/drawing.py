@@ -31,6 +31,8 @@ class Drawing:
             if self.elements.setdefault(identity(element) or "", element) is not element:
                 self.repeated.append(element)
         self.processes = list(self.root.iter(PROCESS))
+        marked = {process for process in self.processes if is_true(process, "isExecutable")}
+        self._executable = marked or set(self.processes)
         self.nodes = list(self.root.iter(*FLOW_NODES))
         self.flows = list(self.root.iter(SEQUENCE_FLOW))
         self.lanes = self._lanes()
@@ -78,8 +80,7 @@ class Drawing:
 
     def executable(self, process: etree._Element) -> bool:
         """Tell whether a process is to be run; where none is marked, each one is looked at as if it were."""
-        marked = [other for other in self.processes if is_true(other, "isExecutable")]
-        return not marked or any(other is process for other in marked)
+        return process in self._executable
 
     def is_picture_only(self, element: etree._Element) -> bool:
         """Tell whether an element lies in a process that is drawn beside the one that runs."""

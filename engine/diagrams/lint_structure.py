@@ -123,7 +123,8 @@ def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 def implicit_splits(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Point out activities and events that several flows leave at the same time."""
     for node in drawing.nodes:
-        always = [flow for flow in drawing.outgoing(node) if not condition(flow) and flow is not drawing.default(node)]
+        default = drawing.default(node)
+        always = [flow for flow in drawing.outgoing(node) if not condition(flow) and flow is not default]
         if node.tag in ACTIVITIES | EVENTS and node.tag != END_EVENT and len(always) > 1:
             message = (
                 f"All {len(always)} flows out of {title(node)} are taken at once; draw a parallel gateway to show it."
@@ -167,7 +168,7 @@ def _stands_beside(node: etree._Element) -> bool:
 def _entries(drawing: Drawing, scope: etree._Element) -> Iterator[etree._Element]:
     """Give the nodes of a scope where tokens begin; without any start event these are all nodes without incoming flow."""
     nodes = nodes_in(scope)
-    began = [node for node in nodes if node.tag == START_EVENT or is_true(node, "instantiate")]
+    began = {node for node in nodes if node.tag == START_EVENT or is_true(node, "instantiate")}
     for node in nodes:
         stands_beside = is_event_subprocess(node) or is_true(node, "isForCompensation")
         head = not drawing.incoming(node) and node.tag != BOUNDARY_EVENT

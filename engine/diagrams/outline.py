@@ -190,19 +190,24 @@ def _node(drawing: Drawing, node: etree._Element, numbers: dict[etree._Element, 
         lane="" if lane is None else _name(lane),
         trigger=_trigger(drawing, node),
         instructions=instructions(node) or "",
-        ways=tuple(_way(drawing, node, flow, numbers) for flow in drawing.outgoing(node)),
+        ways=_ways(drawing, node, numbers),
         inside=_outlined(drawing, node, numbers) if node.tag in SUBPROCESSES else (),
         attached=tuple(_node(drawing, event, numbers) for event in _hosted(drawing, node)),
     )
 
 
-def _way(drawing: Drawing, node: etree._Element, flow: etree._Element, numbers: dict[etree._Element, str]) -> Way:
+def _ways(drawing: Drawing, node: etree._Element, numbers: dict[etree._Element, str]) -> tuple[Way, ...]:
+    default = drawing.default(node)
+    return tuple(_way(drawing, flow, numbers, is_default=flow is default) for flow in drawing.outgoing(node))
+
+
+def _way(drawing: Drawing, flow: etree._Element, numbers: dict[etree._Element, str], *, is_default: bool) -> Way:
     target = drawing.target(flow)
     return Way(
         flow=identity(flow),
         label=_name(flow),
         condition=condition(flow),
-        is_default=flow is drawing.default(node),
+        is_default=is_default,
         target=None if target is None else identity(target),
         number="" if target is None else numbers.get(target, ""),
         target_name="" if target is None else _name(target) or identity(target) or "",

@@ -11,7 +11,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.vocabulary import FLOW_NODES, SCOPES, bpmn
+from engine.diagrams.vocabulary import FLOW_NODES, SCOPES, SEQUENCE_FLOW, bpmn
 from engine.errors import DefinitionError, Finding, Severity
 
 MAXIMUM_BYTES: Final = 5_000_000
@@ -19,6 +19,7 @@ MAXIMUM_ELEMENTS: Final = 100_000
 MAXIMUM_DEPTH: Final = 100
 MAXIMUM_ATTRIBUTES: Final = 500
 MAXIMUM_FLOW_NODES: Final = 2_000
+MAXIMUM_FLOWS: Final = 10_000
 MAXIMUM_SCOPES: Final = 30
 
 _ENCODINGS: Final = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "iso8859-15", "cp1252"}
@@ -135,6 +136,10 @@ def _refuse_large_diagram(root: etree._Element, file: str) -> None:
     count = sum(1 for _ in root.iter(*FLOW_NODES))
     if count > MAXIMUM_FLOW_NODES:
         message = f"The diagram has {count} flow nodes, more than {MAXIMUM_FLOW_NODES}; divide it by call activities."
+        raise _refused(file, "diagram_too_large", message)
+    flows = sum(1 for _ in root.iter(SEQUENCE_FLOW))
+    if flows > MAXIMUM_FLOWS:
+        message = f"The diagram has {flows} sequence flows, more than {MAXIMUM_FLOWS}; divide it by call activities."
         raise _refused(file, "diagram_too_large", message)
     for scope in root.iter(*SCOPES):
         if sum(1 for outer in scope.iterancestors() if outer.tag in SCOPES) >= MAXIMUM_SCOPES:

@@ -2,7 +2,7 @@
 
 import copy
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from lxml import etree
@@ -123,8 +123,10 @@ def data(draft: WorkingCopy) -> None:
 
     Variables are shared along the flow. What a multi-instance activity loops over is written on it as a plain name first.
     """
-    for loop in draft.root.iter(MULTI_INSTANCE):
-        _name_collections(loop)
+    loops = list(draft.root.iter(MULTI_INSTANCE))
+    known = {key: element for element in draft.root.iter("*") if (key := identity(element))} if loops else {}
+    for loop in loops:
+        _name_collections(loop, known)
     for tag in ("dataStore", "dataStoreReference"):
         _remove_all(draft.root.iter(bpmn(tag)))
     for node in list(draft.root.iter(*(ACTIVITIES | EVENTS))):
@@ -162,7 +164,7 @@ def _replace_references(elements: Iterable[etree._Element], changed: dict[str, s
             element.text = changed[element.text]
 
 
-def _name_collections(loop: etree._Element) -> None:
+def _name_collections(loop: etree._Element, known: Mapping[str, etree._Element]) -> None:
     activity = loop.getparent()
     if activity is None:
         return
@@ -171,19 +173,18 @@ def _name_collections(loop: etree._Element) -> None:
         ("loopDataOutputRef", "dataOutputAssociation", "outputCollection"),
     ):
         if key := child_text(loop, tag):
-            loop.set(rewritten(mark), _variable(activity, association, key))
+            loop.set(rewritten(mark), _variable(activity, association, key, known))
 
 
-def _variable(activity: etree._Element, association: str, key: str) -> str:
+def _variable(activity: etree._Element, association: str, key: str, known: Mapping[str, etree._Element]) -> str:
     """Name the variable behind the data of a loop: what the association connects it with, else the data itself."""
     ends = ("targetRef", "sourceRef") if association == "dataInputAssociation" else ("sourceRef", "targetRef")
     for link in activity.findall(bpmn(association)):
         if child_text(link, ends[0]) == key:
             key = child_text(link, ends[1]) or key
             break
-    by_id = {identity(element): element for element in activity.getroottree().getroot().iter("*")}
     for _ in range(2):
-        element = by_id.get(key)
+        element = known.get(key)
         if element is not None and (name := element.get("name", "").strip()).isidentifier():
             return name
         key = (None if element is None else local_reference(element.get("dataObjectRef"))) or key

@@ -27,6 +27,7 @@ from engine.diagrams.vocabulary import (
 from engine.diagrams.working_copy import (
     WorkingCopy,
     flows_by_source,
+    flows_by_target,
     flows_of,
     is_handler,
     stands_alone,
@@ -142,11 +143,13 @@ def missing_starts_and_ends(draft: WorkingCopy, scope: etree._Element) -> None:
 
 def token_quantities(draft: WorkingCopy, scope: etree._Element) -> None:
     """Draw out start and completion quantities: a node that collects tokens in front, a fork that multiplies them behind."""
+    arriving, leaving = flows_by_target(scope), flows_by_source(scope)
     for activity in [node for node in scope if node.tag in ACTIVITIES]:
+        key = activity.get("id", "")
         if (count := _quantity(draft, activity, "startQuantity")) > 1:
-            _collect(draft, scope, activity, count)
+            _collect(draft, scope, key, arriving.get(key, []), count)
         if (count := _quantity(draft, activity, "completionQuantity")) > 1:
-            _multiply(draft, scope, activity, count)
+            _multiply(draft, scope, activity, leaving.get(key, []), count)
 
 
 def splits(draft: WorkingCopy, scope: etree._Element) -> None:
@@ -195,24 +198,23 @@ def _quantity(draft: WorkingCopy, activity: etree._Element, name: str) -> int:
     return count
 
 
-def _collect(draft: WorkingCopy, scope: etree._Element, activity: etree._Element, count: int) -> None:
-    key = activity.get("id", "")
+def _collect(draft: WorkingCopy, scope: etree._Element, key: str, flows: list[etree._Element], count: int) -> None:
     collector = draft.add(scope, rewritten("quantityJoin"), f"{key}__collect", quantity=str(count)).get("id", "")
-    for flow in flows_of(scope):
-        if flow.get("targetRef") == key:
-            flow.set("targetRef", collector)
+    for flow in flows:
+        flow.set("targetRef", collector)
     draft.connect(scope, collector, key)
 
 
-def _multiply(draft: WorkingCopy, scope: etree._Element, activity: etree._Element, count: int) -> None:
+def _multiply(
+    draft: WorkingCopy, scope: etree._Element, activity: etree._Element, flows: list[etree._Element], count: int
+) -> None:
     key = activity.get("id", "")
     fork = draft.add(scope, bpmn("parallelGateway"), f"{key}__multiply").get("id", "")
     merge = draft.add(scope, THROW_EVENT, f"{key}__each")
     if default := take(activity, "default"):
         merge.set("default", default)
-    for flow in flows_of(scope):
-        if flow.get("sourceRef") == key:
-            flow.set("sourceRef", merge.get("id", ""))
+    for flow in flows:
+        flow.set("sourceRef", merge.get("id", ""))
     draft.connect(scope, key, fork)
     for _ in range(count):
         copy = draft.add(scope, THROW_EVENT, f"{key}__copy").get("id", "")

@@ -80,10 +80,12 @@ def flows_of(scope: etree._Element) -> list[etree._Element]:
 
 def flows_by_source(scope: etree._Element) -> dict[str, list[etree._Element]]:
     """Give the sequence flows of a scope under the id of the node they leave."""
-    found: defaultdict[str, list[etree._Element]] = defaultdict(list)
-    for flow in flows_of(scope):
-        found[flow.get("sourceRef", "")].append(flow)
-    return found
+    return _by(scope, "sourceRef")
+
+
+def flows_by_target(scope: etree._Element) -> dict[str, list[etree._Element]]:
+    """Give the sequence flows of a scope under the id of the node they lead into."""
+    return _by(scope, "targetRef")
 
 
 def targets_of(scope: etree._Element) -> Counter[str]:
@@ -109,3 +111,10 @@ def take(element: etree._Element, attribute: str) -> str | None:
     if value is not None:
         del element.attrib[attribute]
     return value
+
+
+def _by(scope: etree._Element, attribute: str) -> dict[str, list[etree._Element]]:
+    found: defaultdict[str, list[etree._Element]] = defaultdict(list)
+    for flow in flows_of(scope):
+        found[flow.get(attribute, "")].append(flow)
+    return found
