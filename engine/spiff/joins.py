@@ -17,7 +17,7 @@ from engine.diagrams.vocabulary import ConflictPolicy as Policy
 from engine.spiff.changes import copied, merge
 from engine.spiff.faults import MergeConflict
 from engine.spiff.nodes import Flow, Node, all_matches
-from engine.spiff.tokens import CANCELLED, WAITING, Token, gathered
+from engine.spiff.tokens import CANCELLED, WAITING, Token, gathered, move_to_common_ancestor
 
 
 class Join(Node):
@@ -46,6 +46,8 @@ class Join(Node):
         except MergeConflict as conflict:
             top.block(keep, "merge", conflict.code, conflict.message)
             return None
+        if len(used) > 1:
+            move_to_common_ancestor(used, keep)
         for token in used[:-1]:
             token._set_state(CANCELLED)
             top.retire(token)
@@ -182,12 +184,14 @@ class EndJoin(Join, control._EndJoin):
     def _update_hook(self, my_task: Token) -> bool:
         my_task.order = my_task.workflow.top_workflow.next_number()
         my_task._set_state(WAITING)
-        self._fold(my_task)
+        self.fold(my_task)
         return False
 
-    def _fold(self, token: Token) -> None:
+    def fold(self, token: Token) -> None:
         """Merge at once with another that ended and parted from it at the same place, so that ends do not pile up."""
         fork = token.parent
+        if fork is None:
+            return
         siblings = (
             other for other in fork.kin if other.task_spec is self and other is not token and other.state == WAITING
         )

@@ -163,6 +163,7 @@ def _token_row(token: Token, scope: Scope, rows: dict[int, int], above: dict[str
         line,
         token.host,
         token.order or None,
+        token.is_left,
     ]
 
 
@@ -184,7 +185,7 @@ def _fill(net: Net, row: Any, tokens: dict[int, Token]) -> None:
 
 
 def _recall(token: Token, rest: list[Any]) -> None:
-    facts, fault, line, host, order = rest
+    facts, fault, line, host, order, token.is_left = rest
     token.facts, token.fault = facts or {}, fault
     token.flow = None if line is None else token.task_spec.lines[line]
     token.host, token.order = host, order or 0

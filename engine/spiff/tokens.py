@@ -14,7 +14,7 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.spiff.changes import Merged, Path, merge
+from engine.spiff.changes import Merged, Path, apply_changes, changes, copied, merge
 
 FUTURE: Final[int] = TaskState.FUTURE
 WAITING: Final[int] = TaskState.WAITING
@@ -29,7 +29,8 @@ FINISHED: Final[int] = TaskState.FINISHED_MASK
 class Token(Task):
     """A task of the library with a number for an id, and what our specifications remember about it.
 
-    `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary events), `facts` plain values
+    A finished token `is_left` when a branch that parted here went on from a join further up: what still hangs below counts
+    with its own changes only. `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary events), `facts` plain values
     kept by its specification, `fault` why it cannot go on.
     """
 
@@ -42,6 +43,7 @@ class Token(Task):
         self.fault: dict[str, Any] | None = None
         self.chosen: Sequence[Any] = ()
         self.is_quiet = False
+        self.is_left = False
 
     def _set_state(self, value: int) -> None:
         self._state = value
@@ -85,6 +87,14 @@ class Token(Task):
         return f"{self.task_spec.drawn or self.task_spec.name}:{self.id}"
 
     @property
+    def ancestry(self) -> "list[Token]":
+        """The places from the root down to this one."""
+        path = [self]
+        while (above := path[-1].parent) is not None:
+            path.append(above)
+        return path[::-1]
+
+    @property
     def kin(self) -> "list[Token]":
         """The tokens directly below."""
         tasks = self.workflow.tasks
@@ -107,16 +117,42 @@ def gathered(
     for fork, branches in _forks(tokens):
         ordered = sorted(branches, key=lambda branch: arrived[branch])
         arrived[fork.id] = arrived[ordered[-1]]
-        if len(ordered) == 1:
-            values[fork.id] = values[ordered[0]]
-            continue
-        merged = merge(fork.data, [values[branch] for branch in ordered], policy)
-        values[fork.id] = merged.variables
-        conflicts.extend(merged.conflicts)
+        value = values[ordered[0]]
+        if len(ordered) > 1:
+            merged = merge(fork.data, [values[branch] for branch in ordered], policy)
+            value = merged.variables
+            conflicts.extend(merged.conflicts)
+        values[fork.id] = value if not fork.is_left else rebased(fork, value)
     top = tokens[0]
     while top.parent is not None:
         top = top.parent
     return Merged(values[top.id], tuple(conflicts))
+
+
+def rebased(fork: Token, value: dict[str, Any]) -> dict[str, Any]:
+    """Bring what was changed since a fork on the variables of the fork above."""
+    if fork.parent is None:
+        return value
+    result: dict[str, Any] = copied(fork.parent.data)
+    apply_changes(result, changes(fork.data, value))
+    return result
+
+
+def move_to_common_ancestor(used: Sequence[Token], keep: Token) -> None:
+    """Hang the token that goes on from a join where its branches parted, and mark the forks that branches have left."""
+    paths = [token.ancestry for token in used]
+    depth = min(len(path) for path in paths) - 1
+    while depth and any(path[depth] is not paths[0][depth] for path in paths):
+        depth -= 1
+    for path in paths:
+        for fork in path[depth + 1 : -1]:
+            fork.is_left = True
+    common, parent = paths[0][depth], keep.parent
+    if parent is not None and parent is not common:
+        parent._children.remove(keep.id)
+        common._children.append(keep.id)
+        keep._parent = common.id
+        keep.workflow.top_workflow.retire(parent)
 
 
 def _forks(tokens: Sequence[Token]) -> list[tuple[Token, list[int]]]:
@@ -125,10 +161,7 @@ def _forks(tokens: Sequence[Token]) -> list[tuple[Token, list[int]]]:
     depth: dict[int, int] = {}
     places: dict[int, Token] = {}
     for token in tokens:
-        path = [token]
-        while (above := path[-1].parent) is not None:
-            path.append(above)
-        for level, place in enumerate(reversed(path)):
+        for level, place in enumerate(token.ancestry):
             depth[place.id], places[place.id] = level, place
             if level and place.id not in (known := branches.setdefault(place.parent.id, [])):
                 known.append(place.id)

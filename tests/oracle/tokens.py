@@ -147,6 +147,7 @@ class Engine:
         self.effects, self.questions = effects, questions
         self.number = 0
         self.bases: dict[int, Data] = {}
+        self.left: set[int] = set()
         self.nets: list[Net] = []
         self.queue: deque[Token] = deque()
         self.urgent: deque[Token] = deque()
@@ -369,7 +370,9 @@ class Engine:
         keep = used[-1]
         if len(used) > 1:
             keep.data = self.merged([(t.data, t.lineage) for t in used], keep.net.base)
-            keep.lineage = common([t.lineage for t in used])
+            shared = common([t.lineage for t in used])
+            self.left.update(fork for t in used for fork in t.lineage[len(shared) :])
+            keep.lineage = shared
         for token in used[:-1]:
             token.net.tokens.remove(token)
         self.ready(keep)
@@ -377,18 +380,31 @@ class Engine:
     def merged(self, parts: list[tuple[Data, tuple[int, ...]]], base: Data) -> Data:
         """Merge what came through the same forks first; `parts` are in order of arrival."""
         depth = len(common([lineage for _, lineage in parts]))
-        if depth:
-            base = self.bases[parts[0][1][depth - 1]]
+        return self.under(parts, depth, self.bases[parts[0][1][depth - 1]] if depth else base)
+
+    def under(self, parts: list[tuple[Data, tuple[int, ...]]], depth: int, base: Data) -> Data:
+        """Merge parts that share the first forks; of a fork that a branch has left, only what came after it counts."""
         groups: dict[object, list[tuple[Data, tuple[int, ...]]]] = {}
         for number, (data, lineage) in enumerate(parts):
             name: object = lineage[depth] if len(lineage) > depth else ("single", number)
-            held = groups.pop(name, [])
-            groups[name] = [*held, (data, lineage)]  # the group's place is that of its last arrival
-        if len(groups) == 1:
-            return parts[0][0] if len(parts) == 1 else self.merged(parts, base)
+            groups[name] = [*groups.pop(name, []), (data, lineage)]  # the group's place is that of its last arrival
+        values = [self.value_of(name, group, depth, base) for name, group in groups.items()]
+        if len(values) == 1:
+            return values[0]
         state = copy.deepcopy(base)
-        for group in groups.values():
-            put_changes(state, difference(base, group[0][0] if len(group) == 1 else self.merged(group, base)))
+        for value in values:
+            put_changes(state, difference(base, value))
+        return state
+
+    def value_of(self, name: object, group: list[tuple[Data, tuple[int, ...]]], depth: int, base: Data) -> Data:
+        """What one group has made of the base."""
+        if not isinstance(name, int):
+            return group[0][0]
+        value = self.under(group, depth + 1, self.bases[name])
+        if name not in self.left:
+            return value
+        state = copy.deepcopy(base)
+        put_changes(state, difference(self.bases[name], value))
         return state
 
     def settle(self) -> None:
