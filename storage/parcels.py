@@ -137,6 +137,7 @@ class Page(Base):
     source: Mapped[str] = mapped_column(String(32))
     text: Mapped[str] = mapped_column(default="")
     words: Mapped[list[Any]] = mapped_column(default_factory=list)
+    barcodes: Mapped[list[Any]] = mapped_column(default_factory=list)
     image_sha256: Mapped[str | None] = mapped_column(String(64), default=None, index=True)
 
 
@@ -309,6 +310,11 @@ class Parcels:
         if document is None:
             raise NotFound("There is no such document; look for it on its parcel's page.")
         return document
+
+    def remove_document(self, document_id: int) -> None:
+        """Take out a document that nobody has read: its file went to quarantine, which names the bytes from now on."""
+        self._unit.session.execute(delete(Page).where(Page.document_id == document_id))
+        self._unit.session.execute(delete(Document).where(Document.id == document_id))
 
     def put_rendition(self, rendition: Rendition) -> None:
         """Keep another form of a document, in place of an earlier one of the kind."""

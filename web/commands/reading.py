@@ -14,12 +14,15 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line and file.")
 def read(files: tuple[Path, ...], profile: str | None, only: str | None, as_json: bool) -> None:
     """Read pages, words, barcodes and index fields of FILES."""
-    from capture.reading import read_as_json  # noqa: PLC0415 - imaging libraries load slowly
+    from capture.errors import Unreadable  # noqa: PLC0415 - imaging libraries load slowly
+    from capture.reading import Only, error_as_json, read_file, reading_as_json  # noqa: PLC0415
 
     failed = False
     for file in files:
-        result = read_as_json(file, profile=profile, only=only)
-        failed = failed or "error" in result
+        try:
+            result = reading_as_json(read_file(file, profile, Only(only) if only else None))
+        except Unreadable as error:
+            result, failed = error_as_json(str(file), error), True
         click.echo(json.dumps(result, ensure_ascii=False) if as_json else _in_words(result))
     sys.exit(failed)
 

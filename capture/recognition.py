@@ -1,0 +1,320 @@
+"""Recognition: what a parcel's files say. Opens a parcel (dividing a stack at its separator sheets) and reads it.
+
+Opening is a job of its own, before the process starts: only it may make several parcels of one. Recognising is the first
+operation of the process: pages with words, document kinds, index fields with confidence and reason. Both may be repeated:
+what has been read is not read again, and what a person has confirmed is not read over. A file that cannot be read goes to
+quarantine with its reason, and the rest goes on.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
+from typing import Any
+
+from capture.cutting import Cut, cut_pages
+from capture.errors import Unreadable
+from capture.extraction import Surroundings, extract
+from capture.findings import Barcode, DocumentKind, FoundDocument, FoundField, Page, Source, Symbology, Word
+from capture.intake import MAIL, UNREAD
+from capture.lookup import Customer
+from capture.profile import Profile, load_profile
+from capture.reading import Only, read_file
+from capture.separation import parcels_of, separate
+from storage import parcels as rows
+from storage.audit import parcel_chain
+from storage.database import Database, Transaction
+from storage.documents import StoredFile
+from storage.errors import NotFound
+from storage.orders import Party
+
+ACTOR = "recognition"
+DIVIDED = "divided"
+SHEETS = {DocumentKind.SEPARATOR, DocumentKind.COVER}
+Begin = Callable[[Transaction, rows.Parcel], None]
+
+FIELD_NAMES: Mapping[str, str] = {
+    "order_number": "customer_reference",
+    "customer": "customer_name",
+    "wanted_date": "wanted_on",
+}
+"""What the order process calls some fields of the profile."""
+
+NEEDED = ("customer_number", "product", "paper", "format", "run_length", "colours", "finishing", "wanted_on")
+"""Fields that an order must have before it goes on without a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recogniser:
+    """Reads parcels; `begin` owes the start of a parcel's process in the transaction it is given."""
+
+    database: Database
+    begin: Begin
+    needed: Sequence[str] = NEEDED
+    field_names: Mapping[str, str] = field(default_factory=lambda: FIELD_NAMES)
+
+    def open_parcel(self, parcel_id: int) -> None:
+        """Divide a parcel at its separator sheets and let the process of each part begin; what has begun is only read on."""
+        with self.database.reading() as tx:
+            parcel = tx.parcels.one(parcel_id)
+            unread = [d for d in tx.parcels.documents(parcel_id) if d.kind == UNREAD]
+            has_begun = parcel.state is not rows.ParcelState.RECEIVED
+        if has_begun:
+            self._read_documents(parcel_id)
+            return
+        parts = [(document, group) for document in unread for group in self._groups(parcel, document)]
+        with self.database.transaction() as tx:
+            parcel = tx.parcels.locked(parcel_id)
+            if parcel.state is not rows.ParcelState.RECEIVED:
+                return
+            self._divide(tx, parcel, parts)
+
+    def recognise(self, parcel_id: int) -> Mapping[str, Any]:
+        """Read a parcel and give what its process needs to know.
+
+        Gives `parcel_number`, `all_certain`, `uncertain_fields` (names, the least certain first), `document_kinds`, and `fields`:
+        every needed or found field by name, as data (dates as ISO text, numbers as digits), empty where nothing was found.
+        """
+        self._read_documents(parcel_id)
+        with self.database.transaction() as tx:
+            parcel = tx.parcels.locked(parcel_id)
+            profile = profile_of(parcel)
+            tx.parcels.put_fields(parcel_id, self._fields(tx, parcel, profile))
+            self._note_customer(tx, parcel)
+            tx.search.index_data(parcel_id)
+            return self._outcome(tx, parcel, profile)
+
+    # -- opening
+
+    def _groups(self, parcel: rows.Parcel, document: rows.Document) -> list[Cut]:
+        """Give the parts of a document that separator sheets mark, if there are several; nothing else is worth a look."""
+        path = self.database.documents.path(document.sha256)
+        try:
+            reading = read_file(path, profile_of(parcel), Only.BARCODES)
+            parts = parcels_of(separate(reading.pages))
+            if len(parts) <= 1:
+                return []
+            return [cut_pages(path, reading.media.media_type, _page_numbers(part)) for part in parts]
+        except Unreadable:
+            return []  # recognition will meet the same fault and put the file into quarantine
+
+    def _divide(self, tx: Transaction, parcel: rows.Parcel, parts: Sequence[tuple[rows.Document, Cut]]) -> None:
+        stored = [(document, cut, tx.documents.put(cut.content)) for document, cut in parts]
+        for number, (document, cut, file) in enumerate(stored, start=1):
+            child = tx.parcels.add(_child(parcel, number))
+            tx.parcels.add_document(_part(tx, child, document, cut, file))
+            details = {"parent": parcel.number, "part": number, "file": document.file_name, "sha256": file.sha256}
+            tx.audit.record(parcel_chain(child.id), ACTOR, "parcel_divided", child.number, details)
+            self.begin(tx, child)
+        divided = {document.id for document, _ in parts}
+        for document in tx.parcels.documents(parcel.id):
+            if document.id in divided:
+                document.kind = "stack"
+        rest = [d for d in tx.parcels.documents(parcel.id) if d.kind == UNREAD]
+        if parts and not rest:
+            parcel.route()
+            tx.parcels.set_status(parcel.id, DIVIDED)
+            tx.audit.record(parcel_chain(parcel.id), ACTOR, "parcel_divided", parcel.number, {"parts": len(parts)})
+        else:
+            self.begin(tx, parcel)
+
+    # -- reading
+
+    def _read_documents(self, parcel_id: int) -> None:
+        """Read every document that nobody has read yet, each in a transaction of its own."""
+        with self.database.reading() as tx:
+            parcel = tx.parcels.one(parcel_id)
+            unread = [d for d in tx.parcels.documents(parcel_id) if d.kind == UNREAD]
+        for document in unread:
+            self._read_document(parcel, document)
+
+    def _read_document(self, parcel: rows.Parcel, document: rows.Document) -> None:
+        path = self.database.documents.path(document.sha256)
+        try:
+            reading = read_file(path, profile_of(parcel), name=document.file_name, images=True)
+        except Unreadable as fault:
+            self._quarantine(document, fault)
+            return
+        with self.database.transaction() as tx:
+            kept = tx.parcels.document(document.id)
+            kept.kind = _main_kind(reading.documents)
+            kept.media_type = reading.media.media_type
+            tx.parcels.put_pages(document.id, [_page_row(tx, document.id, page) for page in reading.pages])
+            tx.search.index_text(document.id)
+            details = {"document": document.title, "kind": kept.kind, "pages": len(reading.pages)}
+            tx.audit.record(parcel_chain(document.parcel_id), ACTOR, "document_read", document.title, details)
+
+    def _quarantine(self, document: rows.Document, fault: Unreadable) -> None:
+        with self.database.transaction() as tx:
+            parcel = tx.parcels.one(document.parcel_id)
+            tx.parcels.quarantine(_entry(tx, parcel, document, fault))
+            tx.parcels.remove_document(document.id)
+            details = {"file": document.file_name, "sha256": document.sha256, "code": fault.code}
+            tx.audit.record(parcel_chain(parcel.id), ACTOR, "file_quarantined", parcel.number, details)
+
+    # -- fields
+
+    def _fields(self, tx: Transaction, parcel: rows.Parcel, profile: Profile) -> list[rows.IndexField]:
+        """Extract the fields from all documents together; the surest value of each name wins."""
+        surroundings = Surroundings(_headers(parcel), None, [_customer(party) for party in tx.orders.parties()])
+        best: dict[str, tuple[FoundField, int]] = {}
+        for document in tx.parcels.documents(parcel.id):
+            pages = [page_of(row) for row in tx.parcels.pages(document.id)]
+            for found in extract(pages, profile, surroundings) if pages else ():
+                name = self.field_names.get(found.name, found.name)
+                if name not in best or found.confidence > best[name][0].confidence:
+                    best[name] = (found, document.id)
+        return [_field_row(parcel.id, name, found, document_id) for name, (found, document_id) in best.items()]
+
+    def _note_customer(self, tx: Transaction, parcel: rows.Parcel) -> None:
+        """Give the parcel its customer as soon as the number is sure, so that the right people see it."""
+        number = next((f for f in tx.parcels.fields(parcel.id) if f.name == "customer_number"), None)
+        party = tx.orders.party_numbered(number.value) if number else None
+        if party is not None and number is not None and number.confidence >= self._threshold(parcel, "customer_number"):
+            parcel.customer_id = party.id
+
+    def _outcome(self, tx: Transaction, parcel: rows.Parcel, profile: Profile) -> Mapping[str, Any]:
+        found = {f.name: f for f in tx.parcels.fields(parcel.id)}
+        unsure = {
+            name: found[name].confidence if name in found else 0.0
+            for name in self.needed
+            if name not in found or found[name].confidence < self._threshold(parcel, name)
+        }
+        kinds = sorted({d.kind for d in tx.parcels.documents(parcel.id) if d.kind not in {MAIL, UNREAD}})
+        names = {*self.needed, *found, *(self.field_names.get(rule.name, rule.name) for rule in profile.fields)}
+        return {
+            "parcel_number": parcel.number,
+            "all_certain": not unsure,
+            "uncertain_fields": sorted(unsure, key=lambda name: unsure[name]),
+            "document_kinds": kinds,
+            "fields": {name: found[name].value if name in found else "" for name in sorted(names)},
+        }
+
+    def _threshold(self, parcel: rows.Parcel, name: str) -> float:
+        """Give the confidence below which a person looks at a field."""
+        known = {self.field_names.get(rule.name, rule.name): rule for rule in profile_of(parcel).fields}
+        return known[name].threshold if name in known else 0.8
+
+
+def profile_of(parcel: rows.Parcel) -> Profile:
+    """Give the profile of a parcel's source; a source without one sends orders."""
+    try:
+        return load_profile(parcel.profile or "order")
+    except NotFound:
+        return load_profile("order")
+
+
+def _headers(parcel: rows.Parcel) -> Mapping[str, str]:
+    sender = {"From": parcel.sender} if parcel.sender and "@" in parcel.sender else {}
+    return {**sender, **({"Subject": parcel.subject} if parcel.subject else {})}
+
+
+def _customer(party: Party) -> Customer:
+    return Customer(
+        number=party.number,
+        name=party.name,
+        street=party.street,
+        postcode=party.postcode,
+        city=party.city,
+        email=party.email or "",
+        mail_domain=party.mail_domain or "",
+        vat_id=party.vat_id or "",
+    )
+
+
+def _page_numbers(part: Sequence[FoundDocument]) -> list[int]:
+    return [number for document in part for number in document.pages]
+
+
+def _main_kind(documents: Sequence[FoundDocument]) -> str:
+    """Give the kind of a file by the first document in it that is no sheet."""
+    kinds = [document.kind for document in documents if document.kind not in SHEETS]
+    return str(kinds[0]) if kinds else str(DocumentKind.OTHER)
+
+
+def _child(parcel: rows.Parcel, number: int) -> rows.Parcel:
+    return rows.Parcel(
+        channel=parcel.channel,
+        source_key=f"{parcel.source_key[:480]}#{number}",
+        received_at=parcel.received_at,
+        process_key=parcel.process_key,
+        parent_id=parcel.id,
+        owner_id=parcel.owner_id,
+        sender=parcel.sender,
+        subject=parcel.subject,
+        profile=parcel.profile,
+    )
+
+
+def _part(tx: Transaction, child: rows.Parcel, whole: rows.Document, cut: Cut, file: StoredFile) -> rows.Document:
+    name = f"{PurePath(whole.file_name).stem}-{child.number}{cut.suffix}"
+    return rows.Document(
+        parcel_id=child.id,
+        position=1,
+        kind=UNREAD,
+        title=name,
+        file_name=name,
+        media_type=cut.media_type,
+        sha256=file.sha256,
+        size=file.size,
+        origin="separation",
+        created_at=tx.now,
+    )
+
+
+def _entry(tx: Transaction, parcel: rows.Parcel, document: rows.Document, fault: Unreadable) -> rows.QuarantineEntry:
+    return rows.QuarantineEntry(
+        parcel_id=parcel.id,
+        channel=parcel.channel,
+        source_key=f"{parcel.source_key[:400]}/document {document.id}",
+        position=document.position,
+        file_name=document.file_name,
+        media_type=document.media_type,
+        sha256=document.sha256,
+        size=document.size,
+        code=fault.code,
+        message=fault.message,
+        arrived_at=tx.now,
+    )
+
+
+def _page_row(tx: Transaction, document_id: int, page: Page) -> rows.Page:
+    image = tx.documents.put(page.image) if page.image else None
+    return rows.Page(
+        document_id=document_id,
+        number=page.number,
+        width=page.width,
+        height=page.height,
+        dpi=page.dpi,
+        source=str(page.source),
+        text=page.text,
+        words=[{"text": w.text, "box": list(w.box), "confidence": round(w.confidence, 3)} for w in page.words],
+        barcodes=[{"symbology": str(b.symbology), "text": b.text, "box": list(b.box)} for b in page.barcodes],
+        image_sha256=image.sha256 if image else None,
+    )
+
+
+def _field_row(parcel_id: int, name: str, found: FoundField, document_id: int) -> rows.IndexField:
+    return rows.IndexField(
+        parcel_id=parcel_id,
+        document_id=document_id,
+        name=name,
+        value=found.normalised,
+        confidence=found.confidence,
+        origin=str(found.origin),
+        page=found.page,
+        box=list(found.box) if found.box else None,
+        reason=found.reason,
+    )
+
+
+def page_of(row: rows.Page) -> Page:
+    """Give a stored page as reading made it."""
+    return Page(
+        number=row.number,
+        width=row.width,
+        height=row.height,
+        dpi=row.dpi,
+        source=Source(row.source),
+        words=tuple(Word(word["text"], tuple(word["box"]), word["confidence"]) for word in row.words),
+        barcodes=tuple(Barcode(Symbology(b["symbology"]), b["text"], tuple(b["box"])) for b in row.barcodes),
+    )
