@@ -71,13 +71,13 @@ class Engine:
         parcel_id: int | None = None,
         variables: Mapping[str, Any] | None = None,
         *,
-        start_event: str | None = None,
+        message: str | None = None,
         actor: str = SYSTEM,
         request_key: str | None = None,
     ) -> int:
         """Start an instance of the version in force and give its id; the same request key again gives the same instance.
 
-        Without `start_event` it begins at the plain start event, or at the only one there is.
+        It begins at the start event that waits for `message` if there is one, else at the plain one, or the only one.
         """
 
         def start(tx: Transaction) -> int:
@@ -87,9 +87,8 @@ class Engine:
             definition = tx.deployments.latest(process_key)
             cause = partial(Cause, "process.started", actor)
             given = dict(variables or {})
-            return self._begin(
-                tx, definition, parcel_id, given, cause, start_event=start_event, request_key=request_key
-            )
+            begun_by = None if message is None else self._waiting_for(tx, definition, message)
+            return self._begin(tx, definition, parcel_id, given, cause, start_event=begun_by, request_key=request_key)
 
         return self._transact(start)
 
@@ -291,6 +290,11 @@ class Engine:
                 return result
         raise AssertionError
 
+    def _waiting_for(self, tx: Transaction, definition: ProcessDefinition, message: str) -> str | None:
+        outline = self._programs.of(tx, definition.deployment_id).processes.get(definition.key)
+        starts = () if outline is None else outline.starts
+        return next((start.id for start in starts if start.kind == "message" and start.name == message), None)
+
     def _begin(
         self,
         tx: Transaction,
@@ -398,14 +402,13 @@ class Engine:
         if handover.instance_id is None:
             definition = tx.deployments.definition(handover.definition_id or 0)
             instance_id = self._begin(tx, definition, None, payload, cause, start_event=handover.key)
-        else:
-            instance_id, key = handover.instance_id, handover.key
-            live = tx.processes.live(instance_id)
-            self._move(
-                tx, live, lambda execution, now: execution.deliver(key, payload, now), cause(_subject(live), key=key)
-            )
-        tx.processes.take(handover, instance_id)
-        return instance_id
+            tx.processes.take(handover, instance_id)
+            return instance_id
+        key, live = handover.key, tx.processes.live(handover.instance_id)
+        tx.processes.take(handover, live.id)  # before the step, with which the subscription goes
+        move = cause(_subject(live), key=key)
+        self._move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
+        return live.id
 
 
 def _new_receivers(course: Course, execution: Execution) -> Iterator[SubscriptionWait]:

@@ -144,7 +144,7 @@ class Worker:
                 arguments["process_key"],
                 job.parcel_id,
                 arguments["variables"],
-                start_event=arguments.get("start_event"),
+                message=arguments.get("message"),
                 request_key=f"job:{job.id}",
             )
             self._finish(job)

@@ -30,6 +30,10 @@ class JobKind(StrEnum):
     TASK = "task"
 
 
+PARCEL_RECEIVED = "parcel_received"
+"""The message that a parcel's arrival is to its process."""
+
+
 class JobState(StrEnum):
     """The life of a job; the last three are final."""
 
@@ -207,11 +211,14 @@ class Jobs:
         parcel_id: int,
         variables: Mapping[str, Any] | None = None,
         *,
-        start_event: str | None = None,
+        message: str | None = PARCEL_RECEIVED,
         key: str | None = None,
     ) -> int | None:
-        """Owe the start of a process for a parcel; the same again (by key, else by process and parcel) changes nothing."""
-        arguments = {"process_key": process_key, "variables": dict(variables or {}), "start_event": start_event}
+        """Owe the start of a process for a parcel; the same again (by key, else by process and parcel) changes nothing.
+
+        The process begins at the start event that waits for `message` if it has one, else at its plain start event.
+        """
+        arguments = {"process_key": process_key, "variables": dict(variables or {}), "message": message}
         job = NewJob(key or f"start:{process_key}:{parcel_id}", process_key, JobKind.START, arguments)
         return self.add(job, parcel_id=parcel_id)
 

@@ -28,6 +28,7 @@ from storage.archive import breaches
 from storage.audit import parcel_chain
 from storage.database import Database
 from storage.errors import NotFound, ParcelflowError
+from storage.jobs import PARCEL_RECEIVED
 from storage.orders import Order
 from storage.parcels import Document, Parcel, ParcelState, RenditionKind
 from storage.people import Actor
@@ -90,11 +91,11 @@ class Printer:
     def _recognise(self, _call: Call) -> Mapping[str, Any]:
         return self.recognised
 
-    def receive(self) -> tuple[int, int]:
+    def receive(self, message: str | None = PARCEL_RECEIVED) -> tuple[int, int]:
         """Let a parcel arrive; gives its id and that of its instance."""
         with self.database.transaction() as tx:
             parcel_id = tx.parcels.add(a_parcel()).id
-            tx.jobs.start_process("order", parcel_id, start_event="parcel_received")
+            tx.jobs.start_process("order", parcel_id, message=message)
         self.work()
         with self.database.reading() as tx:
             (instance,) = tx.processes.of_parcel(parcel_id)
@@ -254,6 +255,16 @@ def test_production_sees_nothing_of_an_order_in_review(shop: Printer) -> None:
 
     with shop.database.reading() as tx, pytest.raises(NotFound):
         tx.search.view(shop.people["production"], parcel.number)
+
+
+@pytest.mark.parametrize(("message", "node"), [(PARCEL_RECEIVED, "parcel_received"), (None, "order_form_filled_in")])
+def test_an_arrival_and_a_form_begin_at_their_own_start_events(shop: Printer, message: str | None, node: str) -> None:
+    parcel_id, _ = shop.receive(message)
+
+    with shop.database.reading() as tx:
+        history = tx.audit.history(parcel_chain(parcel_id))
+    visits = [visit for event in history for visit in event.details.get("visits", ())]
+    assert visits[0][1] == node
 
 
 def test_each_deed_is_on_record_in_the_parcels_chain(shop: Printer) -> None:
