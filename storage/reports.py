@@ -87,7 +87,7 @@ class Reports:
         still = [due for due, _, completed in items if completed is None]
         took = [completed - created for _, created, completed in items if completed is not None]
         late = sum(1 for due in still if due is not None and due < self._unit.now)
-        return GroupWork(group, len(still), late, len(took), median(took) if took else None)
+        return GroupWork(group, len(still), late, len(took), _middle(took))
 
 
 def _status_time(process: str, status: str, stays: Sequence[timedelta | None]) -> StatusTime:
@@ -96,10 +96,14 @@ def _status_time(process: str, status: str, stays: Sequence[timedelta | None]) -
         process_key=process,
         status=status,
         passed=len(ended),
-        median=median(ended) if ended else None,
+        median=_middle(ended),
         nine_in_ten=_nine_in_ten(ended),
         present=len(stays) - len(ended),
     )
+
+
+def _middle(stays: Sequence[timedelta]) -> timedelta | None:
+    return timedelta(seconds=median(stay.total_seconds() for stay in stays)) if stays else None
 
 
 def _nine_in_ten(ended: Sequence[timedelta]) -> timedelta | None:

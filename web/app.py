@@ -9,12 +9,42 @@ from web import auth, problems, security
 from web.assembly import System
 from web.context import EXTENSION, person_or_none
 from web.navigation import tell_navigation
-from web.pages import door
+from web.pages import (
+    admin,
+    documents,
+    door,
+    incidents,
+    new_order,
+    orders,
+    parcels,
+    portal,
+    quarantine,
+    reports,
+    search,
+    upload,
+    work,
+    worklist,
+)
 from web.rights import Right, allows, declared, needs
 from web.static_files import tell_assets
 from web.words import tell_words
 
-_PAGES = (door,)
+_PAGES = (
+    door,
+    worklist,
+    work,
+    new_order,
+    orders,
+    parcels,
+    documents,
+    search,
+    upload,
+    quarantine,
+    incidents,
+    reports,
+    admin,
+    portal,
+)
 
 
 def create_app(system: System) -> Flask:
@@ -47,12 +77,11 @@ def _admit() -> ResponseReturnValue | None:
         return None
     if person is None:
         return _ask_to_sign_in()
-    abort(404)
+    return abort(404)
 
 
 def _ask_to_sign_in() -> ResponseReturnValue:
     if request.method not in {"GET", "HEAD"} or problems.wants_json() or "HX-Request" in request.headers:
         abort(401, "Please sign in, then repeat what you were doing.")
     here = request.full_path.rstrip("?")
-    return redirect(url_for("door.sign_in", **({} if here == "/" else {"next": here})))
-
+    return redirect(url_for("door.sign_in", next=None if here == "/" else here))

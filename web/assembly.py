@@ -2,17 +2,32 @@
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from storage.database import Database
+from capture.intake import Intake
+from capture.recognition import Recogniser
+from engine.deployment import ProgramCache, Surroundings
+from engine.operations.call import Operation
+from engine.operations.letters import check_letter
+from engine.reloading import reloader
+from engine.runtime import Engine
+from engine.worklist import Worklist
+from storage.check import Reload
+from storage.database import Database, Transaction
 from storage.documents import DocumentStore
+from storage.jobs import JobKind, NewJob
+from storage.parcels import Parcel
+from web.operations import OPEN_PARCEL, operations_of
 from web.settings import Settings
 
 Clock = Callable[[], datetime]
+PROCESS_OF_PROFILE = MappingProxyType({"order": "order"})
+FORM = "form"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +38,27 @@ class System:
     clock: Clock
     documents: DocumentStore
     database: Database
+    programs: ProgramCache
+    engine: Engine
+    worklist: Worklist
+    operations: Mapping[str, Operation]
+    intake: Intake
     secret_key: str
 
     @property
     def zone(self) -> ZoneInfo:
         """Give the zone in which the business lives."""
         return self.settings.zone
+
+    def surroundings(self) -> Surroundings:
+        """Tell what this installation offers to processes, for checking a deployment."""
+        with self.database.reading() as tx:
+            groups = {group.key for group in tx.people.groups()}
+        return Surroundings(self.zone, frozenset(self.operations), groups or None, check_letter)
+
+    def reload(self) -> Reload:
+        """Give the function that loads a saved state for a check."""
+        return reloader(self.database, self.programs)
 
     def close(self) -> None:
         """Give back what is held open."""
@@ -45,9 +75,37 @@ def assemble(settings: Settings, *, clock: Clock = system_clock) -> System:
     settings.data_folder.mkdir(parents=True, exist_ok=True)
     documents = DocumentStore(settings.documents)
     database = Database(settings.database_address, clock=clock, documents=documents)
+    return join(settings, clock, documents, database)
+
+
+def join(settings: Settings, clock: Clock, documents: DocumentStore, database: Database) -> System:
+    """Join the parts around a database that is open already."""
+    programs = ProgramCache(settings.zone)
+    engine = Engine(database, programs)
     return System(
-        settings=settings, clock=clock, documents=documents, database=database, secret_key=_secret_key(settings)
+        settings=settings,
+        clock=clock,
+        documents=documents,
+        database=database,
+        programs=programs,
+        engine=engine,
+        worklist=Worklist(database, engine),
+        operations=operations_of(settings, database, Recogniser(database, begin_process)),
+        intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),
+        secret_key=_secret_key(settings),
     )
+
+
+def open_parcel_later(tx: Transaction, parcel: Parcel) -> None:
+    """Owe the job that opens the parcel; each file that is read again later is a job of its own."""
+    documents = len(tx.parcels.documents(parcel.id))
+    tx.jobs.add(NewJob(f"open:{parcel.id}:{documents}", OPEN_PARCEL, JobKind.TASK), parcel_id=parcel.id)
+
+
+def begin_process(tx: Transaction, parcel: Parcel) -> None:
+    """Owe the start of the parcel's process: at the event that waits for arrivals, or the plain one for a filled-in form."""
+    message = {"message": None} if parcel.channel == FORM else {}
+    tx.jobs.start_process(parcel.process_key, parcel.id, **message)
 
 
 def _secret_key(settings: Settings) -> str:

@@ -103,7 +103,9 @@ def sign_out() -> None:
     if current_user.is_authenticated:
         with system().database.transaction() as tx:
             tx.sign_ins.close(_digest(current_user.key))
-            tx.audit.record(SYSTEM_CHAIN, current_user.person.login, "signed_out", f"person {current_user.person.login}")
+            tx.audit.record(
+                SYSTEM_CHAIN, current_user.person.login, "signed_out", f"person {current_user.person.login}"
+            )
     logout_user()
     session.clear()
 

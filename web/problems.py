@@ -58,7 +58,8 @@ def problem(status: HTTPStatus, code: str, sentence: str) -> Response:
     title = _TITLES.get(status, status.phrase)
     if wants_json():
         response = make_response(
-            {"type": f"urn:parcelflow:{code}", "title": title, "status": status, "detail": sentence, "code": code}, status
+            {"type": f"urn:parcelflow:{code}", "title": title, "status": status, "detail": sentence, "code": code},
+            status,
         )
         response.content_type = "application/problem+json"
         return response
@@ -91,9 +92,9 @@ def _forged(_error: CSRFError) -> Response:
     return problem(HTTPStatus.FORBIDDEN, "csrf", sentence)
 
 
-def _http(error: HTTPException) -> Response:
+def _http(error: HTTPException) -> Response | HTTPException:
     if error.response is not None:
-        return Response.force_type(error.response)
+        return error
     status = HTTPStatus(error.code or 500)
     sentence = _SENTENCES.get(status) or error.description or status.phrase
     response = problem(status, status.name.lower(), sentence)

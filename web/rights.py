@@ -1,7 +1,7 @@
 """Which right a route needs, and which roles have it; a route that declares none is closed.
 
-These rights open doors of the house: pages and actions. What lies behind a door, which parcels, fields and documents, is decided row
-by row by the access matrix. Both must allow.
+These rights open doors of the house: pages and actions. What lies behind a door, which parcels, fields and documents, is
+decided row by row by the access matrix. Both must allow.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ ROLES: Mapping[Right, frozenset[str]] = MappingProxyType(
     {
         Right.WORK: _STAFF,
         Right.LOOK_UP: _STAFF,
-        Right.ORDER: frozenset({"manager"}),
+        Right.ORDER: frozenset({"manager", "customer"}),
         Right.BRING_IN: _CLERKS | {"administrator"},
         Right.CANCEL: frozenset({"manager"}),
         Right.QUARANTINE: frozenset({"manager", "administrator"}),

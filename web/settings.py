@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _MEBI = 1 << 20
+_SHORTEST_KEY = 32
 
 
 class _Part(BaseModel):
@@ -21,15 +22,21 @@ class WebSettings(_Part):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=0, le=65535)
-    public_url: str = Field(default="http://127.0.0.1:8400", description="The address people type; links in mails begin with it.")
-    trusted_hosts: tuple[str, ...] = Field(default=("127.0.0.1", "localhost"), description="Host names that are answered.")
+    public_url: str = Field(
+        default="http://127.0.0.1:8400", description="The address people type; links in mails begin with it."
+    )
+    trusted_hosts: tuple[str, ...] = Field(
+        default=("127.0.0.1", "localhost"), description="Host names that are answered."
+    )
     threads: int = Field(default=8, ge=1, le=320)
     proxies: int = Field(default=0, ge=0, le=4, description="Reverse proxies in front whose headers are believed.")
     largest_form: int = Field(default=2 * _MEBI, description="Bytes of a request without files.")
     largest_upload: int = Field(default=200 * _MEBI, description="Bytes of a request with files.")
     most_files: int = Field(default=200, description="Files in one upload.")
     session_hours: int = Field(default=12, ge=1, description="Hours after which one signs in again.")
-    session_idle_minutes: int = Field(default=120, ge=5, description="Minutes without a request after which one signs in again.")
+    session_idle_minutes: int = Field(
+        default=120, ge=5, description="Minutes without a request after which one signs in again."
+    )
 
     @property
     def is_secure(self) -> bool:
@@ -82,16 +89,26 @@ class Settings(BaseSettings):
     """Everything an installation can choose; read once, at the start, by the composition root."""
 
     model_config = SettingsConfigDict(
-        env_prefix="PARCELFLOW_", env_nested_delimiter="__", frozen=True, extra="ignore", nested_model_default_partial_update=True
+        env_prefix="PARCELFLOW_",
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="ignore",
+        nested_model_default_partial_update=True,
     )
 
     data_folder: Path = Field(default=Path("var"), description="Where everything lies that has no place of its own.")
-    database_url: SecretStr | None = Field(default=None, description="SQLAlchemy URL; without it SQLite in the data folder.")
-    document_folder: Path | None = Field(default=None, description="The document store; without it a folder in the data folder.")
-    secret_key: SecretStr | None = Field(default=None, description="Signs sessions; without it one is made and kept in the data folder.")
+    database_url: SecretStr | None = Field(
+        default=None, description="SQLAlchemy URL; without it SQLite in the data folder."
+    )
+    document_folder: Path | None = Field(
+        default=None, description="The document store; without it a folder in the data folder."
+    )
+    secret_key: SecretStr | None = Field(default=None, description="Signs sessions; one is made and kept when not set.")
     time_zone: str = Field(default="Europe/Berlin", description="The zone in which the business lives.")
     workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time in one process.")
-    languages: Annotated[tuple[str, ...], NoDecode] = Field(default=("eng", "deu"), description="Languages of the documents.")
+    languages: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("eng", "deu"), description="Languages of the documents."
+    )
     web: WebSettings = WebSettings()
     smtp: SmtpSettings = SmtpSettings()
     mail_server: MailServerSettings = MailServerSettings()
@@ -112,8 +129,10 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 32:
-            raise ValueError("The secret key needs at least 32 characters; make one with: openssl rand -hex 32")
+        if value is not None and len(value.get_secret_value()) < _SHORTEST_KEY:
+            raise ValueError(
+                f"The secret key needs at least {_SHORTEST_KEY} characters; make one with: openssl rand -hex 32"
+            )
         return value
 
     @property

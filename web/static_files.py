@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from pathlib import Path
+from typing import TypedDict
 
 from flask import Flask, url_for
 from markupsafe import Markup
@@ -15,15 +16,20 @@ def tell_assets(app: Flask) -> None:
     app.jinja_env.globals.update(style=style, script=script)
 
 
+class _Entry(TypedDict, total=False):
+    js: str
+    css: list[str]
+
+
 def style(name: str) -> Markup:
-    """Give the link to the styles of an entry."""
+    """Give the links to the styles of an entry."""
     link = Markup('<link rel="stylesheet" href="{}">')
-    return Markup("").join(link.format(_address(file)) for file in _entry(name).get("css", ()))
+    return Markup("").join(link.format(_address(file)) for file in _manifest()[name].get("css", ()))
 
 
 def script(name: str) -> Markup:
     """Give the tag of an entry's script, with its styles before it."""
-    tag = Markup('<script type="module" src="{}"></script>').format(_address(_entry(name)["js"]))
+    tag = Markup('<script type="module" src="{}"></script>').format(_address(_manifest()[name]["js"]))
     return style(name) + tag
 
 
@@ -32,10 +38,6 @@ def _address(file: str) -> str:
 
 
 @cache
-def _manifest() -> dict[str, dict[str, object]]:
-    loaded: dict[str, dict[str, object]] = json.loads((_DIST / "manifest.json").read_text(encoding="utf-8"))
+def _manifest() -> dict[str, _Entry]:
+    loaded: dict[str, _Entry] = json.loads((_DIST / "manifest.json").read_text(encoding="utf-8"))
     return loaded
-
-
-def _entry(name: str) -> dict[str, object]:
-    return _manifest()[name]

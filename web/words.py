@@ -40,7 +40,16 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 def tell_words(app: Flask) -> None:
     """Give the templates their words."""
     app.jinja_env.filters.update(
-        when=when, due=due, day=day, span=span, amount=amount, size=size, label=label, kind=media_name, percent=percent
+        when=when,
+        due=due,
+        day=day,
+        span=span,
+        amount=amount,
+        size=size,
+        shown=shown,
+        label=label,
+        kind=media_name,
+        percent=percent,
     )
 
 
@@ -60,6 +69,27 @@ def amount(value: Decimal | int | None, currency: str = "") -> str:
     if value is None:
         return "–"
     return f"{value:,.2f} {currency}".strip()
+
+
+def shown(value: object) -> str | Markup:
+    """Write any value as people do; a dash for none."""
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return amount(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, datetime):
+        return when(value)
+    if isinstance(value, date):
+        return day(value)
+    if isinstance(value, timedelta):
+        return span(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{label(name)}: {shown(part)}" for name, part in value.items())
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def size(count: int) -> str:

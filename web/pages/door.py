@@ -84,7 +84,13 @@ def is_ready() -> ResponseReturnValue:
 def local_path(target: str | None) -> str:
     """Give the target when it is a plain path of ours, else the first page: nobody is led elsewhere."""
     home = url_for("door.first")
-    if not target or not target.startswith("/") or target[1:2] in {"/", "\\"} or not target.isprintable() or "\\" in target:
+    if (
+        not target
+        or not target.startswith("/")
+        or target[1:2] in {"/", "\\"}
+        or not target.isprintable()
+        or "\\" in target
+    ):
         return home
     parts = urlsplit(target)
     return home if parts.scheme or parts.netloc else target

@@ -1,0 +1,142 @@
+"""A work item on somebody's desk: the item, its parcel and page, its form filled with what is known, and its completion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from pathlib import PurePosixPath
+from typing import Any
+
+from engine.errors import DefinitionError
+from engine.forms import Form, read_form
+from storage.access import Level
+from storage.audit import parcel_chain
+from storage.database import Transaction
+from storage.drafts import WorkDraft
+from storage.errors import NotFound
+from storage.parcels import IndexField
+from storage.people import Actor
+from storage.views import ParcelView
+from storage.work import WorkItem
+from storage.worklist import ItemInHand
+from web.context import system
+from web.forms import Filling
+from web.sheets import crops
+from web.sight import parcel_behind
+
+_ALWAYS_SHOWN = frozenset({"order_number", "parcel_number"})
+_BY_PERSON = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a person needs to do a work item."""
+
+    item: WorkItem
+    hand: ItemInHand
+    view: ParcelView | None
+    form: Form | None
+    filling: Filling
+    draft: WorkDraft | None
+    holder: str
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the item still waits."""
+        return self.hand.is_open
+
+
+def desk(tx: Transaction, actor: Actor, item_id: int) -> Desk:
+    """Lay a work item on the desk of somebody to whom it is offered or given; raises `NotFound` for anybody else."""
+    hand = tx.work.in_hand(item_id, actor)
+    is_theirs = hand.assignee_id in actor.user_ids or hand.completed_by_id == actor.user_id
+    if not is_theirs and not tx.work.is_candidate(hand, actor) and hand.candidate_group is not None:
+        raise NotFound("There is no such work item; look for it in the worklist.")
+    item = tx.work.one(item_id)
+    view = parcel_behind(tx, actor, item.parcel_id)
+    holders = tx.people.names([one for one in (item.completed_by_id, item.assignee_id) if one is not None])
+    holder = holders.get(item.completed_by_id or item.assignee_id or 0, "")
+    if not hand.is_open:
+        return Desk(item, hand, view, None, Filling(), None, holder)
+    form = form_of(tx, hand.instance.deployment_id, item.form)
+    draft = tx.drafts.of(item_id, actor.user_id)
+    filling = _filling(tx, item_id, view)
+    if draft is not None:
+        filling = replace(filling, typed=draft.answers)
+    return Desk(item, hand, view, form, filling, draft, holder)
+
+
+def form_of(tx: Transaction, deployment_id: int, key: str | None) -> Form | None:
+    """Give the form of this name in a deployment; raises `NotFound` when it is missing there."""
+    if key is None:
+        return None
+    for path, data in tx.deployments.files(deployment_id).items():
+        name = PurePosixPath(path)
+        if name.suffix == ".form" and name.stem == key:
+            return read_form(data, path)
+    raise NotFound(f"The form {key} is missing in this version of the process; tell its owner.")
+
+
+def deployed_form(tx: Transaction, process_key: str, key: str) -> Form | None:
+    """Give the form of this name in the version of a process that is in force, or None."""
+    try:
+        return form_of(tx, tx.deployments.latest(process_key).deployment_id, key)
+    except (NotFound, DefinitionError):
+        return None
+
+
+def confirm_fields(desk: Desk, actor: Actor, values: Mapping[str, Any]) -> None:
+    """Keep what a person has confirmed or corrected of the index fields, with who and when."""
+    if desk.view is None or desk.form is None:
+        return
+    rights, parcel_id = desk.view.rights, desk.view.id
+    asked = {one.key for one in desk.form.fields if one.readonly is not True}
+    with system().database.transaction() as tx:
+        confirmed = [
+            _confirmed(tx, field, _text(values[field.name]), actor)
+            for field in tx.parcels.fields(parcel_id)
+            if field.name in asked
+            and values.get(field.name) is not None
+            and rights.field(field.name) is Level.WRITE
+            and tx.parcels.one(parcel_id).sealed_at is None
+        ]
+        if not confirmed:
+            return
+        changes = {field.name: field.value for field in confirmed if field.origin == _BY_PERSON}
+        tx.parcels.put_fields(parcel_id, confirmed)
+        tx.search.index_data(parcel_id)
+        tx.audit.record(parcel_chain(parcel_id), actor.login, "fields_confirmed", desk.view.number, {"fields": changes})
+
+
+def _confirmed(tx: Transaction, field: IndexField, value: str, actor: Actor) -> IndexField:
+    is_same = field.value == value
+    return IndexField(
+        parcel_id=field.parcel_id,
+        document_id=field.document_id,
+        name=field.name,
+        value=value,
+        confidence=1.0,
+        origin=field.origin if is_same else _BY_PERSON,
+        page=field.page,
+        box=field.box,
+        reason=field.reason,
+        confirmed_by_id=actor.user_id,
+        confirmed_at=tx.now,
+    )
+
+
+def _filling(tx: Transaction, item_id: int, view: ParcelView | None) -> Filling:
+    variables = system().engine.variables_at(item_id)
+    if view is None:
+        return Filling(variables=variables, zone=system().zone)
+    hidden = {name for name in variables if not view.rights.reads_field(name)} - _ALWAYS_SHOWN
+    return Filling(
+        variables={name: value for name, value in variables.items() if name not in hidden},
+        readings={field.name: field for field in view.fields},
+        crops=crops(tx, view.fields),
+        unreadable=frozenset(hidden),
+        zone=system().zone,
+    )
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)

@@ -1,0 +1,113 @@
+"""What happened to a parcel, told in sentences; and, from the same events, the way its tokens took through the diagrams."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from storage.access import Rights
+from storage.audit import AuditEvent
+from storage.database import Transaction
+from storage.views import event_details
+from web.words import label
+
+_SENTENCES: Mapping[str, str] = {
+    "parcel_received": "Received by {channel}",
+    "parcel_opened": "Taken up",
+    "parcel_divided": "Divided at its separator sheets",
+    "parcel_rejected": "Rejected",
+    "process.started": "Sent on its way, version {version}",
+    "process.terminated": "{who} stopped the process",
+    "process.suspended": "{who} let the process rest",
+    "process.resumed": "{who} let the process go on",
+    "work.claimed": "{who} took “{node}”",
+    "work.released": "{who} gave “{node}” back",
+    "work.delegated": "{who} handed “{node}” over",
+    "work.completed": "{who} completed “{node}”",
+    "job.done": "{operation}",
+    "job.refused": "{operation}: did not work out",
+    "timer.fired": "A time came: {node}",
+    "message.received": "A message arrived",
+    "signal.received": "A signal arrived",
+    "incident.retried": "{who} let it try again: {node}",
+    "incident.given_up": "{who} gave up: {node}",
+    "order_registered": "Order registered",
+    "order_cancelled": "Cancelled",
+    "order_cancellation_asked": "{who} asked to cancel the order",
+    "letter_written": "Written: {subject}",
+    "sealed": "Sealed and archived",
+    "downloaded": "{who} downloaded the parcel",
+    "quarantine_retried": "{who} had a file read again",
+    "quarantine_attached": "{who} attached a file as it is",
+    "quarantine_discarded": "{who} discarded a file",
+    "fields_confirmed": "{who} confirmed the index fields",
+}
+_QUIET = frozenset(
+    {"job.done", "process.started", "timer.fired", "message.received", "signal.received", "work.claimed"}
+)
+_REASONS = ("reason", "cancel_reason", "rejection_reason", "price_reason", "quality_reason")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happened: when, in a sentence, and the reason given."""
+
+    at: datetime
+    sentence: str
+    reason: str
+    is_quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Visits:
+    """Which flow nodes and flows of one process were passed, with when each flow node was last completed."""
+
+    nodes: Mapping[str, datetime]
+    flows: frozenset[str]
+    entered: frozenset[str]
+
+
+def happenings(tx: Transaction, rights: Rights, events: Sequence[AuditEvent]) -> list[Happening]:
+    """Tell events in sentences, newest first, as far as the person may read what is in them."""
+    names = _names(tx, {event.actor for event in events} | {event.on_behalf_of or "" for event in events})
+    return [_tell(event, event_details(rights, event), names) for event in reversed(events)]
+
+
+def visits(events: Iterable[AuditEvent], process_key: str) -> Visits:
+    """Gather the way through one diagram."""
+    nodes: dict[str, datetime] = {}
+    entered: set[str] = set()
+    flows: set[str] = set()
+    for event in events:
+        flows.update(event.details.get("flows", ()))
+        for process, node, what in event.details.get("visits", ()):
+            if process == process_key:
+                entered.add(node)
+                if what == "completed":
+                    nodes[node] = event.at
+    return Visits(nodes, frozenset(flows), frozenset(entered))
+
+
+def _tell(event: AuditEvent, details: Mapping[str, Any], names: Mapping[str, str]) -> Happening:
+    who = names.get(event.actor, label(event.actor.rpartition(":")[2]))
+    if event.on_behalf_of:
+        who = f"{who} for {names.get(event.on_behalf_of, event.on_behalf_of)}"
+    words = {
+        "who": who,
+        "subject": event.subject,
+        "channel": label(event.actor.rpartition(":")[2]).lower(),
+        "node": label(event.details.get("node") or ""),
+        "operation": label(event.details.get("operation") or "A step"),
+        "version": event.details.get("version", ""),
+    }
+    sentence = _SENTENCES.get(event.action, label(event.action).replace(".", " ") + " ({who})").format(**words)
+    outcome = details.get("outcome")
+    if outcome and event.action == "work.completed":
+        sentence += f": {label(outcome).lower()}"
+    reason = next((str(details[name]) for name in _REASONS if details.get(name)), "")
+    return Happening(event.at, sentence, reason, event.action in _QUIET)
+
+
+def _names(tx: Transaction, logins: Iterable[str]) -> dict[str, str]:
+    found = ((login, tx.people.with_login(login)) for login in logins if login)
+    return {login: user.display_name for login, user in found if user is not None}

@@ -1,0 +1,105 @@
+"""Incidents: tokens and jobs that cannot go on, grouped by cause, with retry and giving up."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from storage.base import to_json
+from storage.database import Transaction
+from storage.errors import Conflict, NotFound
+from storage.jobs import Incident
+from web.context import person, system
+from web.navigation import say
+from web.rights import Right, needs
+from web.sight import parcel_behind
+
+pages = Blueprint("incidents", __name__, url_prefix="/incidents")
+
+_LONGEST_REASON = 2000
+_MOST_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One incident as shown; the data that broke it only to whom the whole parcel is open."""
+
+    incident: Incident
+    number: str | None
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Incidents with the same cause: element, code and expression."""
+
+    node: str | None
+    code: str
+    expression: str | None
+    troubles: Sequence[Trouble]
+
+
+@pages.get("")
+@needs(Right.OPERATE)
+def open_ones() -> ResponseReturnValue:
+    """Show the open incidents by cause, the most frequent first."""
+    with system().database.reading() as tx:
+        causes = _causes([_trouble(tx, incident) for incident in tx.jobs.incidents()])
+    return render_template("incidents.html", causes=causes)
+
+
+@pages.post("/retry")
+@needs(Right.OPERATE)
+def retry() -> ResponseReturnValue:
+    """Let the chosen incidents try again."""
+    done, late = _each(lambda incident_id: system().engine.retry(incident_id, person().login))
+    _tell("Trying again", done, late)
+    return redirect(url_for("incidents.open_ones"))
+
+
+@pages.post("/give-up")
+@needs(Right.OPERATE)
+def give_up() -> ResponseReturnValue:
+    """End what the chosen incidents stand for, with a reason."""
+    reason = request.form.get("reason", "").strip()[:_LONGEST_REASON]
+    if not reason:
+        say("Say why you give up.", "bad")
+        return redirect(url_for("incidents.open_ones"))
+    done, late = _each(lambda incident_id: system().engine.give_up(incident_id, person().login, reason))
+    _tell("Given up", done, late)
+    return redirect(url_for("incidents.open_ones"))
+
+
+def _each(act: Callable[[int], None]) -> tuple[int, int]:
+    """Act on each chosen incident in a transaction of its own; those that somebody dealt with already are counted."""
+    done = late = 0
+    for incident_id in request.form.getlist("incident", type=int)[:_MOST_AT_ONCE]:
+        try:
+            act(incident_id)
+        except (Conflict, NotFound):
+            late += 1
+        else:
+            done += 1
+    return done, late
+
+
+def _tell(words: str, done: int, late: int) -> None:
+    if done:
+        say(f"{words}: {done}.")
+    if late:
+        say(f"{late} had been dealt with already.", "calm")
+
+
+def _trouble(tx: Transaction, incident: Incident) -> Trouble:
+    view = parcel_behind(tx, person(), incident.parcel_id)
+    is_open = incident.parcel_id is None or (view is not None and view.rights.reads_field("*"))
+    return Trouble(incident, view.number if view else None, to_json(incident.data) if is_open and incident.data else "")
+
+
+def _causes(troubles: Sequence[Trouble]) -> list[Cause]:
+    groups: dict[tuple[str | None, str, str | None], list[Trouble]] = {}
+    for trouble in troubles:
+        one = trouble.incident
+        groups.setdefault((one.node, one.code, one.expression), []).append(trouble)
+    return sorted((Cause(*key, found) for key, found in groups.items()), key=lambda cause: -len(cause.troubles))

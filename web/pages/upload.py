@@ -1,0 +1,91 @@
+"""Bringing in files by the browser: several at once, with progress where script runs, the same without."""
+
+import secrets
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import FileStorage
+
+from capture.channels.upload import upload_delivery
+from capture.delivery import Enclosure, Receipt
+from storage.errors import Invalid
+from web.context import person, system
+from web.navigation import say
+from web.problems import wants_json
+from web.rights import Right, needs
+from web.security import takes_files
+
+pages = Blueprint("upload", __name__, url_prefix="/bring-in")
+
+_LONGEST_KEY = 100
+
+
+@pages.get("")
+@needs(Right.BRING_IN)
+def form() -> ResponseReturnValue:
+    """Ask for files."""
+    limits = system().settings.web
+    return render_template("upload.html", request_key=secrets.token_urlsafe(16), limits=limits, error="")
+
+
+@pages.post("")
+@needs(Right.BRING_IN)
+@takes_files
+def take_in() -> ResponseReturnValue:
+    """Take files in as one parcel, or as one parcel each; the same request again changes nothing."""
+    files = [file for file in request.files.getlist("files") if file.filename]
+    try:
+        _check(files)
+    except Invalid as error:
+        if wants_json():
+            raise
+        page = render_template(
+            "upload.html", request_key=secrets.token_urlsafe(16), limits=system().settings.web, error=error.message
+        )
+        return page, 422
+    receipts = _receive(files, separately=bool(request.form.get("separately")))
+    _tell(receipts)
+    target = url_for("parcels.show", number=receipts[0].parcel_number)
+    if len(receipts) > 1:
+        target = url_for("parcels.find")
+    if wants_json():
+        answer = make_response({"parcels": [receipt.parcel_number for receipt in receipts]}, 201)
+        answer.headers["X-Location"] = target
+        return answer
+    return redirect(target)
+
+
+def _check(files: list[FileStorage]) -> None:
+    most = system().settings.web.most_files
+    if not files:
+        raise Invalid("Choose at least one file.")
+    if len(files) > most:
+        raise Invalid(f"These are more than {most} files; send them in several goes.")
+
+
+def _receive(files: list[FileStorage], *, separately: bool) -> list[Receipt]:
+    key = request.form.get("request_key", "")[:_LONGEST_KEY] or secrets.token_urlsafe(16)
+    enclosures = [
+        Enclosure(file.filename or "file", file.mimetype or "application/octet-stream", file.stream.read())
+        for file in files
+    ]
+    parts = [[enclosure] for enclosure in enclosures] if separately else [enclosures]
+    return [
+        system().intake.receive(
+            upload_delivery(
+                part,
+                request_key=key if len(parts) == 1 else f"{key}/{place}",
+                submitted_by=person().user_id,
+                received_at=system().clock(),
+            )
+        )
+        for place, part in enumerate(parts, start=1)
+    ]
+
+
+def _tell(receipts: list[Receipt]) -> None:
+    numbers = ", ".join(receipt.parcel_number for receipt in receipts[:5]) + (" …" if len(receipts) > 5 else "")  # noqa: PLR2004
+    say(f"Taken in as {numbers}. It is being read; this page shows how far it is.")
+    bad = sum(receipt.quarantined for receipt in receipts)
+    if bad:
+        say(f"{bad} of the files could not be taken as they are and wait in quarantine.", "warn")

@@ -1,0 +1,187 @@
+"""One work item: the parcel's pages beside its form, claiming, giving back, drafts, and completing it."""
+
+import secrets
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from storage.errors import AlreadyTaken
+from web.context import person, system
+from web.desk import Desk, confirm_fields, desk
+from web.forms import Filling, checked, markdown, typed_answers, with_more
+from web.forms import show as lay_out
+from web.navigation import say
+from web.repeats import once, request_key
+from web.rights import Right, needs
+from web.sheets import ZOOMS, sheet
+from web.viewer import here_with
+from web.work_rows import work_rows
+
+pages = Blueprint("work", __name__, url_prefix="/work-items")
+
+
+@pages.get("/<int:item_id>")
+@needs(Right.WORK)
+def show(item_id: int) -> ResponseReturnValue:
+    """Show the item with its parcel's pages and its form."""
+    with system().database.reading() as tx:
+        return _page(desk(tx, person(), item_id), tx)
+
+
+@pages.post("/<int:item_id>/claim")
+@needs(Right.WORK)
+def claim(item_id: int) -> ResponseReturnValue:
+    """Take the item; who comes second is told who has it and since when."""
+    system().worklist.claim(item_id, person())
+    return _row_or_back(item_id)
+
+
+@pages.post("/<int:item_id>/release")
+@needs(Right.WORK)
+def release(item_id: int) -> ResponseReturnValue:
+    """Give the item back to its groups."""
+    system().worklist.release(item_id, person())
+    return _row_or_back(item_id)
+
+
+@pages.post("/<int:item_id>/delegate")
+@needs(Right.WORK)
+def delegate(item_id: int) -> ResponseReturnValue:
+    """Hand the item over to another person of its group."""
+    system().worklist.delegate(item_id, person(), request.form.get("to", 0, type=int))
+    say("Handed over.")
+    return redirect(url_for("worklist.show"))
+
+
+@pages.post("/<int:item_id>/draft")
+@needs(Right.WORK)
+def draft(item_id: int) -> ResponseReturnValue:
+    """Keep what was typed, for this person only; answered with the time for a page that saves by itself."""
+    with system().database.transaction() as tx:
+        on_desk = desk(tx, person(), item_id)
+        if not on_desk.is_open or on_desk.form is None:
+            raise tx.work.taken(on_desk.hand)
+        tx.drafts.keep(item_id, person().user_id, _typed(on_desk))
+        now = tx.now
+    if "HX-Request" in request.headers:
+        return render_template("fragments/draft_note.html", saved_at=now)
+    say("Kept as a draft.")
+    return redirect(url_for("work.show", item_id=item_id))
+
+
+@pages.post("/<int:item_id>/form")
+@needs(Right.WORK)
+def refresh(item_id: int) -> ResponseReturnValue:
+    """Show the form again with what was typed: fields that belong to it come and go, lists grow. Nothing is stored."""
+    with system().database.reading() as tx:
+        on_desk = desk(tx, person(), item_id)
+        return _page(_filled(on_desk, _typed(on_desk)), tx)
+
+
+@pages.post("/<int:item_id>/complete")
+@needs(Right.WORK)
+def complete(item_id: int) -> ResponseReturnValue:
+    """Check what was typed and complete the item, which claims one that nobody has."""
+    return once(lambda: _complete(item_id))
+
+
+def _complete(item_id: int) -> ResponseReturnValue:
+    actor = person()
+    with system().database.reading() as tx:
+        on_desk = desk(tx, actor, item_id)
+        values: dict[str, Any] = {}
+        if on_desk.is_open and on_desk.form is not None:
+            typed = _typed(on_desk)
+            answers = checked(on_desk.form, typed, on_desk.filling, tx.now)
+            if answers.errors:
+                return _page(_filled(on_desk, typed, answers.errors), tx), 422
+            values = answers.values
+    try:
+        system().worklist.complete(item_id, actor, values)
+    except AlreadyTaken:
+        if request_key() is None or not _was_mine(item_id):
+            raise
+    else:
+        confirm_fields(on_desk, actor, values)
+        with system().database.transaction() as tx:
+            tx.drafts.drop(item_id)
+    say(f"Done: {on_desk.item.name}{' for ' + _number(on_desk) if _number(on_desk) else ''}.")
+    return redirect(_next_place())
+
+
+def _was_mine(item_id: int) -> bool:
+    """Tell whether this person has completed the item already: then the same request came again, and is answered alike."""
+    with system().database.reading() as tx:
+        return tx.work.one(item_id).completed_by_id == person().user_id
+
+
+def _page(on_desk: Desk, tx: Any) -> str:
+    shown = lay_out(on_desk.form, on_desk.filling, on_desk.hand.outcome_field) if on_desk.form else None
+    view = on_desk.view
+    actor = person()
+    fellows = tx.people.members(on_desk.item.candidate_group) if on_desk.item.candidate_group else []
+    return render_template(
+        "work_item.html",
+        desk=on_desk,
+        item=on_desk.item,
+        view=view,
+        number=_number(on_desk),
+        shown=shown,
+        sheet=sheet(tx, view, request.args) if view and on_desk.is_open else None,
+        zooms=ZOOMS,
+        here_with=here_with,
+        instructions=markdown(on_desk.item.instructions or ""),
+        is_mine=on_desk.item.assignee_id == actor.user_id,
+        fellows=[one for one in fellows if one.id != actor.user_id],
+        request_key=secrets.token_urlsafe(16),
+        focus=_focus(shown, on_desk),
+    )
+
+
+def _focus(shown: Any, on_desk: Desk) -> str:
+    """Give the field to begin with: the least certain one, unless something has to be corrected first."""
+    if shown is None or on_desk.filling.errors:
+        return ""
+    return next((part.name for part in shown.parts if part.is_unsure), "")
+
+
+def _filled(on_desk: Desk, typed: dict[str, Any], errors: dict[str, str] | None = None) -> Desk:
+    filling: Filling = replace(on_desk.filling, typed=typed, errors=errors or {})
+    return replace(on_desk, filling=filling)
+
+
+def _typed(on_desk: Desk) -> dict[str, Any]:
+    if on_desk.form is None:
+        return {}
+    fields = dict(request.form.lists())
+    return with_more(fields, typed_answers(fields, on_desk.form))
+
+
+def _number(on_desk: Desk) -> str:
+    return (on_desk.view.order_number or on_desk.view.number) if on_desk.view else ""
+
+
+def _next_place() -> str:
+    """Give where to go on: to the next item on my table, else to the worklist."""
+    with system().database.reading() as tx:
+        mine = [item for item in tx.work.mine(person(), limit=5) if item.assignee_id == person().user_id]
+    return url_for("work.show", item_id=mine[0].id) if mine else url_for("worklist.show")
+
+
+def _row_or_back(item_id: int) -> Response:
+    if "HX-Request" not in request.headers:
+        return make_response(redirect(_came_from()))
+    with system().database.reading() as tx:
+        [row] = work_rows(tx, person(), [tx.work.one(item_id)])
+    return make_response(render_template("fragments/work_row.html", row=row))
+
+
+def _came_from() -> str:
+    """Give the page of ours that the form stood on."""
+    came = urlsplit(request.referrer or "")
+    if came.netloc != request.host or not came.path.startswith(("/worklist", "/work-items/", "/orders/", "/parcels/")):
+        return url_for("worklist.show")
+    return came.path + (f"?{came.query}" if came.query else "")
