@@ -14,7 +14,7 @@ I10 a saved state loads, saves and loads to the same thing
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Select, String, exists, func, literal, or_, select
 
@@ -22,6 +22,7 @@ from storage import archive
 from storage.audit import AuditEvent, parcel_chain
 from storage.base import Base
 from storage.database import Database, Transaction
+from storage.documents import DocumentStore
 from storage.errors import Damaged
 from storage.jobs import Incident, IncidentState, Job, JobKind, JobState, NodeHeartbeat, Timer
 from storage.parcels import Document, Parcel, ParcelState, QuarantineEntry, QuarantineState, StatusChange
@@ -65,10 +66,9 @@ def check(database: Database, *, reload: Reload | None = None, with_bytes: bool 
     `with_bytes` reads every stored file again; without it only their presence is checked.
     """
     with database.reading() as tx:
-        return [
+        named, now = named_digests(tx), tx.now
+        breaches = [
             *_deliveries(tx),
-            *_bytes(tx, with_bytes=with_bytes),
-            *_strays(tx),
             *_finished(tx),
             *_instances(tx, reload),
             *_jobs(tx),
@@ -77,6 +77,9 @@ def check(database: Database, *, reload: Reload | None = None, with_bytes: bool 
             *_versions(tx),
             *_statuses(tx),
         ]
+    breaches += _bytes(database.documents, named, with_bytes=with_bytes)
+    breaches += _strays(database.documents, named, now)
+    return sorted(breaches, key=lambda breach: (len(breach.promise), breach.promise))
 
 
 def named_digests(tx: Transaction) -> Mapping[str, str]:
@@ -93,8 +96,8 @@ def named_digests(tx: Transaction) -> Mapping[str, str]:
 def sweep(database: Database, grace: timedelta = GRACE) -> list[str]:
     """Remove stored files that no row names and that are older than the grace time; gives their digests."""
     with database.reading() as tx:
-        named = named_digests(tx)
-        return tx.documents.sweep(named.__contains__, tx.now, grace)
+        named, now = named_digests(tx), tx.now
+    return database.documents.sweep(named.__contains__, now, grace)
 
 
 def _deliveries(tx: Transaction) -> Iterator[Breach]:
@@ -113,22 +116,21 @@ def _deliveries(tx: Transaction) -> Iterator[Breach]:
         yield Breach("I1", f"quarantine entry {entry_id}", "was discarded without a name or a reason")
 
 
-def _bytes(tx: Transaction, *, with_bytes: bool) -> Iterator[Breach]:
-    for digest, table in named_digests(tx).items():
+def _bytes(documents: DocumentStore, named: Mapping[str, str], *, with_bytes: bool) -> Iterator[Breach]:
+    for digest, table in named.items():
         if not with_bytes:
-            if digest not in tx.documents:
+            if digest not in documents:
                 yield Breach("I2", table, f"The bytes of {digest} are missing; restore them from a backup.")
             continue
         try:
-            tx.documents.verify(digest)
+            documents.verify(digest)
         except Damaged as damage:
             yield Breach("I2", table, str(damage))
 
 
-def _strays(tx: Transaction) -> Iterator[Breach]:
-    named = named_digests(tx)
-    for digest in tx.documents.digests():
-        if digest not in named and tx.documents.stored_at(digest) < tx.now - GRACE:
+def _strays(documents: DocumentStore, named: Mapping[str, str], now: datetime) -> Iterator[Breach]:
+    for digest in documents.digests():
+        if digest not in named and documents.stored_at(digest) < now - GRACE:
             yield Breach("I3", f"file {digest}", "is named by no row and older than the grace time")
 
 

@@ -1,5 +1,6 @@
 """Opens the database; `transaction()` is the only way to read or write."""
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -8,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
 from storage.access import AccessMatrix, RuleCache
 from storage.audit import AuditTrail
 from storage.base import Unit, Wake
 from storage.documents import DocumentStore
-from storage.errors import AlreadyExists, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
+from storage.errors import AlreadyExists, Conflict, Invalid, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
 from storage.guards import APPEND_ONLY, SEALED
 from storage.orders import Orders
 from storage.parcels import Parcels
@@ -35,6 +37,19 @@ Clock = Callable[[], datetime]
 
 _BUSY_SECONDS = 20
 _POSTGRESQL_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
+_TAKEN, _MISSING, _COLLISIONS = ("23505",), ("23503",), ("40001", "40P01")
+_SQLITE_TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
+_SQLITE_MISSING = (sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,)
+_SQLITE_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+    }
+)
 
 
 class Transaction(Unit):
@@ -165,7 +180,7 @@ class Database:
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """Only read: an attempt to write raises."""
+        """Only read, and see the database as it was at the first look: an attempt to write raises."""
         with _translated(), self._reading.connect() as connection, connection.begin():
             transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=True)
             with transaction.session:
@@ -190,7 +205,7 @@ class Database:
     def _read_only_engine(self) -> Engine:
         if self.is_sqlite:
             return _open_sqlite(self.url, begin="BEGIN", pragmas=("query_only=ON",))
-        return self.engine.execution_options(postgresql_readonly=True)
+        return self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
 def _open_postgresql(url: URL, pool_size: int) -> Engine:
@@ -231,20 +246,41 @@ def _translated() -> Iterator[None]:
         raise
     except StaleDataError as error:
         raise StaleVersion("The thing was changed since you read it; load it again and repeat.") from error
+    except PoolTimeout as error:
+        raise Unavailable("All connections to the database are in use; try again in a moment.") from error
     except DBAPIError as error:
         raise _translation(error) from error
 
 
-def _translation(error: DBAPIError) -> ParcelflowError:
+def _translation(error: DBAPIError) -> Exception:
+    """Give what the error means to a caller; an error that only we can have made stays what it is."""
     text = str(error.orig)
+    reason = text.partition("\n")[0] or "no reason given"
+    if SEALED in text or APPEND_ONLY in text:
+        return _guarded(text)
+    if _is_code(error, _TAKEN, _SQLITE_TAKEN):
+        return AlreadyExists(f"Something with this name or number exists already ({reason}).")
+    if _is_code(error, _MISSING, _SQLITE_MISSING):
+        return Invalid(f"It names something that does not exist ({reason}).")
+    if _is_code(error, _COLLISIONS, ()):
+        return Conflict("Somebody else changed the same thing at the same time; try again.")
+    if error.connection_invalidated or _is_outage(error):
+        return Unavailable(f"The database does not answer: {reason}.")
+    return error
+
+
+def _guarded(text: str) -> Refused:
     if SEALED in text:
         return Sealed("What lies in the archive is not changed any more; make a new parcel instead.")
-    if APPEND_ONLY in text:
-        return Refused("The audit trail is only ever added to.")
-    if isinstance(error, IntegrityError):
-        return AlreadyExists(f"Something with this name or number exists already ({text.splitlines()[0]}).")
-    if getattr(error.orig, "sqlstate", None) in ("40001", "40P01"):
-        return StaleVersion("Somebody else changed the same thing at the same time; try again.")
-    if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
-        return Unavailable(f"The database does not answer: {text.splitlines()[0] if text else 'no reason given'}.")
-    raise error
+    return Refused("The audit trail is only ever added to.")
+
+
+def _is_code(error: DBAPIError, states: Sequence[str], numbers: Sequence[int]) -> bool:
+    return getattr(error.orig, "sqlstate", None) in states or getattr(error.orig, "sqlite_errorcode", None) in numbers
+
+
+def _is_outage(error: DBAPIError) -> bool:
+    number = getattr(error.orig, "sqlite_errorcode", None)
+    if number is not None:
+        return number & 0xFF in _SQLITE_OUTAGES
+    return isinstance(error, OperationalError | InterfaceError)

@@ -13,6 +13,7 @@ from sqlalchemy import text
 from storage import schema
 from storage.database import Database
 from storage.errors import Refused
+from storage.job_engine import JobEngine
 
 Opener = Callable[[str], Database]
 
@@ -78,9 +79,11 @@ def test_alembic_finds_nothing_to_do(migrated: Database) -> None:
 
 
 def test_tables_of_the_job_engine_are_no_difference(migrated: Database) -> None:
-    with migrated.engine.begin() as connection:
-        connection.execute(text("CREATE TABLE workflow_status (workflow_uuid text)"))
+    engine = JobEngine(migrated.url.render_as_string(hide_password=False), node="one")
+    engine.prepare()
+    engine.close()
 
+    with migrated.engine.begin() as connection:
         assert schema.differences(connection) == []
 
 

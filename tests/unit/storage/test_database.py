@@ -1,16 +1,19 @@
 """Transactions on both databases."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from pathlib import Path
 from threading import Thread
 
 import pytest
 from factories import a_parcel, an_order
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from storage.base import from_json, to_json
 from storage.database import Database
-from storage.errors import AlreadyExists, Invalid, StaleVersion
+from storage.errors import AlreadyExists, Invalid, StaleVersion, Unavailable
 
 
 def test_what_a_transaction_wrote_is_there_after_it_ended_well(database: Database) -> None:
@@ -122,7 +125,7 @@ def test_canonical_json_does_not_depend_on_order() -> None:
     assert from_json(to_json({"$decimal": 5})) == {"$decimal": 5}
 
 
-def test_sqlite_is_opened_for_durability(sqlite_url: str, open_database: type[Database]) -> None:
+def test_sqlite_is_opened_for_durability(sqlite_url: str, open_database: Callable[[str], Database]) -> None:
     with open_database(sqlite_url).transaction() as tx:
         pragmas = {
             name: tx.connection.scalar(text(f"PRAGMA {name}"))
@@ -130,3 +133,71 @@ def test_sqlite_is_opened_for_durability(sqlite_url: str, open_database: type[Da
         }
 
     assert pragmas == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_name_in_use_and_a_name_of_nothing_are_told_apart(database: Database) -> None:
+    with pytest.raises(Invalid, match="does not exist"), database.transaction() as tx:
+        tx.parcels.add(a_parcel(owner_id=99))
+    with pytest.raises(AlreadyExists), database.transaction() as tx:  # noqa: PT012
+        tx.parcels.add(a_parcel(number="P-1"))
+        tx.parcels.add(a_parcel(number="P-1"))
+
+
+def test_a_fault_of_ours_is_not_called_an_outage(database: Database) -> None:
+    with pytest.raises(DBAPIError), database.transaction() as tx:
+        tx.connection.execute(text("SELECT nothing FROM nowhere"))
+
+
+def test_a_lost_connection_is_an_outage_and_the_next_transaction_works(
+    postgresql_url: str, open_database: Callable[[str], Database]
+) -> None:
+    database = open_database(postgresql_url)
+    with database.transaction() as tx:
+        pid = tx.connection.scalar(text("SELECT pg_backend_pid()"))
+
+    with pytest.raises(Unavailable), database.transaction() as tx:  # noqa: PT012
+        with open_database(postgresql_url).transaction() as other:
+            other.connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        tx.parcels.add(a_parcel(source_key="1"))
+
+    with database.transaction() as tx:
+        assert tx.parcels.from_source("upload", "1") is None
+        tx.parcels.add(a_parcel(source_key="1"))
+
+
+def test_a_server_that_is_not_there_is_an_outage(open_database: Callable[[str], Database], tmp_path: Path) -> None:
+    database = open_database(f"postgresql+psycopg://parcelflow@/none?host={tmp_path}")
+
+    with pytest.raises(Unavailable), database.transaction():
+        pass
+
+
+def test_a_full_disk_is_an_outage_and_nothing_half_remains(
+    sqlite_url: str, open_database: Callable[[str], Database]
+) -> None:
+    database = open_database(sqlite_url)
+    with pytest.raises(Unavailable, match="full"), database.transaction() as tx:  # noqa: PT012
+        tx.parcels.add(a_parcel(source_key="1"))
+        pages = tx.connection.scalar(text("PRAGMA page_count"))
+        tx.connection.execute(text(f"PRAGMA max_page_count = {pages}"))
+        tx.orders.add(an_order(tx.parcels.add(a_parcel(source_key="2", subject="x" * 100_000))))
+
+    with database.reading() as tx:
+        assert tx.parcels.from_source("upload", "1") is None
+
+
+def test_a_reading_transaction_sees_one_moment(database: Database) -> None:
+    with database.reading() as tx:
+        before = tx.parcels.from_source("upload", "1")
+        with database.transaction() as writer:
+            writer.parcels.add(a_parcel(source_key="1"))
+
+        assert before is None
+        assert tx.parcels.from_source("upload", "1") is None
+
+
+def test_an_object_lives_on_after_its_transaction_without_asking_the_database(database: Database) -> None:
+    with database.transaction() as tx:
+        parcel = tx.parcels.add(a_parcel(subject="Flyers"))
+
+    assert (parcel.subject, parcel.number) == ("Flyers", "P-2026-000001")
