@@ -79,7 +79,7 @@ class Catching(Node):
                 top.withdraw(other)
 
     def _run_hook(self, my_task: Token) -> bool:
-        my_task.data.update(my_task.facts.pop("payload", {}))
+        my_task.data.update(copied(my_task.facts.get("payload", {})))
         return True
 
 

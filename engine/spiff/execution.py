@@ -155,6 +155,7 @@ class Execution:
         self._instance.journal = self._resumed(now)
         if closes:
             self._instance.journal.close(key)
+            token.is_answered = True
         return token
 
     def _resumed(self, now: datetime) -> Journal:

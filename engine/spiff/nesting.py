@@ -100,6 +100,12 @@ class HandlerTrigger(Rearming, CatchingEvent, BpmnTaskSpec):
             my_task.data = copied(net.variables())
         return super()._run_hook(my_task)
 
+    def leave(self, token: Token) -> None:
+        """Let the handler begin, and know what the event brought."""
+        super().leave(token)
+        for handler in token.kin:
+            handler.facts["brought"] = token.facts.get("payload", {})
+
 
 class EventSubprocess(Nesting, defaults.EventSubprocess):
     """The handler behind a trigger; what it changed, and only that, joins the rest of the net."""
@@ -112,5 +118,6 @@ class EventSubprocess(Nesting, defaults.EventSubprocess):
         if token.parent is None:
             return variables
         based: dict[str, Any] = copied(token.parent.data)
+        based.update(copied(token.facts.get("brought", {})))
         apply_changes(based, changes(token.data, variables))
         return based

@@ -306,7 +306,7 @@ class Instance(Net, BpmnWorkflow):
     def retry(self, token: Token, changes: dict[str, Any]) -> None:
         """Let a stuck token try again what it could not do, with changed variables if given."""
         phase = (token.fault or {})["phase"]
-        token.fault = None
+        token.fault, token.is_answered = None, False
         token.data.update(copied(changes))
         if phase == "merge":
             token.facts["settled"] = sorted(changes)

@@ -43,6 +43,7 @@ class Token(Task):
         self.fault: dict[str, Any] | None = None
         self.chosen: Sequence[Any] = ()
         self.is_quiet = False
+        self.is_answered = False
         self.is_left = False
 
     def _set_state(self, value: int) -> None:
@@ -79,7 +80,7 @@ class Token(Task):
     @property
     def is_outward(self) -> bool:
         """Whether the world outside has to do something before it goes on."""
-        return bool(self.fault is None and self._state == self.task_spec.outward_state)
+        return bool(self.fault is None and not self.is_answered and self._state == self.task_spec.outward_state)
 
     @property
     def key(self) -> str:
