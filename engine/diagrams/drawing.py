@@ -7,10 +7,12 @@ from lxml import etree
 
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vocabulary import (
+    CATCH_EVENT,
     FLOW_NODES,
     PROCESS,
     SCOPES,
     SEQUENCE_FLOW,
+    THROW_EVENT,
     bpmn,
     identity,
     is_true,
@@ -38,6 +40,7 @@ class Drawing:
         self.lanes = self._lanes()
         self._incoming = _under(self.flows, "targetRef")
         self._outgoing = _under(self.flows, "sourceRef")
+        self._links = _link_targets(self.root)
         self._boundary = _under(self.root.iter(bpmn("boundaryEvent")), "attachedToRef")
 
     def named(self, reference: str | None) -> etree._Element | None:
@@ -55,6 +58,11 @@ class Drawing:
     def attached(self, node: etree._Element) -> list[etree._Element]:
         """Give the boundary events attached to a node."""
         return self._boundary.get(identity(node) or "", [])
+
+    def linked(self, node: etree._Element) -> list[etree._Element]:
+        """Give the catching link events that a throwing one leads to."""
+        definition = node.find(bpmn("linkEventDefinition")) if node.tag == THROW_EVENT else None
+        return [] if definition is None else self._links.get((node.getparent(), link_name(node, definition)), [])
 
     def source(self, flow: etree._Element) -> etree._Element | None:
         """Give the node a flow leaves, None where it is no flow node."""
@@ -117,6 +125,19 @@ def nodes_in(scope: etree._Element) -> list[etree._Element]:
 def described(element: etree._Element) -> str:
     """Say what an element is, in words: `user task`, `exclusive gateway`."""
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind(element))
+
+
+def link_name(event: etree._Element, definition: etree._Element) -> str:
+    """Give the name by which link events find each other."""
+    return (definition.get("name") or event.get("name") or "").strip()
+
+
+def _link_targets(root: etree._Element) -> dict[tuple[etree._Element | None, str], list[etree._Element]]:
+    found: defaultdict[tuple[etree._Element | None, str], list[etree._Element]] = defaultdict(list)
+    for event in root.iter(CATCH_EVENT):
+        if (definition := event.find(bpmn("linkEventDefinition"))) is not None:
+            found[event.getparent(), link_name(event, definition)].append(event)
+    return found
 
 
 def _if_node(element: etree._Element | None) -> etree._Element | None:

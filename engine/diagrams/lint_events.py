@@ -6,9 +6,8 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing, described
+from engine.diagrams.drawing import Drawing, described, link_name
 from engine.diagrams.laws import Fault, LintContext, Rule
-from engine.diagrams.lint_structure import link_name
 from engine.diagrams.vocabulary import (
     BOUNDARY_EVENT,
     CATCH_EVENT,

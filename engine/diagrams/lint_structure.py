@@ -11,7 +11,6 @@ from engine.diagrams.vocabulary import (
     ACTIVITIES,
     AD_HOC,
     BOUNDARY_EVENT,
-    CATCH_EVENT,
     END_EVENT,
     EVENTS,
     PROCESS,
@@ -112,7 +111,7 @@ def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             continue
         reached.add(node)
         waiting += [target for flow in drawing.outgoing(node) if (target := drawing.target(flow)) is not None]
-        waiting += [*drawing.attached(node), *_link_targets(node)]
+        waiting += [*drawing.attached(node), *drawing.linked(node)]
     for node in drawing.nodes:
         if node not in reached:
             yield Fault(
@@ -174,21 +173,6 @@ def _entries(drawing: Drawing, scope: etree._Element) -> Iterator[etree._Element
         head = not drawing.incoming(node) and node.tag != BOUNDARY_EVENT
         if node in began or stands_beside or (head and (not began or scope.tag == AD_HOC)):
             yield node
-
-
-def _link_targets(node: etree._Element) -> Iterator[etree._Element]:
-    definition, scope = node.find(bpmn("linkEventDefinition")), node.getparent()
-    if definition is None or scope is None or node.tag == CATCH_EVENT:
-        return
-    for event in scope.findall(CATCH_EVENT):
-        caught = event.find(bpmn("linkEventDefinition"))
-        if caught is not None and link_name(event, caught) == link_name(node, definition):
-            yield event
-
-
-def link_name(event: etree._Element, definition: etree._Element) -> str:
-    """Give the name by which link events find each other."""
-    return (definition.get("name") or event.get("name") or "").strip()
 
 
 RULES: Final[tuple[Rule, ...]] = (borders, message_flows, endings, handlers, starts, unreachable, implicit_splits)

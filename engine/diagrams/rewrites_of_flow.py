@@ -5,6 +5,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.drawing import link_name
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
     AD_HOC,
@@ -46,7 +47,7 @@ def links(draft: WorkingCopy, scope: etree._Element) -> None:
         definition = event.find(bpmn("linkEventDefinition"))
         if definition is None:
             continue
-        name = _link_name(event, definition)
+        name = link_name(event, definition)
         event.remove(definition)
         if event.tag == CATCH_EVENT:
             targets[name] = event.get("id", "")
@@ -162,10 +163,6 @@ def splits(draft: WorkingCopy, scope: etree._Element) -> None:
             _split(draft, scope, node, flows, default=default)
 
 
-def _link_name(event: etree._Element, definition: etree._Element) -> str:
-    return (definition.get("name") or event.get("name") or "").strip()
-
-
 def _add_end(draft: WorkingCopy, scope: etree._Element, key: str) -> None:
     end = draft.add(scope, END_EVENT, f"{key}__end")
     draft.connect(scope, key, end.get("id", ""))
@@ -227,6 +224,7 @@ def _split(
 ) -> None:
     key = node.get("id", "")
     plain = [flow for flow in flows if not condition(flow) and flow.get("id") != default]
+    choices = [flow for flow in flows if condition(flow) or flow.get("id") == default]
     if len(plain) == len(flows):
         gateway = _gateway(draft, scope, "parallelGateway", key, flows)
     elif not plain or default is None:
@@ -234,9 +232,7 @@ def _split(
         for flow in plain:
             etree.SubElement(flow, CONDITION).text = "True"
     else:
-        choice = _gateway(
-            draft, scope, "inclusiveGateway", f"{key}__choice", [f for f in flows if f not in plain], default=default
-        )
+        choice = _gateway(draft, scope, "inclusiveGateway", f"{key}__choice", choices, default=default)
         gateway = _gateway(draft, scope, "parallelGateway", key, plain)
         draft.connect(scope, gateway, choice)
     draft.connect(scope, key, gateway)
