@@ -90,6 +90,7 @@ _PLAIN: Mapping[str, _Condition] = {
     "channel": lambda channel: Parcel.channel == channel,
     "received_from": lambda time: Parcel.received_at >= time,
     "received_until": lambda time: Parcel.received_at < time,
+    "parcel_ids": lambda ids: Parcel.id.in_(ids),
     "of_parcel_id": lambda parcel_id: Parcel.parent_id == parcel_id,
     "with_order": lambda _: Order.id.is_not(None),
 }
