@@ -6,7 +6,7 @@ or, without a profile, be found by two of them alike; the weak EAN and UPC codes
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,12 +82,6 @@ _SPECKLED = 0.004
 _VOTES = 2
 
 
-class CheckDigit(str):
-    """The name of a check digit rule that a profile may demand beside the symbology's own."""
-
-    __slots__ = ()
-
-
 @dataclass(frozen=True, slots=True)
 class BarcodeRules:
     """Which barcodes a profile takes: symbologies, lengths, a pattern (RE2, matched whole), a check digit ("mod10").
@@ -158,7 +152,7 @@ def _zxing(
     scale: float = 1.0,
     offset: tuple[int, int] = (0, 0),
 ) -> list[Barcode]:
-    formats = [_FORMATS[symbology] for symbology in symbologies]
+    formats = zxingcpp.BarcodeFormats([_FORMATS[symbology] for symbology in symbologies])
     read = zxingcpp.read_barcodes(
         grey,
         formats=formats,
@@ -186,7 +180,7 @@ def _as_printed(symbology: Symbology, one: zxingcpp.Barcode) -> tuple[Symbology,
     if symbology is Symbology.EAN13 and text.startswith("0"):
         return Symbology.UPCA, text[1:]
     if symbology is Symbology.UPCE:
-        return symbology, str((one.extra or {}).get("UPCE", text))
+        return symbology, str(one.extra["UPCE"]) if isinstance(one.extra, dict) and "UPCE" in one.extra else text
     if symbology is Symbology.CODABAR and len(text) > 2:  # noqa: PLR2004 (a letter at each end)
         return symbology, text[1:-1]
     return symbology, text
@@ -245,7 +239,7 @@ def _elect(attempts: Iterator[list[Barcode]]) -> list[Barcode]:
         for code in attempt:
             votes[code.symbology, code.text] += 1
             sure = code.symbology in _SELF_CORRECTING
-            if sure or votes[code.symbology, code.text] >= _VOTES and _leads(votes, code):
+            if sure or (votes[code.symbology, code.text] >= _VOTES and _leads(votes, code)):
                 return [code]
     return []
 
@@ -265,7 +259,7 @@ def _expect(image: Image.Image, rules: BarcodeRules, dpi: int) -> list[Barcode]:
 
 
 def _accepted_first(
-    image: Image.Image, rules: BarcodeRules, steps: list[Callable[[Image.Image], tuple[Image.Image, float]]]
+    image: Image.Image, rules: BarcodeRules, steps: Sequence[Callable[[Image.Image], tuple[Image.Image, float]]]
 ) -> list[Barcode]:
     for step in steps:
         changed, scale = step(image)

@@ -9,18 +9,19 @@ import email.policy
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
+from enum import StrEnum
 from pathlib import Path
 
 from PIL import Image
 
-from capture import ocr
+from capture import ocr, photo_ocr
 from capture.barcodes import BarcodeRules, read_barcodes
 from capture.errors import DamagedFile
 from capture.findings import Barcode, Page, Source, Word, around
 from capture.media import Media, MediaKind, decode_text, probe
-from capture.ocr import OcrSettings, orientation, readability, read_words, read_zone
+from capture.ocr import OcrSettings, orientation, read_words, read_zone, readability
 from capture.pages import Sheet, encode, open_sheets, to_grey
 from capture.text_sheets import typeset
 from capture.upright import skew_of, turn, turned_point
@@ -37,6 +38,14 @@ _INK_CONTRAST = 60
 _DUST = 0.0002
 _BRIGHT = 180
 _SPARSE = 60
+_GERMAN = "ÄÖÜäöüß"
+
+
+class Reader(StrEnum):
+    """Which recogniser suits the paper: flat pages of small print, or photographs and thermal print."""
+
+    PAGE = "page"
+    PHOTOGRAPH = "photograph"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +58,8 @@ class Work:
     words: bool = True
     barcodes: bool = True
     barcode_rules: BarcodeRules | None = None
-    ocr: OcrSettings = OcrSettings()
+    ocr: OcrSettings = field(default_factory=OcrSettings)
+    reader: Reader = Reader.PAGE
     images: bool = False
 
 
@@ -83,10 +93,15 @@ def read_pages(path: Path, is_pdf: bool, work: Work, numbers: range) -> Iterator
         yield read_sheet(sheets.sheet(number), work)
 
 
-def draw_page(path: Path, is_pdf: bool, number: int, quarters: int, angle: float, dpi: int) -> bytes:
-    """Return page `number` as a picture at about `dpi`, turned as it was when it was read."""
-    sheet = open_sheets(path, is_pdf=is_pdf).sheet(number)
-    return encode(turn(sheet.render(True, dpi), 0 if sheet.turned else quarters, angle))
+def draw_page(path: Path, is_pdf: bool, page: Page, dpi: int) -> bytes:
+    """Return a page that was read before as a picture file at about `dpi`, turned as it was when it was read."""
+    return encode(upright_picture(path, is_pdf, page, dpi))
+
+
+def upright_picture(path: Path, is_pdf: bool, page: Page, dpi: int) -> Image.Image:
+    """Return a page that was read before as an image in colour (a fax in black and white), turned as it was then."""
+    sheet = open_sheets(path, is_pdf=is_pdf).sheet(page.number)
+    return turn(sheet.render(True, dpi), 0 if sheet.turned else page.turned, page.skew)
 
 
 def reread_zone(
@@ -108,14 +123,16 @@ def read_sheet(sheet: Sheet, work: Work) -> Page:
     page = Page(sheet.number, sheet.width, sheet.height, sheet.dpi, Source.OCR, turned=sheet.turned)
     if sheet.words is not None:
         page = replace(page, source=Source.TEXT_LAYER, words=sheet.words if work.words else ())
-        return _finished(page, sheet, work, sheet.render(False, min(_BARCODE_DPI, sheet.dpi)) if work.barcodes else None)
+        return _finished(
+            page, sheet, work, sheet.render(False, min(_BARCODE_DPI, sheet.dpi)) if work.barcodes else None
+        )
     if not work.words and not work.barcodes and not work.images:
         return page
     grey = sheet.render(False, _OCR_DPI)
     if _has_no_ink(grey):
         return _finished(replace(page, is_blank=True), sheet, replace(work, barcodes=False), None)
     if work.words:
-        page = _by_ocr(page, grey, work.ocr)
+        page = _by_ocr(page, grey, work)
     return _finished(page, sheet, work, grey)
 
 
@@ -128,14 +145,14 @@ def _finished(page: Page, sheet: Sheet, work: Work, grey: Image.Image | None) ->
     return page
 
 
-def _by_ocr(page: Page, grey: Image.Image, settings: OcrSettings) -> Page:
+def _by_ocr(page: Page, grey: Image.Image, work: Work) -> Page:
     """Read `grey` and put it upright as far as needed; boxes are those of the upright page in the sheet's size."""
     dpi = round(page.dpi * grey.width / page.width)
-    best = _read_turned(grey, 0, dpi, settings)
+    best = _read_turned(grey, 0, dpi, work)
     if readability(best.words) < _READS_BADLY:
         quarters = orientation(grey, dpi)
         if quarters:
-            best = max(best, _read_turned(grey, quarters, dpi, settings), key=lambda attempt: readability(attempt.words))
+            best = max(best, _read_turned(grey, quarters, dpi, work), key=lambda attempt: readability(attempt.words))
     factor = page.width / grey.width
     words = tuple(Word(word.text, _scaled(word.box, factor), word.confidence) for word in best.words)
     width, height = (page.height, page.width) if best.quarters % 2 else (page.width, page.height)
@@ -151,14 +168,20 @@ class _Attempt:
     words: tuple[Word, ...]
 
 
-def _read_turned(grey: Image.Image, quarters: int, dpi: int, settings: OcrSettings) -> _Attempt:
+def _read_turned(grey: Image.Image, quarters: int, dpi: int, work: Work) -> _Attempt:
     turned = turn(grey, quarters, 0)
     angle, clearness = skew_of(turned)
     if quarters == 0 and _lies_sideways(turned, clearness):
         return _Attempt(0, 0.0, ())
     if abs(angle) < _LEANING or clearness < _CLEARLY:
         angle = 0.0
-    return _Attempt(quarters, angle, read_words(turn(turned, 0, angle), dpi, settings))
+    return _Attempt(quarters, angle, _recognised(turn(turned, 0, angle), dpi, work))
+
+
+def _recognised(upright: Image.Image, dpi: int, work: Work) -> tuple[Word, ...]:
+    if work.reader is Reader.PHOTOGRAPH and photo_ocr.is_available():
+        return photo_ocr.read_photograph(upright, _GERMAN if "deu" in work.ocr.languages else "")
+    return read_words(upright, dpi, work.ocr)
 
 
 def _lies_sideways(grey: Image.Image, clearness: float) -> bool:
@@ -222,7 +245,9 @@ def _mail_body(mail: EmailMessage) -> str:
     body = mail.get_body(("plain", "html"))
     if body is None:
         return ""
-    content = decode_text(body.get_payload(decode=True) or b"") if body.get_content_charset() is None else body.get_content()
+    payload = body.get_payload(decode=True)
+    has_charset = body.get_content_charset() is not None
+    content = decode_text(payload) if isinstance(payload, bytes) and not has_charset else body.get_content()
     return _without_tags(content) if body.get_content_subtype() == "html" else str(content)
 
 
@@ -232,4 +257,14 @@ def _without_tags(text: str) -> str:
     return html.unescape(re.sub(r"<[^>]*>", " ", broken))
 
 
-__all__ = ["Inspection", "Work", "draw_page", "inspect", "read_pages", "read_sheet", "reread_zone", "to_grey", "warm_up"]
+__all__ = [
+    "Inspection",
+    "Work",
+    "draw_page",
+    "inspect",
+    "read_pages",
+    "read_sheet",
+    "reread_zone",
+    "to_grey",
+    "warm_up",
+]

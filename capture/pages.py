@@ -188,7 +188,7 @@ def _scan_dpi(page: pypdfium2.PdfPage) -> int | None:
         covers = (right - left) * (top - bottom) > 0.6 * width * height
         if covers and across and down:
             finer = max(across / max(right - left, 1), down / max(top - bottom, 1))
-            return round(min(max(finer * _POINTS, _LEAST_SCAN_DPI), _MOST_SCAN_DPI))
+            return int(min(max(finer * _POINTS, _LEAST_SCAN_DPI), _MOST_SCAN_DPI) + 0.5)
     return None
 
 
@@ -289,8 +289,27 @@ def _pillow_errors() -> Iterator[None]:
             yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise TooBig("The image has more pixels than are read.") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, TypeError) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        EOFError,
+        KeyError,
+        IndexError,
+        TypeError,
+    ) as error:
         raise DamagedFile(f"The image is damaged: {error}.") from error
 
 
-__all__ = ["ImageSequence", "ImageSheets", "PdfSheets", "Sheet", "Sheets", "encode", "open_sheets", "to_colour", "to_grey"]
+__all__ = [
+    "ImageSequence",
+    "ImageSheets",
+    "PdfSheets",
+    "Sheet",
+    "Sheets",
+    "encode",
+    "open_sheets",
+    "to_colour",
+    "to_grey",
+]

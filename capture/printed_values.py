@@ -34,12 +34,18 @@ _MONTHS = {
 _MONTH = "(?P<month>" + "|".join(sorted(_MONTHS, key=len, reverse=True)) + r")\.?"
 _DATES = (
     re.compile(r"(?<!\d)(?P<y>20\d\d)\s?[-/.]\s?(?P<m>\d{1,2})\s?[-/.]\s?(?P<d>\d\d?)"),
-    re.compile(r"(?<![\d./-])(?P<d>\d{1,2})\s?(?P<mark>[-/.])\s?(?P<m>\d{1,2})\s?(?P=mark)\s?(?P<y>(?:19|20)\d\d|\d\d(?![\d.-]))"),
-    re.compile(rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s,-]*{_MONTH}[\s,'-]*(?P<y>20\d\d|\d\d(?!\d))", re.IGNORECASE),
+    re.compile(
+        r"(?<![\d./-])(?P<d>\d{1,2})\s?(?P<mark>[-/.])\s?(?P<m>\d{1,2})\s?(?P=mark)\s?(?P<y>(?:19|20)\d\d|\d\d(?![\d.-]))"
+    ),
+    re.compile(
+        rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?[\s,-]*{_MONTH}[\s,'-]*(?P<y>20\d\d|\d\d(?!\d))", re.IGNORECASE
+    ),
     re.compile(rf"\b{_MONTH}\s*(?P<d>\d{{1,2}})(?:st|nd|rd|th)?\s*,?\s*(?P<y>20\d\d)", re.IGNORECASE),
 )
 _CENTURY = 100
-_NUMBER = re.compile(r"(?<![\d.,])-?\d{1,3}(?:[.,'\s\u00a0\u202f]\d{3})+(?![\d])(?:[.,]\d{1,2})?(?!\d)|(?<![\d.,])-?\d+(?:[.,]\d+)?(?!\d)")
+_NUMBER = re.compile(
+    r"(?<![\d.,])-?\d{1,3}(?:[.,'\s\u00a0\u202f]\d{3})+(?![\d])(?:[.,]\d{1,2})?(?!\d)|(?<![\d.,])-?\d+(?:[.,]\d+)?(?!\d)"
+)
 _AMOUNT = re.compile(
     r"(?P<currency>\$|€|£|EUR|USD|GBP|RM|CHF)?\s?(?P<number>-?\d{1,3}(?:[.,'\s]\d{3})*[.,]\s?\d\d|-?\d+[.,]\s?\d\d)(?![\d%])"
     r"\s?(?P<after>€|EUR|USD|GBP|CHF)?"

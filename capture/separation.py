@@ -49,9 +49,8 @@ def parcels_of(documents: Iterable[FoundDocument]) -> tuple[tuple[FoundDocument,
     """Return `documents` without separator sheets, divided into the parcels that the sheets mark; none is empty."""
     parcels: list[list[FoundDocument]] = [[]]
     for document in documents:
-        if document.starts_parcel and any(known.kind is not DocumentKind.COVER for known in parcels[-1]):
-            parcels.append([])
-        elif document.kind is DocumentKind.COVER and parcels[-1]:
+        is_cover = document.kind is DocumentKind.COVER
+        if document.starts_parcel and any(is_cover or known.kind is not DocumentKind.COVER for known in parcels[-1]):
             parcels.append([])
         if document.kind is not DocumentKind.SEPARATOR:
             parcels[-1].append(document)
@@ -80,7 +79,7 @@ def _is_waiting(stretch: _Stretch) -> bool:
 
 
 def _order_number(code: SheetCode, before: _Stretch) -> str | None:
-    """A cover names the order for all pages up to the next cover or parcel separator."""
+    """Return the order that a cover names for all pages up to the next cover or parcel separator."""
     if code.role is SheetRole.COVER:
         return code.payload
     return before.order_number if code.payload == Separates.DOCUMENT else None

@@ -40,7 +40,7 @@ def quarter_turns(page: pypdfium2.PdfPage) -> int:
         text.close()
     if not angles:
         return 0
-    shown = angles.most_common(1)[0][0] + page.get_rotation() // 90
+    shown = angles.most_common(1)[0][0] + int(page.get_rotation()) // 90
     return -shown % 4
 
 

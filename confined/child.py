@@ -44,9 +44,14 @@ _PASSED_ON = ("PATH", "LANG", "LC_ALL", "TESSDATA_PREFIX", "TMPDIR", "COVERAGE_P
 _ONE_THREAD = {"OMP_THREAD_LIMIT": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def run_confined(function: Callable[..., T], *args: object, limits: Limits | None = None) -> T:
-    """Return `function(*args)`, called in a confined child; raise ChildFailed when the child brings no result."""
-    with _Call(function, args, limits or Limits()) as call:
+def run_confined(
+    function: Callable[..., T], *args: object, limits: Limits | None = None, warm: tuple[str, ...] = ()
+) -> T:
+    """Return `function(*args)`, called in a confined child; raise ChildFailed when the child brings no result.
+
+    `warm` names modules of ours that are loaded, and their `warm_up()` called, once for all later children.
+    """
+    with _Call(function, args, limits or Limits(), warm) as call:
         kind, value = call.next_frame()
         if kind is not FrameKind.RESULT:
             raise ChildCrashed("The confined child streamed where one result was expected; use stream_confined.")
@@ -54,12 +59,14 @@ def run_confined(function: Callable[..., T], *args: object, limits: Limits | Non
         return result
 
 
-def stream_confined(function: Callable[..., Iterator[T]], *args: object, limits: Limits | None = None) -> Generator[T]:
+def stream_confined(
+    function: Callable[..., Iterator[T]], *args: object, limits: Limits | None = None, warm: tuple[str, ...] = ()
+) -> Generator[T]:
     """Yield the items of the generator `function(*args)` as a confined child makes them; each item has `limits` anew.
 
     Closing the iterator early ends the child. Items that came before an error count: the error is raised after them.
     """
-    with _Call(function, args, limits or Limits()) as call:
+    with _Call(function, args, limits or Limits(), warm) as call:
         while True:
             kind, value = call.next_frame()
             if kind is FrameKind.RESULT:
@@ -77,13 +84,13 @@ class _Nursery:
     control: socket.socket | None = None
     owner: int = 0
 
-    def open_call(self, module: str) -> tuple[socket.socket, int]:
-        """Have a child forked that knows `module`; return its socket and the reading end of its status pipe."""
+    def open_call(self, modules: str) -> tuple[socket.socket, int]:
+        """Have a child forked that knows `modules` (separated by blanks); return its socket and its status pipe."""
         ours, theirs = socket.socketpair()
         status, status_end = os.pipe()
         try:
             with self.lock:
-                self._send(module, [theirs.fileno(), status_end])
+                self._send(modules, [theirs.fileno(), status_end])
         except BaseException:
             ours.close()
             os.close(status)
@@ -101,19 +108,19 @@ class _Nursery:
             self.process.wait()
         self.control = self.process = None
 
-    def _send(self, module: str, descriptors: list[int]) -> None:
+    def _send(self, modules: str, descriptors: list[int]) -> None:
         if self.control is None or self.owner != os.getpid():
             self._start()
         try:
-            self._hand_over(module, descriptors)
+            self._hand_over(modules, descriptors)
         except (BrokenPipeError, ConnectionResetError):
             self.close()
             self._start()
-            self._hand_over(module, descriptors)
+            self._hand_over(modules, descriptors)
 
-    def _hand_over(self, module: str, descriptors: list[int]) -> None:
+    def _hand_over(self, modules: str, descriptors: list[int]) -> None:
         if self.control is not None:
-            socket.send_fds(self.control, [module.encode()], descriptors)
+            socket.send_fds(self.control, [modules.encode()], descriptors)
 
     def _start(self) -> None:
         self.control, inherited = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -138,10 +145,12 @@ atexit.register(_nursery.close)
 class _Call:
     """One call to a confined child, from the request to the end of the child."""
 
-    def __init__(self, function: Callable[..., object], args: tuple[object, ...], limits: Limits) -> None:
+    def __init__(
+        self, function: Callable[..., object], args: tuple[object, ...], limits: Limits, warm: tuple[str, ...]
+    ) -> None:
         self._limits = limits
         self._deadline = time.monotonic() + limits.wall_seconds
-        self._socket, self._status = _nursery.open_call(function.__module__)
+        self._socket, self._status = _nursery.open_call(" ".join((function.__module__, *warm)))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its end tells more, see next_frame
             self._socket.settimeout(limits.wall_seconds)
             send_frame(self._socket, FrameKind.CALL, (function, args, limits))

@@ -2,7 +2,7 @@
 
 import math
 import resource
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 _OPEN_FILES = 256
@@ -20,6 +20,10 @@ class Limits:
     wall_seconds: float = 120.0
     memory_bytes: int = 1 << 30
     file_bytes: int = 1 << 30
+
+    def times(self, count: int) -> "Limits":
+        """Return limits with `count` times the time, for work of `count` like parts."""
+        return replace(self, cpu_seconds=self.cpu_seconds * count, wall_seconds=self.wall_seconds * count)
 
 
 def impose(limits: Limits) -> None:

@@ -2,7 +2,8 @@
 
 It runs as `python -m confined.nursery CONTROL`, where CONTROL is the number of an inherited socket. Life cycle of a call:
 
-1. The caller sends the name of the function's module with two descriptors: the call's socket and a status pipe.
+1. The caller sends the names of the function's module, and of others to be warm, with two descriptors:
+   the call's socket and a status pipe.
 2. The nursery imports the module (once; that is what makes later calls cheap), forks, and goes on. A module may hold a
    function `warm_up()`, run once before the first fork.
 3. The child, in a session of its own, reads the call, takes on its limits, answers in frames, and ends.
@@ -31,6 +32,7 @@ from confined.frames import FrameKind, receive_frame, send_frame
 from confined.limits import Limits, impose, renew_cpu
 from confined.network import forbid_network
 
+_prepared: set[str] = set()
 STATUS = struct.Struct("=iQ")
 LARGEST_CALL = 1 << 30
 _PR_SET_PDEATHSIG = 1
@@ -70,11 +72,12 @@ class _Nursery:
             _kill(pid)
 
     def _accept(self) -> bool:
-        module, descriptors, _, _ = socket.recv_fds(self._control, 1024, 2)
-        if not module:
+        modules, descriptors, _, _ = socket.recv_fds(self._control, 1024, 2)
+        if not modules:
             return False
         call, status = descriptors
-        _prepare(module.decode())
+        for module in modules.decode().split():
+            _prepare(module)
         pid = os.fork()
         if pid == 0:
             self._become_child(call, status)
@@ -149,8 +152,9 @@ def _prctl(option: int, value: int) -> None:
 
 def _prepare(module: str) -> None:
     """Import `module` before the fork; what cannot be imported is noticed again, and reported, by the child."""
-    if module in sys.modules or module.partition(".")[0] not in _OWN_PACKAGES:
+    if module in _prepared or module.partition(".")[0] not in _OWN_PACKAGES:
         return
+    _prepared.add(module)
     with contextlib.suppress(ImportError):
         warm_up = getattr(importlib.import_module(module), "warm_up", None)
         if warm_up is not None:
