@@ -75,7 +75,9 @@ class Worker:
 
     def start(self) -> None:
         """Begin to work, in threads of its own."""
-        self._beat()
+        with self._database.transaction() as tx:
+            tx.jobs.give_back(self._node)
+            tx.jobs.beat(self._node)
         if self._job_engine is not None:
             self._job_engine.run(self.run_job)
         self._ticking.start()
@@ -92,7 +94,7 @@ class Worker:
     def run_job(self, job_id: int) -> None:
         """Try a job once; a failure is written down and never raised, unless the database itself does not answer."""
         with self._database.transaction() as tx:
-            job = tx.jobs.claim(job_id, self._node)
+            job = tx.jobs.claim(job_id, self._node, self._pace.silence)
         failpoint("job.claimed")
         if job is None:
             return

@@ -21,25 +21,26 @@ class FailpointReached(ParcelflowError):
     code = "failpoint"
 
 
-def _armed() -> dict[str, tuple[str, int]]:
-    armed: dict[str, tuple[str, int]] = {}
-    for item in filter(None, os.environ.get("PARCELFLOW_FAILPOINTS", "").split(",")):
+_armed: dict[str, tuple[str, int]] = {}
+_passed: Counter[str] = Counter()
+
+
+def arm(specification: str) -> None:
+    """Arm the failpoints named in a text like that of the environment, and no others."""
+    _armed.clear()
+    _passed.clear()
+    for item in filter(None, specification.split(",")):
         name, _, action = item.partition("=")
         action, _, count = action.partition("@")
-        armed[name] = (action, int(count or 0))
-    return armed
-
-
-_ARMED = _armed()
-_passed: Counter[str] = Counter()
+        _armed[name] = (action, int(count or 0))
 
 
 def failpoint(name: str) -> None:
     """Let the process fail here if the environment asks for it."""
-    if name not in _ARMED:
+    if name not in _armed:
         return
     _passed[name] += 1
-    action, count = _ARMED[name]
+    action, count = _armed[name]
     if count and _passed[name] != count:
         return
     if action == "die":
@@ -48,3 +49,6 @@ def failpoint(name: str) -> None:
         raise FailpointReached(f"The failpoint {name} was reached.")
     elif action == "sleep":
         time.sleep(_SLEEP_SECONDS)
+
+
+arm(os.environ.get("PARCELFLOW_FAILPOINTS", ""))

@@ -211,8 +211,9 @@ class Processes:
         )
         if except_instance is not None:
             waiting = waiting.where(_s.instance_id.is_distinct_from(except_instance))
-        statement = insert(SignalCopy).from_select(["subscription_id", "payload", "thrown_at"], waiting)
-        return self._unit.connection.execute(statement).rowcount
+        columns = ["subscription_id", "payload", "thrown_at"]
+        statement = insert(SignalCopy).from_select(columns, waiting).returning(SignalCopy.id)
+        return len(self._unit.connection.execute(statement).all())
 
     def handovers(self, limit: int = 100) -> Sequence[Handover]:
         """Give signals on their way, and messages whose receiver waits, oldest first; each message at most once."""

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, delete, or_, select, text, update
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_, delete, or_, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, identity
@@ -229,14 +229,25 @@ class Jobs:
             raise NotFound("There is no such job.")
         return job
 
-    def claim(self, job_id: int, worker: str) -> Job | None:
-        """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do any more."""
+    def claim(self, job_id: int, worker: str, silence: timedelta = timedelta(0)) -> Job | None:
+        """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do (any more).
+
+        A job that another runs is only taken when that worker has given no sign of life for as long as `silence`.
+        """
+        alive = select(NodeHeartbeat.node).where(NodeHeartbeat.seen_at >= self._unit.now - silence)
+        is_abandoned = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive))
         claimed = self._unit.connection.execute(
             update(Job)
-            .where(Job.id == job_id, Job.state.in_(_UNFINISHED))
+            .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned))
             .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
         )
         return self.one(job_id) if claimed.rowcount == 1 else None
+
+    def give_back(self, worker: str) -> None:
+        """Let the jobs wait again that this worker ran when it died, before it begins anew."""
+        self._unit.connection.execute(
+            update(Job).where(Job.worker == worker, Job.state == JobState.RUNNING).values(state=JobState.WAITING)
+        )
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
@@ -292,10 +303,10 @@ class Jobs:
 
     def wake_forgotten(self, overdue: timedelta) -> int:
         """Wake up again jobs that nobody took for so long, and those whose worker has no heartbeat; gives how many."""
-        alive = select(NodeHeartbeat.node)
-        lost = Job.state == JobState.RUNNING, Job.worker.not_in(alive)
-        forgotten = Job.state == JobState.WAITING, Job.due_at < self._unit.now - overdue
-        statement = select(Job.id).where(or_(lost[0] & lost[1], forgotten[0] & forgotten[1])).limit(100)
+        before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
+        lost = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive), Job.started_at < before)
+        forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before)
+        statement = select(Job.id).where(or_(lost, forgotten)).limit(100)
         ids = self._unit.session.scalars(statement).all()
         for job_id in ids:
             self._wake(job_id, timedelta(0))

@@ -1,0 +1,466 @@
+"""What the engine owes: operations with retries and incidents, timers, messages; by the job engine and without it."""
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fakes import FakeClock
+from running import Office, a_diagram, a_process, end, service, start, user
+
+from engine.errors import BusinessError
+from engine.operations.call import Call
+from engine.worker import Pace, Worker
+from storage.errors import Invalid
+from storage.job_engine import JobEngine
+from storage.jobs import NewJob
+
+AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
+SERVED = a_diagram(
+    a_process(
+        "order", start(), service("write"), user("look"), end(), "begin -> write", "write -> look", "look -> done"
+    )
+)
+_CATCH = '<intermediateCatchEvent id="{}" {}><{}/></intermediateCatchEvent>'
+
+
+class Desk:
+    """An operation that fails as often as it is told, and remembers its calls."""
+
+    def __init__(self, failures: int = 0, error: Exception | None = None) -> None:
+        self.calls: list[Call] = []
+        self.failures = failures
+        self.error = error or OSError("the printer is on fire")
+        self.was_called = threading.Event()
+
+    def __call__(self, call: Call) -> Mapping[str, Any]:
+        self.calls.append(call)
+        self.was_called.set()
+        if len(self.calls) <= self.failures:
+            raise self.error
+        return {"digest": "abc"}
+
+
+def _worker(office: Office, desk: Desk, **more: Any) -> Worker:
+    return Worker(office.database, office.engine, {"work": desk}, node="here", pace=AT_ONCE, **more)
+
+
+def test_an_operations_result_comes_back_as_a_step(office: Office) -> None:
+    office.deploy(SERVED)
+    desk = Desk()
+    instance = office.engine.start("order")
+
+    _worker(office, desk).run_waiting()
+
+    assert "look" in office.items(instance)
+    assert office.variables(instance)["digest"] == "abc"
+    assert [call.key.startswith(f"{instance}:") for call in desk.calls] == [True]
+
+
+def test_a_failing_operation_is_tried_again_with_the_same_key(office: Office) -> None:
+    office.deploy(SERVED)
+    desk = Desk(failures=2)
+    instance = office.engine.start("order")
+    worker = _worker(office, desk)
+
+    while worker.run_waiting():
+        pass
+
+    assert len({call.key for call in desk.calls}) == 1
+    assert len(desk.calls) == 3
+    assert "look" in office.items(instance)
+
+
+def test_the_last_failure_becomes_an_incident_and_retrying_it_works(office: Office) -> None:
+    office.deploy(SERVED)
+    desk = Desk(failures=3)
+    instance = office.engine.start("order")
+    worker = _worker(office, desk)
+    while worker.run_waiting():
+        pass
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+    assert (incident.node, incident.code) == ("write", "operation_failed")
+    assert "on fire" in incident.message
+
+    office.engine.retry(incident.id, "ann")
+    worker.run_waiting()
+
+    assert "look" in office.items(instance)
+    with office.database.reading() as tx:
+        assert tx.jobs.incidents() == []
+
+
+def test_giving_up_an_incident_ends_the_instance_with_the_reason(office: Office) -> None:
+    office.deploy(SERVED)
+    desk = Desk(failures=3)
+    instance = office.engine.start("order")
+    worker = _worker(office, desk)
+    while worker.run_waiting():
+        pass
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+
+    office.engine.give_up(incident.id, "ann", "no printer any more")
+
+    assert office.state(instance) == "terminated"
+    with office.database.reading() as tx:
+        assert tx.jobs.incidents() == []
+        assert tx.jobs.unfinished() == []
+        assert tx.jobs.one(incident.job_id or 0).state == "cancelled"
+
+
+def test_a_business_error_takes_the_error_arrow(office: Office) -> None:
+    caught = '<boundaryEvent id="oops" attachedToRef="write"><errorEventDefinition errorRef="e"/></boundaryEvent>'
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order", start(), service("write"), caught, user("look"), end(), end("gone"),
+                "begin -> write", "write -> done", "oops -> look", "look -> gone",
+            ),
+            head='<error id="e" name="e" errorCode="no_paper"/>',
+        )
+    )  # fmt: skip
+    instance = office.engine.start("order")
+
+    _worker(office, Desk(failures=1, error=BusinessError("no_paper"))).run_waiting()
+
+    assert list(office.items(instance)) == ["look"]
+
+
+def test_an_unknown_operation_becomes_an_incident(office: Office) -> None:
+    office.deploy(
+        a_diagram(a_process("order", start(), service("write", "magic"), end(), "begin -> write", "write -> done"))
+    )
+    office.engine.start("order")
+    worker = _worker(office, Desk())
+
+    while worker.run_waiting():
+        pass
+
+    with office.database.reading() as tx:
+        assert [incident.code for incident in tx.jobs.incidents()] == ["unknown_operation"]
+
+
+def test_a_result_that_comes_too_late_changes_nothing(office: Office) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    with office.database.transaction() as tx:
+        [job_id] = tx.jobs.waiting()
+        tx.jobs.claim(job_id, "elsewhere")
+    office.engine.terminate(instance, "ann", "enough")
+
+    assert office.engine.resume(job_id, {"digest": "late"}) is False
+    assert office.state(instance) == "terminated"
+
+
+def test_a_result_that_comes_twice_counts_once(office: Office) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    with office.database.reading() as tx:
+        [job_id] = tx.jobs.waiting()
+
+    assert office.engine.resume(job_id, {"digest": "first"}) is True
+    assert office.engine.resume(job_id, {"digest": "second"}) is False
+    assert office.variables(instance)["digest"] == "first"
+
+
+def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -> None:
+    office.deploy(SERVED)
+    office.engine.start("order")
+    desk = Desk()
+    with office.database.transaction() as tx:
+        [job_id] = tx.jobs.waiting()
+        for _ in range(AT_ONCE.tries):
+            tx.jobs.claim(job_id, "died")
+
+    _worker(office, desk).run_job(job_id)
+
+    assert desk.calls == []
+    with office.database.reading() as tx:
+        assert [incident.code for incident in tx.jobs.incidents()] == ["worker_died"]
+
+
+def test_a_process_owed_for_a_parcel_is_started_once(office: Office) -> None:
+    office.deploy(SERVED)
+    parcel = office.parcel()
+    with office.database.transaction() as tx:
+        first = tx.jobs.start_process("order", parcel)
+        assert tx.jobs.start_process("order", parcel) is None
+    worker = _worker(office, Desk())
+
+    worker.run_job(first or 0)
+    worker.run_job(first or 0)
+
+    with office.database.reading() as tx:
+        assert len(tx.processes.of_parcel(parcel)) == 1
+        assert tx.parcels.one(parcel).state == "routed"
+
+
+def test_a_due_timer_fires_once_also_after_a_restart(office: Office, clock: FakeClock) -> None:
+    timer = "timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition"
+    pause = f'<intermediateCatchEvent id="pause"><{timer}></intermediateCatchEvent>'
+    office.deploy(
+        a_diagram(
+            a_process("order", start(), pause, user("look"), end(), "begin -> pause", "pause -> look", "look -> done")
+        )
+    )
+    instance = office.engine.start("order")
+    clock.advance(timedelta(minutes=59))
+    _worker(office, Desk()).tick()
+    assert office.items(instance) == {}
+
+    clock.advance(timedelta(minutes=1))
+    restarted = Office(office.database)
+    _worker(restarted, Desk()).tick()
+    _worker(restarted, Desk()).tick()
+
+    assert list(office.items(instance)) == ["look"]
+    with office.database.reading() as tx:
+        assert tx.jobs.next_timer() is None
+
+
+def test_a_timer_that_starts_a_process_goes_on_by_its_cycle(office: Office, clock: FakeClock) -> None:
+    timer = "<timerEventDefinition><timeCycle>R2/PT1H</timeCycle></timerEventDefinition>"
+    office.deploy(
+        a_diagram(a_process("order", start("hourly", timer), user("look"), end(), "hourly -> look", "look -> done"))
+    )
+    worker = _worker(office, Desk())
+
+    for _ in range(4):
+        clock.advance(timedelta(hours=1))
+        worker.tick()
+
+    with office.database.reading() as tx:
+        assert len(tx.processes.all()) == 2
+
+
+_RECEIVER = a_diagram(
+    a_process(
+        "order",
+        start(),
+        user("first"),
+        '<intermediateCatchEvent id="paid" parcelflow:correlationKey="invoice">'
+        '<messageEventDefinition messageRef="m"/></intermediateCatchEvent>',
+        user("look"),
+        end(),
+        "begin -> first",
+        "first -> paid",
+        "paid -> look",
+        "look -> done",
+    ),
+    head='<message id="m" name="payment"/>',
+)
+
+
+def test_a_message_finds_its_receiver_by_correlation_key(office: Office) -> None:
+    office.deploy(_RECEIVER)
+    ann = office.person("ann")
+    mine, other = (office.engine.start("order", variables={"invoice": number}) for number in ("I-1", "I-2"))
+    for instance in (mine, other):
+        office.do(instance, "first", ann)
+
+    found = office.engine.correlate("payment", {"amount": 5}, correlation_key="I-1")
+
+    assert found.instance_id == mine
+    assert office.variables(mine)["amount"] == 5
+    assert (list(office.items(mine)), list(office.items(other))) == (["look"], [])
+
+
+def test_a_message_that_comes_before_its_receiver_waits_for_it(office: Office) -> None:
+    office.deploy(_RECEIVER)
+    ann = office.person("ann")
+    instance = office.engine.start("order", variables={"invoice": "I-1"})
+    assert office.engine.correlate("payment", {"amount": 5}, correlation_key="I-1").instance_id is None
+
+    office.do(instance, "first", ann)
+
+    assert list(office.items(instance)) == ["look"]
+    assert office.variables(instance)["amount"] == 5
+
+
+def test_a_message_whose_receiver_never_comes_expires(office: Office, clock: FakeClock) -> None:
+    office.deploy(_RECEIVER)
+    ann = office.person("ann")
+    instance = office.engine.start("order", variables={"invoice": "I-1"})
+    office.engine.correlate("payment", {"amount": 5}, correlation_key="I-1")
+    clock.advance(timedelta(days=31))
+
+    office.do(instance, "first", ann)
+
+    assert office.items(instance) == {}
+    with office.database.transaction() as tx:
+        assert tx.processes.expire_messages() == 1
+
+
+def test_the_same_message_sent_again_with_its_request_key_is_received_once(office: Office) -> None:
+    office.deploy(_RECEIVER)
+
+    office.engine.correlate("payment", {"amount": 5}, correlation_key="I-1", request_key="r")
+    again = office.engine.correlate("payment", {"amount": 5}, correlation_key="I-1", request_key="r")
+
+    assert again.is_repetition
+
+
+def test_a_signal_reaches_all_who_wait_and_starts_what_it_starts(office: Office) -> None:
+    catch = '<intermediateCatchEvent id="bell"><signalEventDefinition signalRef="s"/></intermediateCatchEvent>'
+    office.deploy(
+        a_diagram(
+            a_process("order", start(), catch, user("look"), end(), "begin -> bell", "bell -> look", "look -> done"),
+            a_process(
+                "alarm",
+                start("rung", '<signalEventDefinition signalRef="s"/>'),
+                user("listen"),
+                end("quiet"),
+                "rung -> listen",
+                "listen -> quiet",
+            ),
+            head='<signal id="s" name="ring"/>',
+        )
+    )
+    waiting = [office.engine.start("order") for _ in range(2)]
+
+    assert office.engine.signal("ring") == 3
+    _worker(office, Desk()).tick()
+
+    assert [list(office.items(instance)) for instance in waiting] == [["look"], ["look"]]
+    with office.database.reading() as tx:
+        assert len(tx.processes.all()) == 3
+
+
+def test_a_message_thrown_by_one_instance_starts_another_process(office: Office) -> None:
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order",
+                start(),
+                '<intermediateThrowEvent id="tell"><messageEventDefinition messageRef="m"/></intermediateThrowEvent>',
+                end(),
+                "begin -> tell",
+                "tell -> done",
+            ),
+            a_process(
+                "bill",
+                start("told", '<messageEventDefinition messageRef="m"/>'),
+                user("write_bill"),
+                end("billed"),
+                "told -> write_bill",
+                "write_bill -> billed",
+            ),
+            head='<message id="m" name="please bill"/>',
+        )
+    )
+    office.engine.start("order", variables={"amount": 7})
+
+    _worker(office, Desk()).tick()
+    _worker(office, Desk()).tick()
+
+    with office.database.reading() as tx:
+        [_, bill] = tx.processes.all()
+    assert list(office.items(bill.id)) == ["write_bill"]
+    assert office.variables(bill.id)["amount"] == 7
+
+
+def test_a_token_that_cannot_go_on_is_an_incident_and_retrying_it_works(office: Office) -> None:
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order",
+                start(),
+                '<scriptTask id="count" scriptFormat="python"><script>total = price * 2</script></scriptTask>',
+                end(),
+                "begin -> count",
+                "count -> done",
+            )
+        )
+    )
+    instance = office.engine.start("order")
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+    assert incident.node == "count"
+
+    office.engine.retry(incident.id, "ann")
+
+    assert office.state(instance) == "active"
+    with office.database.reading() as tx:
+        [again] = tx.jobs.incidents()
+    assert again.id != incident.id
+    office.engine.give_up(again.id, "ann", "it never had a price")
+    assert office.state(instance) == "terminated"
+
+
+@pytest.fixture
+def job_engine(office: Office, database_url: str) -> Iterator[JobEngine]:
+    engine = JobEngine(database_url, node=f"node-{uuid4().hex}", polling=timedelta(seconds=0.05))
+    engine.prepare()
+    office.database.wake = engine.wake
+    yield engine
+    engine.close()
+
+
+def _until(is_so: threading.Event, seconds: float = 20) -> None:
+    assert is_so.wait(seconds)
+
+
+def test_the_job_engine_brings_jobs_to_the_worker(office: Office, job_engine: JobEngine) -> None:
+    office.deploy(SERVED)
+    desk = Desk(failures=1)
+    worker = _worker(office, desk, job_engine=job_engine)
+    worker.start()
+    try:
+        instance = office.engine.start("order")
+        deadline = time.monotonic() + 20
+        while "look" not in office.items(instance) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        worker.stop(timedelta(seconds=5))
+
+    assert list(office.items(instance)) == ["look"]
+    assert len(desk.calls) == 2
+    with office.database.reading() as tx:
+        assert tx.jobs.silent_nodes(timedelta(days=-1)) == []
+
+
+def _owe_one_and_fail(office: Office) -> None:
+    with office.database.transaction() as tx:
+        tx.jobs.add(NewJob("one", "work"))
+        raise Invalid("the rest cannot be stored")
+
+
+def test_a_transaction_rolled_back_leaves_no_job_and_no_wake_up(office: Office, job_engine: JobEngine) -> None:
+    desk = Desk()
+    worker = _worker(office, desk, job_engine=job_engine)
+    with pytest.raises(Invalid):
+        _owe_one_and_fail(office)
+    with office.database.transaction() as tx:
+        tx.jobs.add(NewJob("two", "work"))
+
+    worker.start()
+    try:
+        _until(desk.was_called)
+    finally:
+        worker.stop(timedelta(seconds=5))
+
+    assert [call.key for call in desk.calls] == ["job:two"]
+
+
+def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobEngine, clock: FakeClock) -> None:
+    with office.database.transaction() as tx:
+        tx.jobs.beat("dead")
+        job_id = tx.jobs.add(NewJob("one", "work"))
+        tx.jobs.claim(job_id or 0, "dead")
+    clock.advance(timedelta(seconds=21))
+    desk = Desk()
+    worker = _worker(office, desk, job_engine=job_engine)
+    worker.start()
+    try:
+        _until(desk.was_called)
+    finally:
+        worker.stop(timedelta(seconds=5))
+
+    with office.database.reading() as tx:
+        assert tx.jobs.one(job_id or 0).state == "done"
+        assert tx.jobs.silent_nodes(timedelta(0)) == []
