@@ -289,6 +289,8 @@ def _page_row(tx: Transaction, document_id: int, page: Page) -> rows.Page:
         text=page.text,
         words=[{"text": w.text, "box": list(w.box), "confidence": round(w.confidence, 3)} for w in page.words],
         barcodes=[{"symbology": str(b.symbology), "text": b.text, "box": list(b.box)} for b in page.barcodes],
+        turned=page.turned,
+        skew=page.skew,
         image_sha256=image.sha256 if image else None,
     )
 
@@ -317,4 +319,6 @@ def page_of(row: rows.Page) -> Page:
         source=Source(row.source),
         words=tuple(Word(word["text"], tuple(word["box"]), word["confidence"]) for word in row.words),
         barcodes=tuple(Barcode(Symbology(b["symbology"]), b["text"], tuple(b["box"])) for b in row.barcodes),
+        turned=row.turned,
+        skew=row.skew,
     )

@@ -138,6 +138,8 @@ class Page(Base):
     text: Mapped[str] = mapped_column(default="")
     words: Mapped[list[Any]] = mapped_column(default_factory=list)
     barcodes: Mapped[list[Any]] = mapped_column(default_factory=list)
+    turned: Mapped[int] = mapped_column(default=0)
+    skew: Mapped[float] = mapped_column(default=0.0)
     image_sha256: Mapped[str | None] = mapped_column(String(64), default=None, index=True)
 
 

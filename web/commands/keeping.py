@@ -12,7 +12,7 @@ from web.commands.opening import opened_system
 def migrate() -> None:
     """Bring the database to this version's schema, or make it."""
     with opened_system() as system:
-        system.prepare()
+        system.database.migrate()
     click.echo("The database has this version's schema.")
 
 
@@ -23,7 +23,7 @@ def check(quick: bool) -> None:
     from storage.check import check as find_breaches  # noqa: PLC0415 - only this command needs it
 
     with opened_system() as system:
-        breaches = find_breaches(system.database, reload=system.reload, with_bytes=not quick)
+        breaches = find_breaches(system.database, reload=system.reload(), with_bytes=not quick)
     for breach in breaches:
         click.echo(str(breach))
     click.echo(f"{len(breaches)} breaches." if breaches else "Every promise holds.")

@@ -1,0 +1,114 @@
+"""What works without being asked: the worker with its job engine, and the channels. `start` and `stop` frame its life."""
+
+import fcntl
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from threading import Event, Thread
+from typing import TextIO
+
+from capture.channels.drop_folder import DropFolder
+from capture.channels.mail_server import MailServer
+from capture.channels.mailbox import Mailbox
+from capture.delivery import Channel
+from engine.worker import Worker
+from storage.job_engine import JobEngine
+from web.assembly import System
+
+MOST_NODES = 64
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class NodeName:
+    """A name that no other living process of this data folder has, and that a restarted one gets again."""
+
+    name: str
+    lock: TextIO
+
+    def give_back(self) -> None:
+        """Let another process have the name."""
+        self.lock.close()
+
+
+def take_node_name(folder: Path) -> NodeName:
+    """Take the first free name; held by a file lock, so a killed process gives it back."""
+    for number in range(1, MOST_NODES + 1):
+        lock = (folder / f"node-{number}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return NodeName(f"{socket.gethostname()}-{number}", lock)
+    raise RuntimeError(f"More than {MOST_NODES} processes work in {folder}.")
+
+
+@dataclass(slots=True)
+class Background:
+    """The worker and the channels of one process."""
+
+    system: System
+    node: NodeName
+    job_engine: JobEngine
+    worker: Worker
+    channels: list[Channel]
+    stopping: Event = field(default_factory=Event)
+    threads: list[Thread] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Begin to work and to take in deliveries, in threads of their own."""
+        self.worker.start()
+        for channel in self.channels:
+            thread = Thread(target=channel.run, args=(self.system.intake.receive, self.stopping), name=channel.name)
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
+        """Take in nothing new, let what runs come to its end, and sign off."""
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(patience.total_seconds())
+        self.worker.stop(patience)
+        self.system.database.wake = None
+        self.job_engine.close()
+        self.node.give_back()
+
+
+def make_background(system: System) -> Background:
+    """Choose the worker and the channels as the settings say; transactions wake workers from now on."""
+    settings = system.settings
+    node = take_node_name(settings.data_folder)
+    job_engine = JobEngine(settings.database_address, node=node.name, threads=settings.workers)
+    job_engine.prepare()
+    system.database.wake = job_engine.wake
+    worker = Worker(system.database, system.engine, system.operations, node=node.name, job_engine=job_engine)
+    return Background(system, node, job_engine, worker, list(channels_of(system)))
+
+
+def channels_of(system: System) -> Iterator[Channel]:
+    """Give the channels that the settings turn on."""
+    settings, clock = system.settings, system.clock
+    if settings.drop_folder.is_on:
+        folder = settings.place(settings.drop_folder.folder)
+        yield DropFolder(folder, clock, settle_seconds=settings.drop_folder.quiet_seconds)
+    if settings.mail_server.is_on:
+        server = settings.mail_server
+        recipients = {address.lower(): "order" for address in server.recipients}
+        yield MailServer(server.host, server.port, recipients, clock)
+    if settings.mailbox.host is not None:
+        box = settings.mailbox
+        yield Mailbox(
+            host=settings.mailbox.host,
+            port=box.port,
+            user=box.user or "",
+            password=box.password.get_secret_value() if box.password else "",
+            clock=clock,
+            folder=box.folder,
+            encrypted=box.tls,
+            poll_seconds=box.every_seconds,
+        )
