@@ -29,7 +29,7 @@ FIELDS: dict[str, Any] = {
     "customer_name": "Galerie Ost",
     "customer_reference": "GO-2026-118",
     "product": "Flyer",
-    "paper": "135 g gloss",
+    "paper": "135 g silk",
     "format": "A5",
     "run_length": 5000,
     "colours": "4/4",
@@ -72,13 +72,13 @@ def statuses() -> list[str]:
 
 
 def recognised(**changes: Any) -> dict[str, Any]:
-    """Give what `recognise_parcel` returns for a well-read order."""
+    """Give what `recognise_parcel` returns for a well-read order: texts, dates as ISO text, empty where nothing was found."""
     return {
         "parcel_number": "P-2026-000001",
         "all_certain": True,
         "uncertain_fields": [],
         "document_kinds": ["purchase_order"],
-        "fields": FIELDS,
+        "fields": {name: "" if value is None else str(value) for name, value in FIELDS.items()},
     } | changes
 
 
@@ -163,13 +163,25 @@ class Walk:
         self.withdrawn += [visit.node for visit in step.visits if visit.what is VisitKind.WITHDRAWN]
 
 
-def _registered(_inputs: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {"order_number": "O-1", "customer_name": "Galerie Ost", "is_new_customer": True, "days_until_wanted": 18}
+def registered(**changes: Any) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Give what `register_order` returns for an order of a new customer, its inputs typed."""
+
+    def register(inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        typed = {"run_length": int(inputs["run_length"]), "wanted_on": date.fromisoformat(str(inputs["wanted_on"]))}
+        given = {
+            "order_number": "O-1",
+            "customer_name": "Galerie Ost",
+            "is_new_customer": True,
+            "days_until_wanted": 18,
+        }
+        return given | typed | changes
+
+    return register
 
 
 _RESULTS: dict[str, Answer] = {
     "recognise_parcel": recognised(),
-    "register_order": _registered,
+    "register_order": registered(),
     "update_order": {"order_number": "O-1"},
     "write_letter": {"document_id": 7, "title": "A letter"},
     "send_mail": {"is_sent": True, "message_id": "<1@linden-press.example>"},

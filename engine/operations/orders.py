@@ -12,7 +12,8 @@ from engine.operations.call import BadCall, Call, Operation
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.orders import Order, OrderLine, Party
-from storage.parcels import ParcelState
+from storage.parcels import IndexField, ParcelState
+from storage.work import WorkItem
 
 ACTOR: Final = "engine"
 _CENT: Final = Decimal("0.01")
@@ -34,8 +35,9 @@ def order_operations(database: Database, zone: ZoneInfo) -> dict[str, Operation]
 def register_order(database: Database, zone: ZoneInfo, call: Call) -> Mapping[str, Any]:
     """Make an order of the parcel and give it a number; a parcel has one order, which later calls bring up to date.
 
-    Inputs: `customer_number` and the fields of the order. Gives `order_number`, `customer_name`, `is_new_customer` and
-    `days_until_wanted`. Raises `BusinessError("unknown_customer")` when no customer has the number.
+    Inputs: `customer_number` and the fields of the order, as text or typed. Gives `order_number`, `customer_name`, `run_length`
+    and `wanted_on` (a number and a date), `is_new_customer`, `days_until_wanted`. Where a person has verified, the index
+    fields take the values over. Raises `BusinessError("unknown_customer")` when no customer has the number.
     """
     with database.transaction() as tx:
         parcel = tx.parcels.locked(call.parcel)
@@ -46,10 +48,13 @@ def register_order(database: Database, zone: ZoneInfo, call: Call) -> Mapping[st
             _record(tx, call, "order_registered", order, {"customer": customer.number})
         order.customer_id = parcel.customer_id = customer.id
         _fill(order, {name: value for name, value in call.inputs.items() if not name.startswith("customer_n")})
+        _confirm_fields(tx, call, {**call.inputs, "customer_name": customer.name})
         tx.search.index_data(parcel.id)
         return {
             "order_number": order.number,
             "customer_name": customer.name,
+            "run_length": order.run_length,
+            "wanted_on": order.wanted_on,
             "is_new_customer": tx.orders.is_first_of_customer(order),
             "days_until_wanted": _days_until(order.wanted_on, tx.now, zone),
         }
@@ -64,6 +69,8 @@ def update_order(database: Database, call: Call) -> Mapping[str, Any]:
             tx.orders.put_lines(order.id, [_line(order)])
         if changed:
             _record(tx, call, "order_updated", order, {"fields": changed})
+            known = {field.name for field in tx.parcels.fields(call.parcel)}
+            _confirm_fields(tx, call, {name: value for name, value in changed.items() if name in known})
             tx.search.index_data(call.parcel)
         return {"order_number": order.number}
 
@@ -160,9 +167,31 @@ def _line(order: Order) -> OrderLine:
     )
 
 
-def _fill(order: Order, values: Mapping[str, Any]) -> list[str]:
-    """Set fields of an order from variables; gives the names of those that changed."""
-    changed = []
+def _confirm_fields(tx: Transaction, call: Call, values: Mapping[str, Any]) -> None:
+    """Make the values index fields that whoever last completed a work item has confirmed; nobody has: leave them as read."""
+    done = [item for item in tx.work.of_instance(call.instance_id) if item.completed_at is not None]
+    if not done:
+        return
+    last = max(done, key=lambda item: (item.completed_at, item.id))
+    read = {field.name: field for field in tx.parcels.fields(call.parcel)}
+    given = {name: str(value) for name, value in values.items() if value not in (None, "")}
+    fields = [_confirmed(call.parcel, name, value, read.get(name), last) for name, value in given.items()]
+    tx.parcels.put_fields(call.parcel, fields)
+
+
+def _confirmed(parcel_id: int, name: str, value: str, read: IndexField | None, work: WorkItem) -> IndexField:
+    field = IndexField(parcel_id=parcel_id, name=name, value=value, confidence=1.0, origin="person")
+    if read is not None:
+        field.document_id, field.page, field.box = read.document_id, read.page, read.box
+        if read.value == value:
+            field.confidence, field.origin, field.reason = read.confidence, read.origin, read.reason
+    field.confirmed_by_id, field.confirmed_at = work.completed_by_id, work.completed_at
+    return field
+
+
+def _fill(order: Order, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Set fields of an order from variables; gives those that changed with their new values."""
+    changed: dict[str, Any] = {}
     for name, value in values.items():
         if name in _FIELDS:
             held: Any = getattr(order, name)
@@ -172,7 +201,7 @@ def _fill(order: Order, values: Mapping[str, Any]) -> list[str]:
             held, given = order.extra.get(name), _storable(name, value)
             order.extra = {**order.extra, name: given}
         if held != given:
-            changed.append(name)
+            changed[name] = given
     return changed
 
 

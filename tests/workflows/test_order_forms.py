@@ -15,7 +15,7 @@ PARCELFLOW = "{https://parcelflow.example/bpmn/1.0}"
 AN_ORDER = {
     "customer_number": "K-1001",
     "product": "Flyer",
-    "paper": "135 g gloss",
+    "paper": "135 g silk",
     "format": "A5",
     "run_length": "5000",
     "colours": "4/4",

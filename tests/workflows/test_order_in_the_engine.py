@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from factories import a_parcel, a_party, a_user
+from factories import a_field, a_parcel, a_party, a_user
 from fakes import FakeClock
 from order_walk import FIELDS, ORDER, drawn, recognised
 
@@ -214,7 +214,7 @@ def test_a_cancelled_order_is_archived_as_cancelled(shop: Printer) -> None:
 
 
 def test_an_advertisement_is_rejected(shop: Printer) -> None:
-    shop.recognised = recognised(all_certain=False, fields=dict.fromkeys(FIELDS))
+    shop.recognised = recognised(all_certain=False, fields=dict.fromkeys(FIELDS, ""))
     parcel_id, instance = shop.receive()
     reason = {"verification": "not_an_order", "rejection_reason": "An advertisement"}
     shop.answer(instance, "verify_index_fields", "manager", **reason)
@@ -227,13 +227,25 @@ def test_an_advertisement_is_rejected(shop: Printer) -> None:
 
 
 def test_an_unknown_customer_comes_back_to_the_manager(shop: Printer) -> None:
-    shop.recognised = recognised(fields=FIELDS | {"customer_number": "K-9999"})
-    _, instance = shop.receive()
+    shop.recognised = recognised(fields=recognised()["fields"] | {"customer_number": "K-9999"})
+    parcel_id, instance = shop.receive()
+    with shop.database.transaction() as tx:
+        read = [a_field(tx.parcels.one(parcel_id), name="paper", value="135 g silk", confidence=0.9, page=1)]
+        tx.parcels.put_fields(parcel_id, read)
 
     assert set(shop.items(instance)) == {"verify_index_fields"}
     answers = {name: str(value) for name, value in FIELDS.items() if value is not None}
     shop.answer(instance, "verify_index_fields", "manager", verification="order", **answers)
     assert set(shop.items(instance)) == {"review_price_sheet", "validate_order"}
+    with shop.database.reading() as tx:
+        fields = {field.name: field for field in tx.parcels.fields(parcel_id)}
+    assert {field.confirmed_by_id for field in fields.values()} == {shop.people["manager"].user_id}
+    assert [(fields[name].value, fields[name].origin) for name in ("paper", "customer_number", "run_length")] == [
+        ("135 g silk", "ocr"),
+        ("K-1001", "person"),
+        ("5000", "person"),
+    ]
+    assert (fields["paper"].page, fields["paper"].confidence) == (1, 0.9)
 
 
 @pytest.mark.parametrize(

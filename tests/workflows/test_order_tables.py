@@ -12,7 +12,7 @@ from engine.decisions import Decision, Explanation, Table
 from engine.durations import parse_duration
 
 ORDER: dict[str, Any] = FIELDS | {"agreed_price": None}
-PAPERS = ["80 g offset", "135 g gloss", "170 g gloss", "300 g matt"]
+PAPERS = ["80 g offset", "135 g silk", "170 g silk", "300 g matt"]
 FORMATS = ["A6", "DL", "A5", "A4", "A3", "A2"]
 COLOURS = ["1/0", "1/1", "4/0", "4/4"]
 FINISHINGS = ["none", "folded", "stapled", "bound", "laminated"]
@@ -62,6 +62,9 @@ def test_every_rule_of_every_table_is_hit() -> None:
     hit = {rule for route in routes for rule in hits(decisions()["order_routing"].explain(route))}
     hit |= {rule for changes in orders() for rule in hits(decisions()["price"].explain(ORDER | changes))}
 
+    known = decisions()["known_values"]
+    hit |= {rule for changes in orders() for rule in hits(known.explain(ORDER | changes))}
+
     tables = [decision.logic for decision in decisions().values() if isinstance(decision.logic, Table)]
     assert hit == {rule.id for table in tables for rule in table.rules}
 
@@ -105,10 +108,11 @@ def test_every_combination_of_the_forms_choices_has_a_price() -> None:
                 for finishing in FINISHINGS:
                     choice = {"paper": paper, "format": one_format, "colours": colours, "finishing": finishing}
                     assert price(**choice)["price_net"] > 0, choice
+                    assert decisions()["known_values"].evaluate(ORDER | choice) == {"values_known": True}
 
 
 def test_a_decision_stands_in_one_file() -> None:
     found: dict[str, Decision] = dict(decisions())
 
     assert set(found) >= {"price", "order_routing"}
-    assert {decision.file for decision in found.values()} == {"price.dmn", "order_routing.dmn"}
+    assert {decision.file for decision in found.values()} == {"price.dmn", "order_routing.dmn", "known_values.dmn"}

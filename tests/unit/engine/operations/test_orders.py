@@ -24,7 +24,7 @@ FIELDS = {
     "customer_name": "as read",
     "customer_reference": "PO 7",
     "product": "Flyer",
-    "paper": "135 g gloss",
+    "paper": "135 g silk",
     "format": "A5",
     "run_length": Decimal(5000),
     "colours": "4/4",
@@ -71,12 +71,22 @@ def test_registering_makes_an_order_of_the_parcel(
     assert answer == {
         "order_number": order.number,
         "customer_name": "Galerie Ost",
+        "run_length": 5000,
+        "wanted_on": date(2026, 3, 12),
         "is_new_customer": True,
         "days_until_wanted": 10,
     }
     assert (order.product, order.run_length, order.wanted_on) == ("Flyer", 5000, date(2026, 3, 12))
     assert order.extra == {"customer_reference": "PO 7"}
     assert parcel.customer_id == order.customer_id
+
+
+def test_values_as_they_were_read_become_numbers_and_dates(operations: dict[str, Operation], parcel_id: int) -> None:
+    read = FIELDS | {"run_length": "5000", "wanted_on": "2026-03-12", "remarks": ""}
+
+    answer = operations["register_order"](a_call(parcel_id, read))
+
+    assert (answer["run_length"], answer["wanted_on"]) == (5000, date(2026, 3, 12))
 
 
 def test_a_repeated_registration_changes_nothing(
@@ -136,7 +146,7 @@ def test_an_update_sets_fields_and_makes_the_line(
     assert (order.price, order.run_length, order.extra["shift"]) == (Decimal("412.50"), 3000, "late")
     with database.reading() as tx:
         (line,) = tx.orders.lines(order.id)
-    assert (line.description, line.quantity) == ("Flyer, A5, 135 g gloss, 4/4, folded", Decimal(3000))
+    assert (line.description, line.quantity) == ("Flyer, A5, 135 g silk, 4/4, folded", Decimal(3000))
     assert (line.unit_price, line.amount) == (Decimal("0.1375"), Decimal("412.50"))
 
 
