@@ -16,9 +16,9 @@ class Unfit(EngineError):
 
 
 class TooMany(EngineError):
-    """More instances of an activity are asked for than one step may make; make the collection smaller."""
+    """More instances or levels of an activity are asked for than an instance may have; make it smaller."""
 
-    code = "too_many_instances"
+    code = "too_many"
 
 
 class MergeConflict(EngineError):

@@ -3,7 +3,7 @@
 """Activities that hold a net of their own: subprocesses, event subprocesses, called processes."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from SpiffWorkflow.bpmn.specs import defaults
 from SpiffWorkflow.bpmn.specs.bpmn_task_spec import BpmnTaskSpec
@@ -12,9 +12,12 @@ from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 from engine.expressions import Expression
 from engine.spiff.changes import apply_changes, changes, copied
 from engine.spiff.events import Rearming
+from engine.spiff.faults import TooMany
 from engine.spiff.nets import InnerNet
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import STARTED, Token
+
+MOST_LEVELS: Final = 60
 
 
 class Nesting(Node):
@@ -25,6 +28,8 @@ class Nesting(Node):
 
     def _run_hook(self, my_task: Token) -> None:
         top = my_task.workflow.top_workflow
+        if my_task.workflow.depth >= MOST_LEVELS:
+            raise TooMany(f"Processes call each other more than {MOST_LEVELS} levels deep; look for a call of itself.")
         my_task._set_state(STARTED)
         net = InnerNet(self.scope, my_task, top)
         if self.shares_variables:

@@ -80,7 +80,7 @@ def compile_program(
 ) -> Program:
     """Compile diagrams that call each other to one program; raise DefinitionError with every finding."""
     parser, readers = DiagramParser(), [Reader(diagram, decisions) for diagram in diagrams]
-    findings = [finding for diagram in diagrams for finding in _unsupported(diagram)]
+    findings: list[Finding] = []
     with _PARSING:
         for reader in readers:
             findings.extend(_parsed(parser, reader))
@@ -132,11 +132,6 @@ def _connect_calls(parser: DiagramParser) -> None:
         if not spec.scope.plain_starts:
             message = f"{words.title(node)} calls {called}, which has no start event without a trigger; add one."
             reader.refuse(node, "no_start", message)
-
-
-def _unsupported(diagram: NormalisedDiagram) -> Iterator[Finding]:
-    yield from ()
-    del diagram
 
 
 def _outline(reader: Reader, process: "etree._Element", scopes: Mapping[str, Scope]) -> tuple[str, ProcessOutline]:

@@ -485,8 +485,11 @@ class Engine:
         self.done(token)
         net = token.net
         net.tokens.remove(token)
+        fork = self.count()
+        self.bases[fork] = copy.deepcopy(token.data)
         for flow in token.node.outgoing:
-            racer = self.put(net, net.graph.nodes[flow.target], copy.deepcopy(token.data), token.lineage, flow.key)
+            lineage = (*token.lineage, fork)
+            racer = self.put(net, net.graph.nodes[flow.target], copy.deepcopy(token.data), lineage, flow.key)
             racer.memory["race"] = token.number
 
     def newest(self, token: Token) -> Data:

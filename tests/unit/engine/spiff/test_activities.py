@@ -186,7 +186,7 @@ def test_enough_is_enough(sequential: bool) -> None:
     ("text", "code"),
     [
         ("-1", "value_refused"),
-        ("1001", "too_many_instances"),
+        ("1001", "too_many"),
         ("'3'", "value_refused"),
         ("missing", "variable_missing"),
         ("True", "value_refused"),
