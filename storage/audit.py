@@ -16,14 +16,16 @@ from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import String, UniqueConstraint, func, insert, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, Unit, identity, to_json
+from storage.base import Base, Unit, clean_text, identity, to_json
 from storage.errors import Conflict
 
 SYSTEM_CHAIN = "system"
 _GENESIS = "0" * 64
 _ATTEMPTS = 20
+_LONGEST_SUBJECT, _LONGEST_NAME = 200, 100
 
 
 def parcel_chain(parcel_id: int) -> str:
@@ -41,10 +43,10 @@ class AuditEvent(Base):
     chain: Mapped[str] = mapped_column(String(40))
     number: Mapped[int]
     at: Mapped[datetime] = mapped_column(index=True)
-    actor: Mapped[str] = mapped_column(String(100))
+    actor: Mapped[str] = mapped_column(String(_LONGEST_NAME))
     on_behalf_of: Mapped[str | None] = mapped_column(String(100), default=None)
     action: Mapped[str] = mapped_column(String(64))
-    subject: Mapped[str] = mapped_column(String(200))
+    subject: Mapped[str] = mapped_column(String(_LONGEST_SUBJECT))
     details: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
     previous: Mapped[str] = mapped_column(String(64))
     hash: Mapped[str] = mapped_column(String(64))
@@ -103,6 +105,7 @@ class AuditTrail:
         on_behalf_of: str | None = None,
     ) -> None:
         """Append an event to a chain; it is written when the transaction commits."""
+        subject, actor = clean_text(subject)[:_LONGEST_SUBJECT], clean_text(actor)[:_LONGEST_NAME]
         self._pending.append(_Entry(chain, self._unit.now, actor, on_behalf_of, action, subject, dict(details or {})))
 
     def know_head(self, chain: str, number: int, digest: str) -> None:
@@ -179,13 +182,8 @@ class AuditTrail:
         self._heads[chain] = _Head(rows[-1]["number"], rows[-1]["hash"])
 
     def _claim(self, row: Mapping[str, Any]) -> bool:
-        statement = (
-            self._unit.insert(AuditEvent)
-            .values(row)
-            .on_conflict_do_nothing(index_elements=["chain", "number"])
-            .returning(AuditEvent.id)
-        )
-        return self._unit.connection.execute(statement).scalar() is not None
+        statement = _CLAIMS["postgresql" if self._unit.is_postgresql else "sqlite"]
+        return self._unit.connection.execute(statement, dict(row)).scalar() is not None
 
     def _read_head(self, chain: str) -> _Head:
         statement = (
@@ -196,6 +194,14 @@ class AuditTrail:
         )
         row = self._unit.connection.execute(statement).first()
         return _Head(row.number, row.hash) if row else _Head(0, _GENESIS)
+
+
+_CLAIMS = {
+    name: dialect.insert(AuditEvent.__table__)
+    .on_conflict_do_nothing(index_elements=["chain", "number"])
+    .returning(AuditEvent.__table__.c.id)
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+}
 
 
 def _digest(row: Mapping[str, Any]) -> str:

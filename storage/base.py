@@ -23,7 +23,33 @@ NAMING = {
 }
 
 
-def _encode(value: object) -> dict[str, str]:
+def clean_text(text: str) -> str:
+    """Put U+FFFD in the place of what no database keeps as text: NUL, and halves of surrogate pairs."""
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _plain(value: Any) -> Any:
+    """Give the value in JSON's own types; what JSON has no type for as `{"$name": text}`, and own keys with `$` as `$$`."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, Mapping):
+        return {_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return _marked(value)
+
+
+def _key(key: object) -> str:
+    if not isinstance(key, str):
+        raise Invalid(f"The key {key!r} is no text; use text for the keys of mappings.")
+    return clean_text(f"${key}" if key.startswith("$") else key)
+
+
+def _marked(value: object) -> dict[str, str]:
     if isinstance(value, Decimal):
         return {"$decimal": str(value)}
     if isinstance(value, datetime):
@@ -51,9 +77,9 @@ _DECODERS: Mapping[str, Callable[[str], object]] = {
 def _decode(pairs: dict[str, Any]) -> object:
     if len(pairs) == 1:
         [(name, text)] = pairs.items()
-        if name in _DECODERS and isinstance(text, str):
+        if name in _DECODERS:
             return _DECODERS[name](text)
-    return pairs
+    return {key.removeprefix("$"): value for key, value in pairs.items()}
 
 
 def to_json(value: object) -> str:
@@ -62,16 +88,25 @@ def to_json(value: object) -> str:
     Raises `Invalid` for anything else, and for numbers that are not finite.
     """
     try:
-        return json.dumps(
-            value, default=_encode, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-        )
-    except (TypeError, ValueError) as error:
+        return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except ValueError as error:
         raise Invalid(f"The value cannot be stored as JSON: {error}.") from error
 
 
 def from_json(text: str) -> Any:
     """Read what `to_json` wrote."""
     return json.loads(text, object_hook=_decode)
+
+
+class PlainText(TypeDecorator[str]):
+    """Text of any length, cleaned of what PostgreSQL does not keep."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
+        """Clean the text."""
+        return None if value is None else clean_text(value)
 
 
 class Json(TypeDecorator[Any]):
@@ -155,7 +190,7 @@ class Base(MappedAsDataclass, DeclarativeBase, kw_only=True, repr=False, eq=Fals
         ),
         dict[str, Any]: Json(),
         list[Any]: Json(),
-        str: Text(),
+        str: PlainText(),
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -260,8 +260,8 @@ def _translation(error: DBAPIError) -> Exception:
         return _guarded(text)
     if _is_code(error, _TAKEN, _SQLITE_TAKEN):
         return AlreadyExists(f"Something with this name or number exists already ({reason}).")
-    if _is_code(error, _MISSING, _SQLITE_MISSING):
-        return Invalid(f"It names something that does not exist ({reason}).")
+    if isinstance(error, DataError) or _is_code(error, _MISSING, _SQLITE_MISSING):
+        return Invalid(f"A value does not fit, or names something that does not exist ({reason}).")
     if _is_code(error, _COLLISIONS, ()):
         return Conflict("Somebody else changed the same thing at the same time; try again.")
     if error.connection_invalidated or _is_outage(error):

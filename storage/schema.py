@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Connection, Enum, text
 
 from storage import access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work
-from storage.base import Base, ExactDecimal, Json, UtcDateTime
+from storage.base import Base, ExactDecimal, Json, PlainText, UtcDateTime
 from storage.errors import Damaged, Refused
 from storage.guards import statements
 
@@ -55,7 +55,7 @@ def plain_type(kind: str, item: Any, _context: Any) -> str | Literal[False]:
         return False
     if isinstance(item, UtcDateTime):
         return "sa.DateTime(timezone=True)"
-    if isinstance(item, Json):
+    if isinstance(item, Json | PlainText):
         return "sa.Text()"
     if isinstance(item, ExactDecimal):
         return "sa.BigInteger()"

@@ -33,7 +33,7 @@ _SETTINGS = {
 }
 
 
-class Missing(Exception):  # noqa: N818 - it is a state, not a fault
+class Missing(Exception):
     """PostgreSQL's programs are not installed."""
 
 
@@ -72,7 +72,7 @@ class Cluster:
     def make_database(self, template: str = "template1") -> str:
         """Make a database from a template and give its name."""
         name = f"test_{uuid4().hex}"
-        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        self.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return name
 
     def drop_database(self, name: str) -> None:
@@ -88,7 +88,9 @@ def shared_cluster(folder: Path, run: int) -> Cluster:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not note.exists():
             with (folder / "postgres.log").open("w") as log:
-                _started.append(subprocess.Popen([sys.executable, __file__, str(run), str(note)], stdout=log, stderr=log))
+                _started.append(
+                    subprocess.Popen([sys.executable, __file__, str(run), str(note)], stdout=log, stderr=log)
+                )
             _wait_for(note)
     return Cluster(json.loads(note.read_text())["socket_folder"])
 

@@ -600,7 +600,7 @@ def upgrade() -> None:
         sa.Column("words", sa.Text(), nullable=False),
         sa.Column("barcodes", sa.Text(), nullable=False),
         sa.Column("turned", sa.Integer(), nullable=False),
-        sa.Column("skew", sa.Float(), nullable=False),
+        sa.Column("skew", sa.Double(), nullable=False),
         sa.Column("image_sha256", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(["document_id"], ["document.id"], name=op.f("fk_page_document_id_document")),
         sa.PrimaryKeyConstraint("document_id", "number", name=op.f("pk_page")),
