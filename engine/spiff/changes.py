@@ -69,22 +69,25 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def changes(base: Mapping[str, Any], new: Mapping[str, Any], above: Path = ()) -> list[Change]:
-    """List what leads from `base` to `new`, in the order of the paths."""
+def changes(base: Mapping[str, Any], new: Mapping[str, Any], above: Path = (), *, makes: bool = True) -> list[Change]:
+    """List what leads from `base` to `new`, in the order of the paths.
+
+    A mapping that appeared is told entry by entry, so that two branches may make it; or as one value if not `makes`.
+    """
     found: list[Change] = []
     for key in base.keys() | new.keys() if base.keys() != new.keys() else new.keys():
         old, now = base.get(key, _MISSING), new.get(key, _MISSING)
         if old is not now:
-            found.extend(_changes_of((*above, key), old, now))
+            found.extend(_changes_of((*above, key), old, now, makes=makes))
     return sorted(found, key=_by_path) if not above else found
 
 
-def _changes_of(path: Path, old: Any, now: Any) -> list[Change]:
+def _changes_of(path: Path, old: Any, now: Any, *, makes: bool) -> list[Change]:
     if now is _MISSING:
         return [Change(path, Deed.REMOVE)]
     if isinstance(now, dict) and isinstance(old, dict):
-        return changes(old, now, path)
-    if isinstance(now, dict) and old is _MISSING:
+        return changes(old, now, path, makes=makes)
+    if isinstance(now, dict) and old is _MISSING and makes:
         return [Change(path, Deed.MAKE), *changes({}, now, path)]
     if isinstance(now, list) and isinstance(old, list) and len(now) > len(old) and all(map(same, old, now)):
         return [Change(path, Deed.APPEND, now[len(old) :])]

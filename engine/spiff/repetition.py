@@ -141,8 +141,7 @@ class MultiInstance(Repeating):
 
     def _start_of(self, token: Token) -> dict[str, Any]:
         """Give the variables that an instance started from."""
-        base: dict[str, Any] = token.data
-        base = token.facts.get("base", base)
+        base: dict[str, Any] = token.facts["base"] if "base" in token.facts else token.data  # noqa: SIM401 - typed
         return base
 
     def _counted(self, token: Token, made: dict[str, Any]) -> dict[str, Any]:

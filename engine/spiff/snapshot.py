@@ -120,7 +120,7 @@ def _read(program: Program, written: Any) -> Instance:
 
 
 def _inner(program: Program, instance: Instance, tokens: dict[int, Token], row: Any) -> Net:
-    owner = tokens[row[1]]
+    owner = tokens[row[2]]
     net = InnerNet(program.scopes[row[0]], owner, instance)
     instance.subprocesses[owner.id] = net
     return net
@@ -134,9 +134,16 @@ def _written(net: Net) -> list[Any]:
     rows = {token.id: number for number, token in enumerate(order)}
     scope: Scope = net.spec
     owner = net.owner
-    above: dict[str, Any] = {} if owner is None else owner.data
+    above: dict[str, Any] = order[0].data if owner is None else owner.data
     tokens = [_token_row(token, scope, rows, above) for token in order]
-    return [scope.name, None if owner is None else owner.id, net.process, _fingerprint(scope), tokens]
+    return [
+        scope.name,
+        order[0].data if owner is None else None,
+        None if owner is None else owner.id,
+        net.process,
+        _fingerprint(scope),
+        tokens,
+    ]
 
 
 def _parents_first(net: Net) -> Iterator[Token]:
@@ -151,7 +158,7 @@ def _token_row(token: Token, scope: Scope, rows: dict[int, int], above: dict[str
     parent = token.parent
     spec = token.task_spec
     line = spec.lines.index(token.flow) if token.state == WAITING and token.flow in spec.lines else None
-    mine = changes(above if parent is None else parent.data, token.data)
+    mine = changes(above if parent is None else parent.data, token.data, makes=False)
     return [
         token.id,
         None if parent is None else rows[parent.id],
@@ -168,11 +175,12 @@ def _token_row(token: Token, scope: Scope, rows: dict[int, int], above: dict[str
 
 
 def _fill(net: Net, row: Any, tokens: dict[int, Token]) -> None:
-    _, _, net.process, fingerprint, written = row
+    _, above, _, net.process, fingerprint, written = row
     scope: Scope = net.spec
     if fingerprint != _fingerprint(scope):
         raise BadSnapshot(f"The instance belongs to another version of {scope.name}; load it with that version.")
-    above: dict[str, Any] = {} if net.owner is None else net.owner.data
+    if net.owner is not None:
+        above = net.owner.data
     made: list[Token] = []
     for key, parent, state, number, change_rows, *rest in written:
         token = Token(net, scope.task_specs[scope.names[number]], None if parent is None else made[parent], key, state)

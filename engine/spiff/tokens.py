@@ -30,8 +30,8 @@ class Token(Task):
     """A task of the library with a number for an id, and what our specifications remember about it.
 
     A finished token `is_left` when a branch that parted here went on from a join further up: what still hangs below counts
-    with its own changes only. `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary events), `facts` plain values
-    kept by its specification, `fault` why it cannot go on.
+    with its own changes only. `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary
+    events), `facts` plain values kept by its specification, `fault` why it cannot go on.
     """
 
     def __init__(self, net: Any, spec: Any, parent: "Token | None", number: int, state: int = FUTURE) -> None:

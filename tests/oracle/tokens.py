@@ -203,7 +203,9 @@ class Engine:
         self.put(net, graph.start, data, ())
         return net
 
-    def put(self, net: Net, node: Node, data: Data, lineage: tuple[int, ...], flow: str = "", state: str = "") -> Token:
+    def put(
+        self, net: Net, node: Node, data: Data, lineage: tuple[int, ...], *, flow: str = "", state: str = ""
+    ) -> Token:
         """Let a token arrive."""
         if node.events:
             fork = self.count()
@@ -253,7 +255,7 @@ class Engine:
             self.bases[fork], lineage = copy.deepcopy(token.data), (*lineage, fork)
         for flow in flows:
             data = copy.deepcopy(token.data) if len(flows) > 1 else token.data
-            self.put(net, net.graph.nodes[flow.target], data, lineage, flow.key)
+            self.put(net, net.graph.nodes[flow.target], data, lineage, flow=flow.key)
         if not flows:
             net.ends.append((token.data, token.lineage, self.count()))
 
@@ -489,7 +491,7 @@ class Engine:
         self.bases[fork] = copy.deepcopy(token.data)
         for flow in token.node.outgoing:
             lineage = (*token.lineage, fork)
-            racer = self.put(net, net.graph.nodes[flow.target], copy.deepcopy(token.data), lineage, flow.key)
+            racer = self.put(net, net.graph.nodes[flow.target], copy.deepcopy(token.data), lineage, flow=flow.key)
             racer.memory["race"] = token.number
 
     def newest(self, token: Token) -> Data:

@@ -291,7 +291,8 @@ def test_a_called_process_gets_and_gives_everything_without_mapping() -> None:
 
 
 def test_a_called_process_gets_and_gives_what_is_mapped() -> None:
-    mapping = '<extensionElements><parcelflow:in source="a + 1" target="given"/><parcelflow:out source="made" target="b"/></extensionElements>'
+    mapping = '<extensionElements><parcelflow:in source="a + 1" target="given"/>'
+    mapping += '<parcelflow:out source="made" target="b"/></extensionElements>'
     call = f'<callActivity id="c" calledElement="q">{mapping}</callActivity>'
     play = Play(program_of(start() + call + user("n") + chain("st", "c", "n"), CALLED), {"a": 2, "secret": 1})
 

@@ -62,7 +62,8 @@ REFUSED = {
     "error": none("a") + boundary("x", "a", '<errorEventDefinition errorRef="nobody"/>') + chain("st", "a"),
     "behaviour": user(
         "x",
-        inner='<multiInstanceLoopCharacteristics behavior="One"><loopCardinality>1</loopCardinality></multiInstanceLoopCharacteristics>',
+        inner='<multiInstanceLoopCharacteristics behavior="One">'
+        "<loopCardinality>1</loopCardinality></multiInstanceLoopCharacteristics>",
     ),
     "how often": user("x", inner="<multiInstanceLoopCharacteristics/>"),
     "how long": user("x", inner="<standardLoopCharacteristics/>"),
