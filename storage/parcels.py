@@ -246,6 +246,11 @@ class Parcels:
             raise NotFound(f"There is no parcel {number}; look for it in the list.")
         return parcel
 
+    def since(self, parcel_id: int, limit: int = 1000) -> Sequence[Parcel]:
+        """Give the parcels that came after this one, oldest first."""
+        statement = select(Parcel).where(Parcel.id > parcel_id).order_by(Parcel.id).limit(limit)
+        return self._unit.session.scalars(statement).all()
+
     def locked(self, parcel_id: int) -> Parcel:
         """Give the parcel as it is now and keep others from changing it until the transaction ends; raises `NotFound`."""
         statement = select(Parcel).where(Parcel.id == parcel_id).with_for_update()

@@ -10,6 +10,7 @@ from types import FrameType
 import click
 import waitress
 
+from storage.errors import Unavailable
 from storage.job_engine import JobEngine
 from web.app import create_app
 from web.assembly import System
@@ -80,15 +81,20 @@ def _enqueueing(system: System) -> Iterator[None]:
 def _serve(system: System) -> None:
     """Answer requests until the process is told to end."""
     web = system.settings.web
-    server = waitress.create_server(
-        create_app(system),
-        host=web.host,
-        port=web.port,
-        threads=web.threads,
-        ident=None,
-        max_request_body_size=web.largest_upload,
-        clear_untrusted_proxy_headers=True,
-    )
+    try:
+        server = waitress.create_server(
+            create_app(system),
+            host=web.host,
+            port=web.port,
+            threads=web.threads,
+            ident=None,
+            max_request_body_size=web.largest_upload,
+            clear_untrusted_proxy_headers=True,
+        )
+    except OSError as error:
+        raise Unavailable(
+            f"Port {web.port} of {web.host} cannot be used ({error.strerror}); set PARCELFLOW_WEB__PORT to another one."
+        ) from error
     click.echo(f"Parcelflow serves {web.public_url}. End it with Ctrl-C.")
 
     def end() -> None:
