@@ -125,7 +125,7 @@ def prepare(url: str, folder: Path) -> tuple[Office, Actor]:
 def complete_all(
     office: Office, actor: Actor, instances: int, choice: random.Random
 ) -> tuple[list[float], list[int], float]:
-    """Complete all work items of new orders in a random order; gives the seconds each took, sizes of states, CPU seconds."""
+    """Complete all work items of new orders in a random order; gives seconds for each, sizes of states, CPU seconds."""
     running = [office.engine.start("order", office.parcel(), ORDER) for _ in range(instances)]
     seconds: list[float] = []
     sizes: list[int] = []
@@ -148,7 +148,7 @@ def complete_all(
 
 
 def raw_limit(office: Office, count: int) -> tuple[list[float], float]:
-    """Write the rows of so many completions through SQLAlchemy Core, with ready bytes; gives the seconds each took, and the CPU seconds."""
+    """Write the rows of so many completions through SQLAlchemy Core, with ready bytes; gives seconds for each, and CPU seconds."""
     instance = office.engine.start("order", office.parcel(), ORDER)
     with office.database.reading() as tx:
         state = tx.processes.one(instance).snapshot
@@ -186,7 +186,8 @@ def measure(name: str, url: str, folder: Path, options: argparse.Namespace) -> N
         )
         rounds.append(one)
         print(
-            f"  {name}: engine {one.engine:5.0f}/s ({one.engine_cpu:.2f} ms CPU)   raw {one.raw:5.0f}/s ({one.raw_cpu:.2f} ms CPU)",
+            f"  {name}: engine {one.engine:5.0f}/s ({one.engine_cpu:.2f} ms CPU)"
+            f"   raw {one.raw:5.0f}/s ({one.raw_cpu:.2f} ms CPU)",
             flush=True,
         )
     ratio = statistics.median(one.engine / one.raw for one in rounds)

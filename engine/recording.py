@@ -7,6 +7,7 @@ from typing import Any
 from engine.spiff.execution import Execution
 from engine.steps import (
     ExecutionState,
+    Failure,
     OperationWait,
     Step,
     Stuck,
@@ -87,7 +88,7 @@ class Course:
             parcel_id=self.live.parcel_id,
             snapshot=execution.save(),
             state=state,
-            failure=failure and {"code": failure.code, "node": failure.node, "message": failure.message},
+            failure=_failure(failure),
             end_reason=cause.end_reason,
             completed=cause.completed,
             done_job_id=cause.done_job_id,
@@ -124,6 +125,10 @@ class Course:
                 statuses.append(status)
             current = status
         return tuple(statuses)
+
+
+def _failure(failure: Failure | None) -> Mapping[str, Any] | None:
+    return None if failure is None else {"code": failure.code, "node": failure.node, "message": failure.message}
 
 
 def _keys(waits: Iterable[Wait], kind: type[Wait]) -> tuple[str, ...]:
