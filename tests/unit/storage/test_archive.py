@@ -165,3 +165,20 @@ def test_missing_bytes_of_a_sealed_parcel_are_named(
 
 def test_retention_begins_when_the_year_has_ended() -> None:
     assert retention_end(date(2026, 3, 2), 8) == date(2034, 12, 31)
+
+
+def test_a_manifest_that_is_gone_or_changed_is_a_breach(
+    database: Database, documents: DocumentStore, sealed: Parcel
+) -> None:
+    path = documents.path(str(sealed.manifest_sha256))
+    path.chmod(0o600)
+    path.write_bytes(b"{}")
+
+    with database.reading() as tx:
+        [breach] = breaches(tx, tx.parcels.one(sealed.id))
+    assert "the manifest cannot be read" in breach
+
+
+def test_there_is_no_manifest_before_the_seal(database: Database, parcel: Parcel) -> None:
+    with database.reading() as tx, pytest.raises(Conflict, match="is not sealed"):
+        manifest(tx, tx.parcels.one(parcel.id))

@@ -138,3 +138,24 @@ def test_an_order_belongs_to_one_parcel_and_its_lines_are_replaced_together(data
 
     with pytest.raises(AlreadyExists), database.transaction() as tx:
         tx.orders.add(an_order(parcel))
+
+
+def test_what_is_not_there_is_not_found(database: Database) -> None:
+    with database.reading() as tx:
+        for look in (tx.people.one, tx.people.actor, tx.orders.one, tx.orders.party):
+            with pytest.raises(NotFound):
+                look(99)
+        with pytest.raises(NotFound, match="O-1"):
+            tx.orders.numbered("O-1")
+        assert tx.orders.of_parcel(99) is None
+
+
+def test_people_and_customers_are_listed_by_name(database: Database) -> None:
+    with database.transaction() as tx:
+        people = [tx.people.add(a_user(display_name=name)) for name in ("Sam", "Alex")]
+        for name in ("Zinc", "Copper"):
+            tx.orders.add_party(a_party(name=name))
+
+        assert [user.display_name for user in tx.people.all()] == ["Alex", "Sam"]
+        assert tx.people.names([people[0].id]) == {people[0].id: "Sam"}
+        assert [party.name for party in tx.orders.parties()] == ["Copper", "Zinc"]
