@@ -90,7 +90,7 @@ _PLAIN: Mapping[str, _Condition] = {
     "channel": lambda channel: Parcel.channel == channel,
     "received_from": lambda time: Parcel.received_at >= time,
     "received_until": lambda time: Parcel.received_at < time,
-    "parcel_ids": lambda ids: Parcel.id.in_(ids),
+    "parcel_ids": Parcel.id.in_,
     "of_parcel_id": lambda parcel_id: Parcel.parent_id == parcel_id,
     "with_order": lambda _: Order.id.is_not(None),
 }
