@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from storage.errors import AlreadyTaken, Conflict, Damaged, Invalid, NotFound, ParcelflowError, Refused, Unavailable
 from web.auth import TooManyTries
@@ -95,6 +95,8 @@ def _forged(_error: CSRFError) -> Response:
 def _http(error: HTTPException) -> Response | HTTPException:
     if error.response is not None:
         return error
+    if isinstance(error, SecurityError):
+        return Response("This host name is not served here.\n", HTTPStatus.BAD_REQUEST, mimetype="text/plain")
     status = HTTPStatus(error.code or 500)
     sentence = _SENTENCES.get(status) or error.description or status.phrase
     response = problem(status, status.name.lower(), sentence)

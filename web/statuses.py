@@ -36,7 +36,7 @@ class Stage:
     rounds: int
 
 
-_OFF_THE_WAY = frozenset({"rejected", "cancelled", "adjusting", "verifying", "quarantined"})
+_OFF_THE_WAY = frozenset({"rejected", "cancelled", "adjusting", "verifying", "divided"})
 
 
 def statuses(tx: Transaction, process_key: str) -> Mapping[str, Status]:
@@ -62,8 +62,10 @@ def way(known: Mapping[str, Status], view: ParcelView, changes: Sequence[StatusC
         passed.setdefault(change.status, []).append(change)
     has_ended = view.state in (ParcelState.ARCHIVED, ParcelState.REJECTED)
     is_broken_off = view.status in {"rejected", "cancelled"} or view.state is ParcelState.REJECTED
-    keys = [key for key in known if key in passed or (key not in _OFF_THE_WAY and not has_ended and not is_broken_off)]
-    keys += [key for key in passed if key not in known]
+    order = list(known)
+    reached = max((order.index(key) for key in passed if key in known), default=-1)
+    ahead = [] if has_ended or is_broken_off else [key for key in order[reached + 1 :] if key not in _OFF_THE_WAY]
+    keys = [key for key in order[: reached + 1] if key in passed] + [key for key in passed if key not in known] + ahead
     return [_stage(known, key, passed.get(key, []), view, now, has_ended=has_ended) for key in keys]
 
 
