@@ -208,10 +208,8 @@ class Construct(StrEnum):
 
 
 UNSUPPORTED: Final[tuple[Construct, ...]] = (
-    Construct.COMPENSATION,
     Construct.COMPLEX_GATEWAY,
     Construct.AD_HOC_CONDITION,
-    Construct.TRANSACTION_CANCEL,
     Construct.MULTIPLE_EVENT,
     Construct.PARALLEL_MULTIPLE_EVENT,
     Construct.MULTI_INSTANCE_EVENTS,

@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 from SpiffWorkflow.bpmn.specs import control, defaults
 
-from engine.spiff import throwing
+from engine.spiff import throwing, undoing
 from engine.spiff.changes import copied
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import CANCELLED, COMPLETED, WAITING, Token
-from engine.spiff.triggers import Condition, Message, Signal, Terminate, Timer, Trigger, key_text
+from engine.spiff.triggers import Cancel, Compensation, Condition, Message, Signal, Terminate, Timer, Trigger, key_text
 from engine.steps import SubscriptionWait, TimerWait, Wait, WaitKind
 from engine.timing import Due
 
@@ -186,7 +186,21 @@ class Throwing(Node):
     trigger: Trigger | None = None
 
     def _run_hook(self, my_task: Token) -> bool | None:
+        if isinstance(self.trigger, Compensation | Cancel):
+            return undoing.begin(my_task, self.trigger) and self._undone(my_task)
         return self.trigger is None or throwing.throw(my_task, self.trigger)
+
+    def net_ended(self, token: Token, net: Any) -> None:
+        """Go on with the next thing to undo when one is done."""
+        undoing.take_over(token, net)
+        if not undoing.undo_next(token) and self._undone(token):
+            token.complete()
+
+    def _undone(self, token: Token) -> bool:
+        """Leave a cancelled transaction; tell whether the token goes on."""
+        if isinstance(self.trigger, Cancel):
+            throwing.leave_transaction(token)
+        return token.is_live
 
 
 class ThrowEvent(Throwing, defaults.IntermediateThrowEvent):

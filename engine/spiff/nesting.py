@@ -10,6 +10,7 @@ from SpiffWorkflow.bpmn.specs.bpmn_task_spec import BpmnTaskSpec
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 
 from engine.expressions import Expression
+from engine.spiff import undoing
 from engine.spiff.changes import apply_changes, changes, copied
 from engine.spiff.events import Rearming
 from engine.spiff.faults import TooMany
@@ -48,6 +49,7 @@ class Nesting(Node):
 
     def net_ended(self, token: Token, net: InnerNet) -> None:
         """Remember what the net inside has made, and complete the activity with it."""
+        undoing.remember_net(token, net)
         token.facts["made"] = net.data
         token.workflow.top_workflow.attempt(token, "finish", lambda: self.finish(token))
 

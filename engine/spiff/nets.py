@@ -38,8 +38,11 @@ class Net:
     tasks: dict[int, Token]
     task_tree: Token
     completed: bool
+    data: dict[str, Any]
     owner: Token | None
     process: str
+    log: list[dict[str, Any]]
+    """Completed activities that can be undone, oldest first."""
     top_workflow: Any
 
     def begin(self, variables: dict[str, Any], starts: Sequence[Any]) -> None:
@@ -158,6 +161,7 @@ class InnerNet(Net, BpmnSubWorkflow):
 
     def __init__(self, spec: Any, owner: Token, top: "Instance") -> None:
         self.owner = owner
+        self.log = []
         self.process = spec.process
         super().__init__(spec, owner.id, top, deserializing=True)
 
@@ -175,6 +179,7 @@ class Instance(Net, BpmnWorkflow):
 
     def __init__(self, program: "Program", process: Any) -> None:
         self.owner = None
+        self.log = []
         self.program = program
         self.time_zone = program.time_zone
         self.process = process.process

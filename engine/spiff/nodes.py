@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from SpiffWorkflow.bpmn.specs import control, defaults
 
 from engine.expressions import Expression
+from engine.spiff import undoing
 from engine.spiff.changes import copied
 from engine.spiff.faults import NoWayOut, Unfit
 from engine.spiff.tokens import READY, STARTED, Token
@@ -52,6 +53,10 @@ class Node:
     trigger: Trigger | None = None
     handler: str | None = None
     """The activity that compensates this one."""
+    activity: str = ""
+    """The id of the activity, also for one of its instances."""
+    local_names: frozenset[str] = frozenset()
+    """Variables that only one instance of a repeated activity has."""
 
     enters_on_arrival: ClassVar[bool] = True
     is_urgent: ClassVar[bool] = False
@@ -93,6 +98,7 @@ class Node:
         net.top_workflow.journal.completed(my_task)
         net.top_workflow.release(my_task)
         net._task_completed_notify(my_task)
+        undoing.remember(my_task)
         if self.repeated_by is not None and my_task.parent.task_spec is self.repeated_by:
             self.repeated_by.ended(my_task.parent, my_task)
         else:

@@ -21,7 +21,7 @@ from engine.spiff import events, joins, nesting, nodes, repetition
 from engine.spiff.reading import Reader
 from engine.spiff.scopes import Scope
 from engine.spiff.tokens import STARTED, WAITING
-from engine.spiff.triggers import Error
+from engine.spiff.triggers import Cancel, Compensation, Error
 
 
 class ElementParser(TaskParser):
@@ -49,6 +49,7 @@ class ElementParser(TaskParser):
         """Make the specification, its repetition and its attached events; flows are connected later."""
         self.task = self.create_task()
         self._label(self.task)
+        self.task.activity, self.task.handler = self.bpmn_id, words.compensated_by(self.node)
         loop = words.loop_of(self.node) if self.node.tag in words.ACTIVITIES else None
         if loop is not None:
             self._repeat(loop)
@@ -57,10 +58,6 @@ class ElementParser(TaskParser):
 
     def create_task(self) -> Any:
         """Make the specification for the node's tag."""
-        if words.is_true(self.node, "isForCompensation") or words.compensated_by(self.node):
-            self.reader.refuse(
-                self.node, "not_executable", f"{words.title(self.node)}: compensation cannot be run here."
-            )
         return BUILDERS[words.kind(self.node)](self)
 
     def make(self, spec_class: Any, **kwargs: Any) -> Any:
@@ -74,6 +71,10 @@ class ElementParser(TaskParser):
         if isinstance(spec.trigger, events.OUTWARD) and isinstance(spec, events.Catching):
             spec.outward_state = WAITING
         return spec
+
+    def is_in_transaction(self, key: str | None) -> bool:
+        """Tell whether a node of the scope is a transaction."""
+        return any(node.get("id") == key and node.tag == words.TRANSACTION for node in self.process_parser.node)
 
     def _label(self, spec: Any) -> None:
         spec.drawn = self.reader.diagram.drawn(self.bpmn_id)
@@ -98,6 +99,10 @@ class ElementParser(TaskParser):
             self.task.loop = self.reader.loop(self.node, loop)
         self._label(self.task)
         once.status, self.task.instance, once.repeated_by = None, once, self.task
+        details = getattr(self.task, "repetition", None)
+        once.local_names = (
+            frozenset({repetition.COUNTER, details.item} - {None}) if details else frozenset({repetition.COUNTER})
+        )
 
     def _add_boundary_event(self, children: list[etree._Element]) -> Any:
         split = events.BoundarySplit(self.spec, f"{self.bpmn_id}.BoundaryEventSplit")
@@ -225,8 +230,19 @@ def _boundary(parser: ElementParser) -> Any:
     )
     if spec.trigger is None:
         parser.reader.refuse(parser.node, "event_missing", f"{words.title(parser.node)} needs something to wait for.")
-    if isinstance(spec.trigger, Error):
+    if isinstance(spec.trigger, Error | Cancel):
         spec.cancel_activity = True
+    if isinstance(spec.trigger, Cancel) and not parser.is_in_transaction(parser.node.get("attachedToRef")):
+        message = f"{words.title(parser.node)} can only be attached to a transaction."
+        parser.reader.refuse(parser.node, "cancel_outside", message)
+    return spec
+
+
+def _end(parser: ElementParser) -> Any:
+    spec = parser.event(events.EndEvent)
+    if isinstance(spec.trigger, Cancel) and parser.node.getparent().tag != words.TRANSACTION:
+        message = f"{words.title(parser.node)} can only end a transaction."
+        parser.reader.refuse(parser.node, "cancel_outside", message)
     return spec
 
 
@@ -319,6 +335,9 @@ def _handler(parser: ElementParser) -> Any:
     spec = parser.make(nesting.EventSubprocess, subworkflow_spec=parser.bpmn_id)
     spec.scope = _inner(parser).get_spec()
     starts = spec.scope.bpmn_start_events
+    if len(starts) == 1 and isinstance(starts[0].trigger, Compensation):
+        starts[0].trigger, parser.spec.undoing = None, spec.name
+        return spec
     if len(starts) != 1 or starts[0].trigger is None:
         message = f"{words.title(parser.node)} needs exactly one start event, and that needs something to wait for."
         parser.reader.refuse(parser.node, "handler_start", message)
@@ -363,7 +382,7 @@ def _script(parser: ElementParser) -> Any:
 
 BUILDERS: "dict[str, Callable[[ElementParser], Any]]" = {
     "startEvent": _start,
-    "endEvent": lambda parser: parser.event(events.EndEvent),
+    "endEvent": _end,
     "intermediateThrowEvent": lambda parser: parser.event(events.ThrowEvent),
     "intermediateCatchEvent": _catch,
     "boundaryEvent": _boundary,

@@ -13,7 +13,18 @@ from engine.expressions import Expression, compile_expression
 from engine.scripts import Script, compile_script
 from engine.spiff.nodes import OperationDetails, WorkDetails
 from engine.spiff.repetition import LoopDetails, RepetitionDetails
-from engine.spiff.triggers import Condition, Error, Escalation, Message, Signal, Terminate, Timer, Trigger
+from engine.spiff.triggers import (
+    Cancel,
+    Compensation,
+    Condition,
+    Error,
+    Escalation,
+    Message,
+    Signal,
+    Terminate,
+    Timer,
+    Trigger,
+)
 from engine.timing import TimerDefinition, compile_timer
 
 if TYPE_CHECKING:
@@ -94,6 +105,8 @@ class Reader:
                 self.required(event, words.child_text(definition, "condition"), "a condition")
             ),
             EventKind.TERMINATE: Terminate,
+            EventKind.CANCEL: Cancel,
+            EventKind.COMPENSATION: lambda: Compensation(definition.get("activityRef")),
         }
         if kind not in readers:
             self.refuse(event, "not_executable", f"{words.title(event)}: a {kind} event cannot be run here.")

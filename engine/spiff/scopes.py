@@ -23,6 +23,8 @@ class Scope(BpmnProcessSpec):
         self.end.policy = policy
         self.handlers: list[Any] = []
         """What stands by for event subprocesses."""
+        self.undoing: str | None = None
+        """The event subprocess that compensates this one."""
         self.title = ""
         self.is_executable = True
 

@@ -141,6 +141,7 @@ def _written(net: Net) -> list[Any]:
         order[0].data if owner is None else None,
         None if owner is None else owner.id,
         net.process,
+        net.log,
         _fingerprint(scope),
         tokens,
     ]
@@ -175,7 +176,7 @@ def _token_row(token: Token, scope: Scope, rows: dict[int, int], above: dict[str
 
 
 def _fill(net: Net, row: Any, tokens: dict[int, Token]) -> None:
-    _, above, _, net.process, fingerprint, written = row
+    _, above, _, net.process, net.log, fingerprint, written = row
     scope: Scope = net.spec
     if fingerprint != _fingerprint(scope):
         raise BadSnapshot(f"The instance belongs to another version of {scope.name}; load it with that version.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.spiff.changes import copied
 from engine.spiff.tokens import WAITING, Token
-from engine.spiff.triggers import Error, Escalation, Message, Signal, Trigger, key_text
+from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger, key_text
 from engine.steps import Thrown, WaitKind
 
 if TYPE_CHECKING:
@@ -60,6 +60,19 @@ def raise_escalation(source: Token, code: str | None) -> None:
     source.workflow.top_workflow.journal.completed(source)
     source.is_quiet = True
     _interrupt(catcher, payload)
+
+
+def leave_transaction(token: Token) -> None:
+    """Let the cancel event of the transaction take its way, if it has one."""
+    net, top = token.workflow, token.workflow.top_workflow
+    if net.owner is None:
+        return
+    around = net.owner.workflow.live()
+    catcher = next((t for t in around if t.host == net.owner.id and isinstance(t.task_spec.trigger, Cancel)), None)
+    if catcher is not None:
+        top.journal.completed(token)
+        token.is_quiet = True
+        _interrupt(catcher, {})
 
 
 def _interrupt(catcher: Token, payload: dict[str, Any]) -> None:

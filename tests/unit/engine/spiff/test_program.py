@@ -15,14 +15,12 @@ from oracle.drawing import (
     boundary,
     catching,
     chain,
-    end,
     gateway,
     none,
     process,
     script,
     start,
     subprocess,
-    throwing,
     timer,
     user,
     when,
@@ -34,12 +32,8 @@ from engine.spiff import program as program_module
 from engine.spiff.closed import ClosedScriptEngine
 from engine.steps import ExecutionState
 
-COMPENSATE = "<compensateEventDefinition/>"
 REFUSED = {
     "complex": gateway("complex", "x") + chain("st", "x"),
-    "compensation": throwing("x", COMPENSATE) + chain("st", "x"),
-    "handler": none("y") + '<task id="x" isForCompensation="true"/>' + chain("st", "y"),
-    "cancel": subprocess("t", start("ts") + end("x", "<cancelEventDefinition/>") + chain("ts", "x")) + chain("st", "t"),
     "ad hoc": '<adHocSubProcess id="x"><task id="y"/><completionCondition>True</completionCondition></adHocSubProcess>'
     + chain("st", "x"),
     "multiple": catching("x", MESSAGE + SIGNAL) + chain("st", "x"),
