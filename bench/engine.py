@@ -148,7 +148,7 @@ def complete_all(
 
 
 def raw_limit(office: Office, count: int) -> tuple[list[float], float]:
-    """Write the rows of so many completions through SQLAlchemy Core, with ready bytes; gives seconds for each, and CPU seconds."""
+    """Write the rows of so many completions through SQLAlchemy Core; gives seconds for each, and CPU seconds."""
     instance = office.engine.start("order", office.parcel(), ORDER)
     with office.database.reading() as tx:
         state = tx.processes.one(instance).snapshot

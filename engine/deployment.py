@@ -50,6 +50,8 @@ class Surroundings:
     operations: Collection[str] | None = None
     groups: Collection[str] | None = None
     check_letter: LetterCheck | None = None
+    has_forms: bool = True
+    """Whether forms must be among the files."""
 
 
 @dataclass(slots=True)
@@ -214,7 +216,7 @@ def _statuses(checked: Checked, path: str, data: bytes) -> dict[str, str]:
 
 def _context(checked: Checked, surroundings: Surroundings) -> LintContext:
     return LintContext(
-        forms=checked.forms,
+        forms=checked.forms if surroundings.has_forms else None,
         decisions=set(checked.decisions),
         operations=surroundings.operations,
         groups=surroundings.groups,

@@ -105,7 +105,7 @@ def warm_up() -> None:
 
 def run_within(files: Mapping[str, bytes], options: Options, folder: str) -> Iterator[dict[str, Any]]:
     """Try the files in this process, with the scratch database in the folder; call it in a process of its own."""
-    surroundings = Surroundings(time_zone=ZoneInfo(options.time_zone))
+    surroundings = Surroundings(time_zone=ZoneInfo(options.time_zone), has_forms=False)
     checked = check(files, surroundings)
     try:
         keys = _chosen(checked, options)

@@ -185,7 +185,10 @@ class Jobs:
         self._unit = unit
 
     def add(self, job: NewJob, *, instance_id: int | None = None, parcel_id: int | None = None) -> int | None:
-        """Owe a job from now on; gives its id, or None when a job with this key is known already."""
+        """Owe a job from now on; gives its id, or None when a job with this key is known already.
+
+        An instance may owe one again that had ended: its activity was entered anew, after an operator let it try again.
+        """
         values = {
             "instance_id": instance_id,
             "parcel_id": parcel_id,
@@ -199,8 +202,7 @@ class Jobs:
             "due_at": self._unit.now + job.delay,
             "created_at": self._unit.now,
         }
-        statement = self._unit.insert(Job).values(values).on_conflict_do_nothing().returning(Job.id)
-        job_id = self._unit.connection.execute(statement).scalar()
+        job_id = self._unit.connection.execute(self._insertion(values)).scalar()
         if job_id is not None:
             self._wake(job_id, job.delay)
         return job_id
@@ -401,6 +403,17 @@ class Jobs:
     def forget_node(self, node: str) -> None:
         """Strike out a node that has stopped, or whose jobs were taken over."""
         self._unit.connection.execute(delete(NodeHeartbeat).where(NodeHeartbeat.node == node))
+
+    def _insertion(self, values: Mapping[str, Any]) -> Any:
+        statement = self._unit.insert(Job).values(dict(values))
+        if values["instance_id"] is None:
+            return statement.on_conflict_do_nothing().returning(Job.id)
+        renewed = {name: values[name] for name in ("state", "attempts", "due_at", "arguments")}
+        return statement.on_conflict_do_update(
+            index_elements=["instance_id", "key"],
+            set_=renewed | {"finished_at": None},
+            where=Job.state.in_((JobState.DONE, JobState.CANCELLED)),
+        ).returning(Job.id)
 
     def _wake(self, job_id: int, delay: timedelta) -> None:
         if self._unit.wake is not None:

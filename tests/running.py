@@ -9,8 +9,10 @@ from zoneinfo import ZoneInfo
 from factories import a_parcel, a_user
 
 from engine.deployment import ProgramCache, Surroundings, deploy
+from engine.reloading import reloader
 from engine.runtime import Engine
 from engine.worklist import Worklist
+from storage.check import check
 from storage.database import Database
 from storage.people import Actor
 from storage.work import WorkItem
@@ -118,6 +120,13 @@ class Office:
         """Give the state of an instance."""
         with self.database.reading() as tx:
             return tx.processes.one(instance_id).state.value
+
+    def breaches(self) -> list[str]:
+        """Give the broken promises about instances, jobs, timers and audit."""
+        found = check(self.database, reload=reloader(self.database, self.programs))
+        return [
+            str(breach) for breach in found if breach.promise not in ("I1", "I2") and "no event" not in breach.message
+        ]
 
     def trace(self, instance_id: int, parcel_id: int | None = None) -> list[str]:
         """Give the nodes completed so far, from the audit trail."""

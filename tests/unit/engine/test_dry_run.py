@@ -173,3 +173,30 @@ def test_a_loop_without_a_wait_is_an_incident() -> None:
     )
 
     assert _run(diagram)[1]["outcome"] == "incident"
+
+
+def test_forms_are_not_needed() -> None:
+    diagram = a_diagram(
+        a_process("p", start(), user("a", more='parcelflow:form="elsewhere"'), end(), "begin -> a", "a -> done")
+    )
+
+    assert _run(diagram)[1]["outcome"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "while True: pass",
+        "x = 'a' * 10**10",
+        "x = 9 ** 9 ** 9",
+        "def f(): f()\nf()",
+        "open('/etc/passwd')",
+        "import os",
+    ],
+)
+def test_a_hostile_script_is_an_incident_in_time(script: str) -> None:
+    task = f'<scriptTask id="s" scriptFormat="python"><script><![CDATA[{script}]]></script></scriptTask>'
+
+    _, last = _run(a_diagram(a_process("p", start(), task, end(), "begin -> s", "s -> done")))
+
+    assert last["outcome"] in ("incident", "refused")

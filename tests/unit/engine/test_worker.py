@@ -107,6 +107,7 @@ def test_giving_up_an_incident_ends_the_instance_with_the_reason(office: Office)
     office.engine.give_up(incident.id, "ann", "no printer any more")
 
     assert office.state(instance) == "terminated"
+    assert office.breaches() == []
     with office.database.reading() as tx:
         assert tx.jobs.incidents() == []
         assert tx.jobs.unfinished() == []
@@ -129,6 +130,23 @@ def test_a_business_error_takes_the_error_arrow(office: Office) -> None:
     _worker(office, Desk(failures=1, error=BusinessError("no_paper"))).run_waiting()
 
     assert list(office.items(instance)) == ["look"]
+
+
+def test_an_error_nobody_catches_is_an_incident_and_retrying_it_calls_the_operation_again(office: Office) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    desk = Desk(failures=1, error=BusinessError("no_paper"))
+    worker = _worker(office, desk)
+    worker.run_waiting()
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+    assert (incident.node, incident.code, incident.expression) == ("write", "uncaught_error", "no_paper")
+
+    office.engine.retry(incident.id, "ann")
+    worker.run_waiting()
+
+    assert list(office.items(instance)) == ["look"]
+    assert office.breaches() == []
 
 
 def test_an_unknown_operation_becomes_an_incident(office: Office) -> None:
