@@ -24,7 +24,7 @@ def _rules(house: House) -> list[Rule]:
 
 
 def _path(rule: Rule) -> str:
-    values: dict[str, object] = {name: 1 for name in rule.arguments}
+    values: dict[str, object] = dict.fromkeys(rule.arguments, 1)
     values |= {"number": "P-0"} if "number" in values and "int:number" not in rule.rule else {}
     values |= {name: "x" for name in ("kind", "filename") if name in values}
     return rule.build(values, append_unknown=False)[1]  # type: ignore[index]
