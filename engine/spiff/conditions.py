@@ -7,7 +7,7 @@ from engine.spiff.tokens import WAITING, Token
 from engine.spiff.triggers import Condition
 
 if TYPE_CHECKING:
-    from engine.spiff.nets import Instance
+    from engine.spiff.instances import Instance
 
 
 def check(instance: "Instance") -> None:

@@ -13,8 +13,8 @@ from engine.errors import BusinessError, EngineError
 from engine.spiff import snapshot
 from engine.spiff.changes import copied
 from engine.spiff.faults import NoSuchWait
+from engine.spiff.instances import Instance
 from engine.spiff.journal import Journal, stuck_at
-from engine.spiff.nets import Instance
 from engine.spiff.program import Program
 from engine.spiff.tokens import Token
 from engine.steps import ExecutionState, Step, Stuck, Wait, WaitKind

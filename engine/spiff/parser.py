@@ -7,7 +7,6 @@ specification first, and the flows connect them afterwards: two thousand nodes i
 reaches (compensation handlers) are there as well.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
@@ -18,10 +17,10 @@ from SpiffWorkflow.specs.base import TaskSpec
 from engine.diagrams import vocabulary as words
 from engine.diagrams.vocabulary import BOUNDARY_EVENT, MULTI_INSTANCE
 from engine.spiff import events, joins, nesting, nodes, repetition
+from engine.spiff.builders import BUILDERS
 from engine.spiff.reading import Reader
 from engine.spiff.scopes import Scope
-from engine.spiff.tokens import STARTED, WAITING
-from engine.spiff.triggers import Cancel, Compensation, Error
+from engine.spiff.tokens import WAITING
 
 
 class ElementParser(TaskParser):
@@ -216,192 +215,3 @@ class DiagramParser(BpmnParser):
 
     def _get_parser_class(self, tag: str) -> tuple[Any, Any]:
         return ElementParser, Scope if tag == words.PROCESS else TaskSpec
-
-
-def _start(parser: ElementParser) -> Any:
-    spec = parser.event(events.StartEvent)
-    spec.interrupts = words.is_true(parser.node, "isInterrupting", default=True)
-    return spec
-
-
-def _boundary(parser: ElementParser) -> Any:
-    spec = parser.event(
-        events.BoundaryEvent, cancel_activity=words.is_true(parser.node, "cancelActivity", default=True)
-    )
-    if spec.trigger is None:
-        parser.reader.refuse(parser.node, "event_missing", f"{words.title(parser.node)} needs something to wait for.")
-    if isinstance(spec.trigger, Error | Cancel):
-        spec.cancel_activity = True
-    if isinstance(spec.trigger, Cancel) and not parser.is_in_transaction(parser.node.get("attachedToRef")):
-        message = f"{words.title(parser.node)} can only be attached to a transaction."
-        parser.reader.refuse(parser.node, "cancel_outside", message)
-    return spec
-
-
-def _end(parser: ElementParser) -> Any:
-    spec = parser.event(events.EndEvent)
-    if isinstance(spec.trigger, Cancel) and parser.node.getparent().tag != words.TRANSACTION:
-        message = f"{words.title(parser.node)} can only end a transaction."
-        parser.reader.refuse(parser.node, "cancel_outside", message)
-    return spec
-
-
-def _catch(parser: ElementParser) -> Any:
-    spec = parser.event(events.CatchEvent)
-    if spec.trigger is None:
-        parser.reader.refuse(parser.node, "event_missing", f"{words.title(parser.node)} needs something to wait for.")
-    return spec
-
-
-def _work(spec_class: Any) -> "Callable[[ElementParser], Any]":
-    def build(parser: ElementParser) -> Any:
-        spec = parser.make(spec_class)
-        spec.details = parser.reader.work(parser.node, parser.lane or parser.reader.lanes.get(parser.bpmn_id))
-        return spec
-
-    return build
-
-
-def _operation(spec_class: Any) -> "Callable[[ElementParser], Any]":
-    def build(parser: ElementParser) -> Any:
-        spec = parser.make(spec_class)
-        spec.operation = parser.reader.operation(parser.node)
-        spec.outward_state = STARTED
-        return spec
-
-    return build
-
-
-def _send(parser: ElementParser) -> Any:
-    if words.operation(parser.node) or not parser.node.get("messageRef"):
-        return _operation(nodes.SendingTask)(parser)
-    spec = parser.make(events.SendTask, event_definition=None)
-    spec.trigger = parser.reader.message(parser.node, parser.node.get("messageRef"))
-    return spec
-
-
-def _receive(parser: ElementParser) -> Any:
-    spec = parser.make(events.ReceiveTask, event_definition=None)
-    spec.trigger = parser.reader.message(parser.node, parser.node.get("messageRef"))
-    spec.outward_state = WAITING
-    return spec
-
-
-def _decision(parser: ElementParser) -> Any:
-    if words.operation(parser.node) and not words.decision(parser.node):
-        return _operation(nodes.ServiceTask)(parser)
-    spec = parser.make(nodes.DecisionTask)
-    spec.decision = parser.reader.decision(parser.node)
-    spec.result_variable = words.result_variable(parser.node)
-    return spec
-
-
-def _join(spec_class: Any) -> "Callable[[ElementParser], Any]":
-    def build(parser: ElementParser) -> Any:
-        spec = parser.make(spec_class)
-        spec.policy = words.conflict_policy(parser.node)
-        return spec
-
-    return build
-
-
-def _quantity(parser: ElementParser) -> Any:
-    spec = parser.make(joins.QuantityJoin)
-    spec.quantity = int(parser.node.get("quantity", "1"))
-    return spec
-
-
-def _inner(parser: ElementParser) -> ScopeParser:
-    parent, node = parser.process_parser, parser.node
-    parent.parser.create_parser(node, parent.filename, lane=parser.lane or parser.reader.lanes.get(parser.bpmn_id))
-    inner: ScopeParser = parent.parser.process_parsers[parser.bpmn_id]
-    inner.parent = parent
-    return inner
-
-
-def _subprocess(parser: ElementParser) -> Any:
-    if words.is_event_subprocess(parser.node):
-        return _handler(parser)
-    spec = parser.make(nesting.SubProcess, subworkflow_spec=parser.bpmn_id)
-    spec.scope = _inner(parser).get_spec()
-    if not spec.scope.plain_starts:
-        parser.reader.refuse(
-            parser.node, "no_start", f"{words.title(parser.node)} needs a start event without a trigger."
-        )
-    return spec
-
-
-def _handler(parser: ElementParser) -> Any:
-    spec = parser.make(nesting.EventSubprocess, subworkflow_spec=parser.bpmn_id)
-    spec.scope = _inner(parser).get_spec()
-    starts = spec.scope.bpmn_start_events
-    if len(starts) == 1 and isinstance(starts[0].trigger, Compensation):
-        starts[0].trigger, parser.spec.undoing = None, spec.name
-        return spec
-    if len(starts) != 1 or starts[0].trigger is None:
-        message = f"{words.title(parser.node)} needs exactly one start event, and that needs something to wait for."
-        parser.reader.refuse(parser.node, "handler_start", message)
-        return spec
-    _stand_by(parser, spec, starts[0])
-    return spec
-
-
-def _stand_by(parser: ElementParser, handler: Any, start: Any) -> None:
-    """Move the trigger from the start event inside to the net around, where it waits."""
-    waiting = nesting.HandlerTrigger(parser.spec, f"{parser.bpmn_id}.trigger", event_definition=None)
-    waiting.drawn, waiting.title = start.drawn, start.title
-    waiting.trigger, start.trigger = start.trigger, None
-    waiting.interrupts = start.interrupts or isinstance(waiting.trigger, Error)
-    if isinstance(waiting.trigger, events.OUTWARD):
-        waiting.outward_state = WAITING
-    waiting.flows = (nodes.Flow(waiting.name, None, handler, None, is_default=False),)
-    TaskSpec.connect(waiting, handler)
-    parser.spec.handlers.append(waiting)
-
-
-def _call(parser: ElementParser) -> Any:
-    called = words.called_element(parser.node) or ""
-    spec = parser.make(nesting.CallActivity, subworkflow_spec=called)
-    spec.into, spec.takes_all = parser.reader.mapping(parser.node, "in")
-    spec.back, spec.gives_all = parser.reader.mapping(parser.node, "out")
-    parser.process_parser.parser.calls.append((spec, called, parser.node, parser.reader))
-    return spec
-
-
-def _refused(what: str) -> "Callable[[ElementParser], Any]":
-    def build(parser: ElementParser) -> Any:
-        parser.reader.refuse(parser.node, "not_executable", f"{words.title(parser.node)}: {what} cannot be run here.")
-        return parser.make(nodes.NoneTask)
-
-    return build
-
-
-def _script(parser: ElementParser) -> Any:
-    return parser.make(nodes.ScriptTask, script=parser.reader.script(parser.node))
-
-
-BUILDERS: "dict[str, Callable[[ElementParser], Any]]" = {
-    "startEvent": _start,
-    "endEvent": _end,
-    "intermediateThrowEvent": lambda parser: parser.event(events.ThrowEvent),
-    "intermediateCatchEvent": _catch,
-    "boundaryEvent": _boundary,
-    "task": lambda parser: parser.make(nodes.NoneTask),
-    "userTask": _work(nodes.UserTask),
-    "manualTask": _work(nodes.ManualTask),
-    "scriptTask": _script,
-    "serviceTask": _operation(nodes.ServiceTask),
-    "sendTask": _send,
-    "receiveTask": _receive,
-    "businessRuleTask": _decision,
-    "callActivity": _call,
-    "subProcess": _subprocess,
-    "transaction": _subprocess,
-    "adHocSubProcess": _refused("an ad-hoc subprocess with a completion condition"),
-    "exclusiveGateway": lambda parser: parser.make(nodes.ExclusiveGateway),
-    "parallelGateway": _join(joins.ParallelGateway),
-    "inclusiveGateway": _join(joins.InclusiveGateway),
-    "eventBasedGateway": lambda parser: parser.make(events.EventGateway, event_definition=None),
-    "quantityJoin": _quantity,
-    "complexGateway": _refused("a complex gateway"),
-}

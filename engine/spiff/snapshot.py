@@ -20,7 +20,8 @@ import zstandard
 
 from engine.spiff.changes import Change, Deed, apply_changes, changes, copied
 from engine.spiff.faults import BadSnapshot
-from engine.spiff.nets import InnerNet, Instance, Net
+from engine.spiff.instances import Instance
+from engine.spiff.nets import InnerNet, Net
 from engine.spiff.program import Program
 from engine.spiff.scopes import Scope
 from engine.spiff.tokens import READY, WAITING, Token

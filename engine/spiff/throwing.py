@@ -14,7 +14,7 @@ from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Tr
 from engine.steps import Thrown, WaitKind
 
 if TYPE_CHECKING:
-    from engine.spiff.nets import Instance
+    from engine.spiff.instances import Instance
 
 
 def throw(token: Token, trigger: Trigger) -> bool | None:
