@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from SpiffWorkflow.specs.base import TaskSpec
 
 from engine.diagrams import vocabulary as words
-from engine.spiff import events, joins, nesting, nodes
+from engine.spiff import choices, events, joins, nesting, nodes
 from engine.spiff.tokens import STARTED, WAITING
 from engine.spiff.triggers import Cancel, Compensation, Error
 
@@ -194,7 +194,7 @@ BUILDERS: "dict[str, Callable[[ElementParser], Any]]" = {
     "subProcess": _subprocess,
     "transaction": _subprocess,
     "adHocSubProcess": _refused("an ad-hoc subprocess with a completion condition"),
-    "exclusiveGateway": lambda parser: parser.make(nodes.ExclusiveGateway),
+    "exclusiveGateway": lambda parser: parser.make(choices.ExclusiveGateway),
     "parallelGateway": _join(joins.ParallelGateway),
     "inclusiveGateway": _join(joins.InclusiveGateway),
     "eventBasedGateway": lambda parser: parser.make(events.EventGateway, event_definition=None),

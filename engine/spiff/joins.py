@@ -15,8 +15,9 @@ from SpiffWorkflow.bpmn.specs import control, defaults
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
 from engine.spiff.changes import copied, merge
+from engine.spiff.choices import all_matches
 from engine.spiff.faults import MergeConflict
-from engine.spiff.nodes import Flow, Node, all_matches
+from engine.spiff.nodes import Flow, Node
 from engine.spiff.tokens import CANCELLED, WAITING, Token, gathered, move_to_common_ancestor
 
 

@@ -15,7 +15,7 @@ from SpiffWorkflow.bpmn.specs import control, defaults
 from engine.expressions import Expression
 from engine.spiff import undoing
 from engine.spiff.changes import copied
-from engine.spiff.faults import NoWayOut, Unfit
+from engine.spiff.faults import Unfit
 from engine.spiff.tokens import READY, STARTED, Token
 from engine.spiff.triggers import Trigger
 from engine.steps import OperationWait, Wait, WaitKind, WorkWait
@@ -307,44 +307,3 @@ class DecisionTask(Node, defaults.NoneTask):
         elif answer is not None:
             raise Unfit("The decision gives no named outputs; name a result variable at the task.")
         return True
-
-
-class ExclusiveGateway(Node, defaults.ExclusiveGateway):
-    """Takes the first flow whose condition is true, else the default."""
-
-    def _run_hook(self, my_task: Token) -> bool:
-        my_task.chosen = [first_match(self.flows, my_task)]
-        return True
-
-    def outgoing(self, token: Token) -> Sequence[Flow]:
-        """Name the chosen flow."""
-        return token.chosen
-
-
-def first_match(flows: Sequence[Flow], token: Token) -> Flow:
-    """Find the one flow of an exclusive choice; a flow without a condition is taken if no other is."""
-    for flow in flows:
-        if flow.condition is not None and not flow.is_default and flow.condition.evaluate(token.data):
-            return flow
-    for flow in flows:
-        if flow.is_default or flow.condition is None:
-            return flow
-    raise NoWayOut(
-        f"No condition of {token.task_spec.title or token.task_spec.name} is true and it has no default flow."
-    )
-
-
-def all_matches(flows: Sequence[Flow], token: Token) -> list[Flow]:
-    """Find the flows of an inclusive choice: all whose condition is true, else the default."""
-    plain = [flow for flow in flows if flow.condition is None and not flow.is_default]
-    true = [
-        flow
-        for flow in flows
-        if flow.condition is not None and not flow.is_default and flow.condition.evaluate(token.data)
-    ]
-    chosen = [flow for flow in flows if flow in plain or flow in true] or [flow for flow in flows if flow.is_default]
-    if not chosen:
-        raise NoWayOut(
-            f"No condition of {token.task_spec.title or token.task_spec.name} is true and it has no default flow."
-        )
-    return chosen

@@ -16,7 +16,7 @@ from SpiffWorkflow.specs.base import TaskSpec
 
 from engine.diagrams import vocabulary as words
 from engine.diagrams.vocabulary import BOUNDARY_EVENT, MULTI_INSTANCE
-from engine.spiff import events, joins, nesting, nodes, repetition
+from engine.spiff import choices, events, joins, nesting, nodes, repetition
 from engine.spiff.builders import BUILDERS
 from engine.spiff.reading import Reader
 from engine.spiff.scopes import Scope
@@ -186,7 +186,7 @@ class ScopeParser(ProcessParser):
         ):
             message = f"Behind {words.title(node)} only catching events and receive tasks can wait."
             self.reader.refuse(node, "event_gateway_target", message)
-        if len(spec.flows) > 1 and not isinstance(spec, joins.Join | nodes.ExclusiveGateway | events.EventGateway):
+        if len(spec.flows) > 1 and not isinstance(spec, joins.Join | choices.ExclusiveGateway | events.EventGateway):
             self.reader.refuse(
                 node, "several_flows", f"Several flows leave {words.title(node)}; put a gateway behind it."
             )
