@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from storage.access import Rights
 from storage.audit import AuditEvent
@@ -34,7 +33,8 @@ _SENTENCES: Mapping[str, str] = {
     "order_registered": "Order registered",
     "order_cancelled": "Cancelled",
     "order_cancellation_asked": "{who} asked to cancel the order",
-    "letter_written": "Written: {subject}",
+    "letter_written": "Written: {document}",
+    "order_updated": "Order brought up to date",
     "sealed": "Sealed and archived",
     "downloaded": "{who} downloaded the parcel",
     "quarantine_retried": "{who} had a file read again",
@@ -43,7 +43,7 @@ _SENTENCES: Mapping[str, str] = {
     "fields_confirmed": "{who} confirmed the index fields",
 }
 _QUIET = frozenset(
-    {"job.done", "process.started", "timer.fired", "message.received", "signal.received", "work.claimed"}
+    {"job.done", "order_updated", "timer.fired", "message.received", "signal.received", "work.claimed", "work.released"}
 )
 _REASONS = ("reason", "cancel_reason", "rejection_reason", "price_reason", "quality_reason")
 
@@ -70,7 +70,7 @@ class Visits:
 def happenings(tx: Transaction, rights: Rights, events: Sequence[AuditEvent]) -> list[Happening]:
     """Tell events in sentences, newest first, as far as the person may read what is in them."""
     names = _names(tx, {event.actor for event in events} | {event.on_behalf_of or "" for event in events})
-    return [_tell(event, event_details(rights, event), names) for event in reversed(events)]
+    return [_tell(rights, event, names) for event in reversed(events)]
 
 
 def visits(events: Iterable[AuditEvent], process_key: str) -> Visits:
@@ -88,13 +88,14 @@ def visits(events: Iterable[AuditEvent], process_key: str) -> Visits:
     return Visits(nodes, frozenset(flows), frozenset(entered))
 
 
-def _tell(event: AuditEvent, details: Mapping[str, Any], names: Mapping[str, str]) -> Happening:
+def _tell(rights: Rights, event: AuditEvent, names: Mapping[str, str]) -> Happening:
+    details = event_details(rights, event)
     who = names.get(event.actor, label(event.actor.rpartition(":")[2]))
     if event.on_behalf_of:
         who = f"{who} for {names.get(event.on_behalf_of, event.on_behalf_of)}"
     words = {
         "who": who,
-        "subject": event.subject,
+        "document": _document(rights, event),
         "channel": label(event.actor.rpartition(":")[2]).lower(),
         "node": label(event.details.get("node") or ""),
         "operation": label(event.details.get("operation") or "A step"),
@@ -106,6 +107,12 @@ def _tell(event: AuditEvent, details: Mapping[str, Any], names: Mapping[str, str
         sentence += f": {label(outcome).lower()}"
     reason = next((str(details[name]) for name in _REASONS if details.get(name)), "")
     return Happening(event.at, sentence, reason, event.action in _QUIET)
+
+
+def _document(rights: Rights, event: AuditEvent) -> str:
+    """Name the document of an event by its kind, to whom documents of that kind are open; others learn only that there is one."""
+    kind = event.details.get("kind")
+    return label(kind) if isinstance(kind, str) and rights.reads_document(kind) else "a document"
 
 
 def _names(tx: Transaction, logins: Iterable[str]) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """How values are said on a page: times as people say them, amounts, sizes, and names of what the code calls by key."""
 
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -75,21 +76,10 @@ def shown(value: object) -> str | Markup:
     """Write any value as people do; a dash for none."""
     if value is None or value == "":
         return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, Decimal):
-        return amount(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    if isinstance(value, datetime):
-        return when(value)
-    if isinstance(value, date):
-        return day(value)
-    if isinstance(value, timedelta):
-        return span(value)
-    if isinstance(value, dict):
-        return ", ".join(f"{label(name)}: {shown(part)}" for name, part in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    for kind, write in _WRITERS:
+        if isinstance(value, kind):
+            return write(value)
+    return str(value)
 
 
 def size(count: int) -> str:
@@ -172,3 +162,20 @@ def _zone() -> ZoneInfo:
 
 def _today() -> date:
     return system().clock().astimezone(_zone()).date()
+
+
+def _listed(value: Mapping[str, object] | Sequence[object]) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{label(name)}: {shown(part)}" for name, part in value.items())
+    return ", ".join(map(str, value))
+
+
+_WRITERS: Sequence[tuple[type | tuple[type, ...], Callable[..., str | Markup]]] = (
+    (bool, lambda value: "yes" if value else "no"),
+    (Decimal, amount),
+    (int, "{:,}".format),
+    (datetime, when),
+    (date, day),
+    (timedelta, span),
+    ((dict, list, tuple), _listed),
+)

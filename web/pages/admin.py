@@ -47,18 +47,7 @@ def add() -> ResponseReturnValue:
     """Add a person with a first password, which is shown once."""
     password = secrets.token_urlsafe(12)
     try:
-        login = request.form.get("login", "").strip()
-        if not _LOGIN.fullmatch(login):
-            raise Invalid("A name to sign in with has 2 to 100 letters, digits or . _ @ + -")
-        hashed = hash_password(password)
-        with system().database.transaction() as tx:
-            if tx.people.with_login(login) is not None:
-                raise AlreadyExists(f"{login} is in use already; choose another name.")
-            user = User(login=login, display_name="", created_at=tx.now, password_hash=hashed)
-            _fill(tx, user)
-            tx.people.add(user, request.form.getlist("groups"))
-            _note(tx, "person_added", user, {"groups": sorted(set(request.form.getlist("groups")))})
-            user_id = user.id
+        user_id, login = _add(hash_password(password))
     except (Invalid, AlreadyExists, NotFound) as error:
         return _form(None, request.form, error.message), 422
     return render_template("password_once.html", login=login, password=password, user_id=user_id, is_new=True)
@@ -109,15 +98,7 @@ def give_password(user_id: int) -> ResponseReturnValue:
 def substitute(user_id: int) -> ResponseReturnValue:
     """Let somebody stand in for a person for some days."""
     try:
-        begins, ends = _days(request.form.get("from"), request.form.get("until"))
-        with system().database.transaction() as tx:
-            other = tx.people.one(request.form.get("substitute", 0, type=int))
-            if other.id == user_id:
-                raise Invalid("Nobody stands in for themselves; choose another person.")
-            tx.people.substitute(
-                Substitution(absent_id=user_id, substitute_id=other.id, begins_at=begins, ends_at=ends)
-            )
-            _note(tx, "substitution_set", tx.people.one(user_id), {"by": other.login, "from": begins, "until": ends})
+        _substitute(user_id)
     except (Invalid, NotFound) as error:
         return _form(user_id, {}, error.message), 422
     say("Saved.")
@@ -135,23 +116,51 @@ def groups() -> ResponseReturnValue:
 @needs(Right.ADMINISTER)
 def put_group() -> ResponseReturnValue:
     """Make a group, or change its name and roles."""
-    key, name = request.form.get("key", "").strip(), request.form.get("name", "").strip()
     try:
-        if not _KEY.fullmatch(key):
-            raise Invalid("A group's key has 2 to 63 small letters, digits or _, and begins with a letter.")
-        if not name:
-            raise Invalid("Give the group a name.")
-        with system().database.transaction() as tx:
-            roles = sorted(set(request.form.getlist("roles")) & {role.key for role in tx.people.roles()})
-            tx.people.put_group(key, name[:100], roles)
-            _check_still_administered(tx)
-            for member in tx.people.members(key):
-                tx.sign_ins.close_all(member.id)
-            tx.audit.record(SYSTEM_CHAIN, person().login, "group_changed", f"group {key}", {"roles": roles})
+        _put_group(request.form.get("key", "").strip(), request.form.get("name", "").strip())
     except Invalid as error:
         return _groups_page(error.message), 422
     say("Saved. Its members sign in again.")
     return redirect(url_for("admin.groups"))
+
+
+def _add(hashed: str) -> tuple[int, str]:
+    login = request.form.get("login", "").strip()
+    if not _LOGIN.fullmatch(login):
+        raise Invalid("A name to sign in with has 2 to 100 letters, digits or . _ @ + -")
+    groups = request.form.getlist("groups")
+    with system().database.transaction() as tx:
+        if tx.people.with_login(login) is not None:
+            raise AlreadyExists(f"{login} is in use already; choose another name.")
+        user = User(login=login, display_name="", created_at=tx.now, password_hash=hashed)
+        _fill(tx, user)
+        tx.people.add(user, groups)
+        _note(tx, "person_added", user, {"groups": sorted(set(groups))})
+        return user.id, login
+
+
+def _substitute(user_id: int) -> None:
+    begins, ends = _days(request.form.get("from"), request.form.get("until"))
+    with system().database.transaction() as tx:
+        other = tx.people.one(request.form.get("substitute", 0, type=int))
+        if other.id == user_id:
+            raise Invalid("Nobody stands in for themselves; choose another person.")
+        tx.people.substitute(Substitution(absent_id=user_id, substitute_id=other.id, begins_at=begins, ends_at=ends))
+        _note(tx, "substitution_set", tx.people.one(user_id), {"by": other.login, "from": begins, "until": ends})
+
+
+def _put_group(key: str, name: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise Invalid("A group's key has 2 to 63 small letters, digits or _, and begins with a letter.")
+    if not name:
+        raise Invalid("Give the group a name.")
+    with system().database.transaction() as tx:
+        roles = sorted(set(request.form.getlist("roles")) & {role.key for role in tx.people.roles()})
+        tx.people.put_group(key, name[:100], roles)
+        _check_still_administered(tx)
+        for member in tx.people.members(key):
+            tx.sign_ins.close_all(member.id)
+        tx.audit.record(SYSTEM_CHAIN, person().login, "group_changed", f"group {key}", {"roles": roles})
 
 
 def _fill(tx: Transaction, user: User) -> None:

@@ -1,5 +1,7 @@
 """Parcels: the list, one parcel with everything about it, its diagram, and the whole of it as a zip."""
 
+from collections.abc import Sequence
+
 from flask import Blueprint, Response, render_template, request, send_file
 from flask.typing import ResponseReturnValue
 
@@ -12,7 +14,7 @@ from web import lists
 from web.context import person, system
 from web.diagrams import diagram_bytes, drawings
 from web.files import attachment
-from web.history import happenings
+from web.history import Happening, happenings
 from web.parcel_zip import parcel_zip
 from web.rights import Right, needs
 from web.sheets import ZOOMS, sheet
@@ -98,7 +100,7 @@ def around(tx: Transaction, view: ParcelView) -> dict[str, object]:
         "items": items,
         "names": tx.people.names([item.assignee_id for item in items if item.assignee_id is not None]),
         "may_work": {item.id for item in items if view.rights.may_act and _may_open(tx, actor.groups, item.id)},
-        "story": story if request.args.get("story") == "all" else story[:_SHOWN],
+        "story": story if request.args.get("story") == "all" else _main_part(story),
         "story_length": len(story),
         "drawings": drawings(tx, view),
         "parts": [lists.row(part, known) for part in tx.search.parcels(actor, Filter(of_parcel_id=view.id)).parcels],
@@ -106,6 +108,11 @@ def around(tx: Transaction, view: ParcelView) -> dict[str, object]:
         "renditions": {document.id: tx.parcels.renditions(document.id) for document in view.documents},
         "duplicate_of": _duplicate(tx, view),
     }
+
+
+def _main_part(story: Sequence[Happening]) -> list[Happening]:
+    """Give the latest of what people did and what came of it, without the machine's own steps."""
+    return [one for one in story if not one.is_quiet][:_SHOWN]
 
 
 def _may_open(tx: Transaction, groups: frozenset[str], item_id: int) -> bool:

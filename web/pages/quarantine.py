@@ -72,25 +72,28 @@ def preview(entry_id: int) -> ResponseReturnValue:
 @needs(Right.QUARANTINE)
 def decide(entry_id: int) -> ResponseReturnValue:
     """Read again, attach as it is, or discard with a reason."""
-    home, actor = system(), person()
-    with home.database.reading() as tx:
+    with system().database.reading() as tx:
         name = _entry(tx, entry_id).file_name
     try:
-        match request.form.get("decision"):
-            case "retry":
-                decisions.retry(home.database, entry_id, actor, home.intake.open_later)
-            case "attach":
-                decisions.attach(home.database, entry_id, actor)
-            case "discard":
-                reason = request.form.get("reason", "")[:_LONGEST_REASON]
-                decisions.discard(home.database, entry_id, actor, reason)
-            case _:
-                raise Invalid("Choose what to do with the file.")
+        _carry_out(entry_id)
     except (Invalid, Conflict) as error:
         say(error.message, "bad")
         return redirect(url_for("quarantine.show", entry_id=entry_id))
     say(f"Decided about {name}.")
     return redirect(url_for("quarantine.waiting"))
+
+
+def _carry_out(entry_id: int) -> None:
+    home, actor = system(), person()
+    match request.form.get("decision"):
+        case "retry":
+            decisions.retry(home.database, entry_id, actor, home.intake.open_later)
+        case "attach":
+            decisions.attach(home.database, entry_id, actor)
+        case "discard":
+            decisions.discard(home.database, entry_id, actor, request.form.get("reason", "")[:_LONGEST_REASON])
+        case _:
+            raise Invalid("Choose what to do with the file.")
 
 
 def _entry(tx: Transaction, entry_id: int) -> QuarantineEntry:
