@@ -24,7 +24,7 @@ except ImportError:  # there is no wheel for every processor
 _TESSDATA = ("/usr/share/tesseract-ocr/5/tessdata", "/usr/share/tesseract-ocr/4.00/tessdata", "/usr/share/tessdata")
 _WORD_LEVEL = "5"
 _LEVEL, _LEFT, _TOP, _WIDTH, _HEIGHT, _CONFIDENCE, _TEXT = 0, 6, 7, 8, 9, 10, 11
-_OSD_SIDE = 1800
+_OSD_SIDE = 2600
 _SURE_OF_ORIENTATION = 1.0
 
 

@@ -9,6 +9,7 @@ import email.policy
 import html
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from enum import StrEnum
@@ -32,7 +33,8 @@ _IMAGE_DPI = 150
 _LEANING = 0.4
 _CLEARLY = 1.6
 _READS_BADLY = 0.62
-_SIDEWAYS = 1.3
+_SIDEWAYS = 1.5
+_SURELY_LEVEL = 15.0
 _SMALLEST_JUDGED = 10_000
 _INK_CONTRAST = 60
 _DUST = 0.0002
@@ -82,15 +84,15 @@ def inspect(path: Path) -> Inspection:
     if media.kind in {MediaKind.TEXT, MediaKind.HTML, MediaKind.MAIL}:
         return Inspection(media, 0, pdf=typeset(_text_of(data, media.kind)))
     del data
-    sheets = open_sheets(path, is_pdf=media.kind is MediaKind.PDF)
-    return Inspection(media, sheets.count, sheets.is_repaired)
+    with closing(open_sheets(path, is_pdf=media.kind is MediaKind.PDF)) as sheets:
+        return Inspection(media, sheets.count, sheets.is_repaired)
 
 
 def read_pages(path: Path, is_pdf: bool, work: Work, numbers: range) -> Iterator[Page]:
     """Yield the pages `numbers` of the file at `path`, read as `work` says."""
-    sheets = open_sheets(path, is_pdf=is_pdf)
-    for number in numbers:
-        yield read_sheet(sheets.sheet(number), work)
+    with closing(open_sheets(path, is_pdf=is_pdf)) as sheets:
+        for number in numbers:
+            yield read_sheet(sheets.sheet(number), work)
 
 
 def draw_page(path: Path, is_pdf: bool, page: Page, dpi: int) -> bytes:
@@ -100,16 +102,18 @@ def draw_page(path: Path, is_pdf: bool, page: Page, dpi: int) -> bytes:
 
 def upright_picture(path: Path, is_pdf: bool, page: Page, dpi: int) -> Image.Image:
     """Return a page that was read before as an image in colour (a fax in black and white), turned as it was then."""
-    sheet = open_sheets(path, is_pdf=is_pdf).sheet(page.number)
-    return turn(sheet.render(True, dpi), 0 if sheet.turned else page.turned, page.skew)
+    with closing(open_sheets(path, is_pdf=is_pdf)) as sheets:
+        sheet = sheets.sheet(page.number)
+        return turn(sheet.render(True, dpi), 0 if sheet.turned else page.turned, page.skew)
 
 
 def reread_zone(
     path: Path, is_pdf: bool, page: Page, box: tuple[int, int, int, int], settings: OcrSettings
 ) -> tuple[Word, ...]:
     """Return the words within `box` of a page that was read before, by OCR of that rectangle alone."""
-    sheet = open_sheets(path, is_pdf=is_pdf).sheet(page.number)
-    upright = turn(sheet.render(False, sheet.dpi), 0 if sheet.turned else page.turned, page.skew)
+    with closing(open_sheets(path, is_pdf=is_pdf)) as sheets:
+        sheet = sheets.sheet(page.number)
+        upright = turn(sheet.render(False, sheet.dpi), 0 if sheet.turned else page.turned, page.skew)
     return read_zone(upright, box, page.dpi, settings)
 
 
@@ -149,10 +153,10 @@ def _by_ocr(page: Page, grey: Image.Image, work: Work) -> Page:
     """Read `grey` and put it upright as far as needed; boxes are those of the upright page in the sheet's size."""
     dpi = round(page.dpi * grey.width / page.width)
     best = _read_turned(grey, 0, dpi, work)
-    if readability(best.words) < _READS_BADLY:
+    if readability(best.words) < _READS_BADLY or _stand_on_end(best.words):
         quarters = orientation(grey, dpi)
         if quarters:
-            best = max(best, _read_turned(grey, quarters, dpi, work), key=lambda attempt: readability(attempt.words))
+            best = max(best, _read_turned(grey, quarters, dpi, work), key=_worth)
     factor = page.width / grey.width
     words = tuple(Word(word.text, _scaled(word.box, factor), word.confidence) for word in best.words)
     width, height = (page.height, page.width) if best.quarters % 2 else (page.width, page.height)
@@ -168,10 +172,14 @@ class _Attempt:
     words: tuple[Word, ...]
 
 
+def _worth(attempt: _Attempt) -> float:
+    return 0.0 if _stand_on_end(attempt.words) else readability(attempt.words)
+
+
 def _read_turned(grey: Image.Image, quarters: int, dpi: int, work: Work) -> _Attempt:
     turned = turn(grey, quarters, 0)
     angle, clearness = skew_of(turned)
-    if quarters == 0 and _lies_sideways(turned, clearness):
+    if quarters == 0 and _lies_sideways(turned, clearness, dpi):
         return _Attempt(0, 0.0, ())
     if abs(angle) < _LEANING or clearness < _CLEARLY:
         angle = 0.0
@@ -184,13 +192,19 @@ def _recognised(upright: Image.Image, dpi: int, work: Work) -> tuple[Word, ...]:
     return read_words(upright, dpi, work.ocr)
 
 
-def _lies_sideways(grey: Image.Image, clearness: float) -> bool:
+def _lies_sideways(grey: Image.Image, clearness: float, dpi: int) -> bool:
     """Tell whether the lines of a page clearly run up or down, so that reading it as it lies would be a waste."""
-    if clearness > _CLEARLY * 2:
+    if clearness > _SURELY_LEVEL:
         return False
-    small = grey.reduce(2)
-    _, across = skew_of(small.transpose(Image.Transpose.ROTATE_90))
-    return across > _SIDEWAYS * max(clearness, _CLEARLY) and orientation(grey, 150) % 2 == 1
+    _, across = skew_of(grey.transpose(Image.Transpose.ROTATE_90))
+    return across > _SIDEWAYS * max(clearness, _CLEARLY) and orientation(grey, dpi) % 2 == 1
+
+
+def _stand_on_end(words: tuple[Word, ...]) -> bool:
+    """Tell whether most longer words are higher than wide: Tesseract reads some sideways pages without turning them."""
+    longer = [word.box for word in words if len(word.text) > 3]  # noqa: PLR2004 (short words may well be high)
+    high = sum(bottom - top > right - left for left, top, right, bottom in longer)
+    return bool(longer) and high > len(longer) / 2
 
 
 def _has_no_ink(grey: Image.Image) -> bool:

@@ -69,6 +69,10 @@ class Sheets(Protocol):
         """Return page `number`."""
         ...
 
+    def close(self) -> None:
+        """Close the file."""
+        ...
+
 
 class PdfSheets:
     """The pages of a PDF."""
@@ -94,6 +98,10 @@ class PdfSheets:
         usable = is_usable(words, is_scan=scan_dpi is not None)
         return Sheet(number, width, height, dpi, words if usable else None, partial(_rendered, page), turned)
 
+    def close(self) -> None:
+        """Close the file."""
+        self._document.close()
+
     def _open(self, path: Path) -> pypdfium2.PdfDocument:
         try:
             return pypdfium2.PdfDocument(path)
@@ -109,8 +117,13 @@ class ImageSheets:
         self.is_repaired = False
         with _pillow_errors():
             self._image = Image.open(path)
-            self.count = _frames(self._image)
-        _check_count(self.count)
+        try:
+            with _pillow_errors():
+                self.count = _frames(self._image)
+            _check_count(self.count)
+        except BaseException:
+            self._image.close()
+            raise
 
     def sheet(self, number: int) -> Sheet:
         """Return frame `number`, decoded; a fax's uneven resolution is put right."""
@@ -121,6 +134,10 @@ class ImageSheets:
             frame = ImageOps.exif_transpose(self._image.copy()) if self._is_photograph() else self._image.copy()
         straight, dpi = _squared(frame, resolution)
         return Sheet(number, straight.width, straight.height, dpi, None, partial(_as_asked, straight, dpi))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._image.close()
 
     def _is_photograph(self) -> bool:
         return self._image.format in {"JPEG", "WEBP", "PNG", "MPO"}
@@ -299,7 +316,7 @@ def _pillow_errors() -> Iterator[None]:
         IndexError,
         TypeError,
     ) as error:
-        raise DamagedFile(f"The image is damaged: {error}.") from error
+        raise DamagedFile("The image is damaged or cut short.") from error
 
 
 __all__ = [

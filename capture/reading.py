@@ -84,6 +84,8 @@ def read_file(
     with opened(source) as file, unreadable_if_child_fails():
         work = work_for(chosen, only, images=images)
         pages = tuple(_read_all(file, work, children))
+    if file.is_repaired and all(page.is_blank for page in pages):
+        raise DamagedFile("The file is damaged; it was mended, but nothing is left on its pages.")
     documents = _documents(pages, only)
     fields = () if only in {Only.BARCODES, Only.TEXT} else _fields(pages, documents, chosen, surroundings)
     shown = name or (str(source) if isinstance(source, Path) else "")

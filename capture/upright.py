@@ -57,7 +57,7 @@ def turned_point(point: tuple[int, int], size: tuple[int, int], quarters: int, a
 def _dark_points(grey: Image.Image) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     factor = max(max(grey.size) // _LONGEST_SIDE, 1)
     small = np.asarray(grey.reduce(factor) if factor > 1 else grey)
-    paper, ink = np.percentile(small, (90, 2))
+    paper, ink = np.percentile(small, (90, 0.2))
     dark = small < (paper + ink) / 2 if paper - ink > 30 else np.zeros(small.shape, bool)  # noqa: PLR2004 (blank)
     rows, columns = np.nonzero(dark)
     step = max(rows.size // _MOST_POINTS, 1)
