@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pydantic import BaseModel
+
+from web.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("workflows", "engine", "capture", "confined", "web", "storage")
@@ -117,3 +120,18 @@ def test_broad_excepts_stay_rare() -> None:
     lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in modules())
 
     assert len(broad) <= max(8, lines // 1000 * 1.5), broad
+
+
+def setting_names(part: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in part.model_fields.items():
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            yield from setting_names(inner, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+
+    assert [name for name in setting_names(Settings, "PARCELFLOW_") if f"`{name}`" not in page] == []
