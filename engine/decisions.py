@@ -21,7 +21,7 @@ from engine.expressions import Expression
 from engine.feel import compile_value
 
 MOST_DECISIONS = 200
-BUDGET = 1_000_000
+BUDGET = 500_000
 """Steps of one evaluation with everything it requires."""
 NAMESPACES = frozenset(
     {

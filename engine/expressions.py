@@ -162,8 +162,6 @@ def _check_constant(node: ast.Constant, lines: list[str]) -> None:
         line = lines[node.lineno - 1].encode()
         written = line[node.col_offset : node.end_col_offset].decode().replace("_", "")
         value = plain.finite(Decimal(written))
-        if abs(value.adjusted()) > 300:  # noqa: PLR2004  (as for whole numbers)
-            raise CostlyExpression("The number has more than 300 digits.")
         node.value = value  # type: ignore[assignment]  # the tree is only walked by us
     else:
         plain.bounded(node.value)

@@ -20,7 +20,7 @@ LONGEST_ANSWER = 100_000
 MOST_ENTRIES = 200
 """Entries of a dynamic list."""
 _ROUNDS = 5
-_BUDGET = 500_000
+_BUDGET = 200_000
 _YES = frozenset({"on", "true", "1", "yes"})
 _NO = frozenset({"", "off", "false", "0", "no"})
 _E_MAIL = r"^[^@\s]+@[^@\s]+\.[^@\s]+$"

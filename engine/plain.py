@@ -16,7 +16,16 @@ LONGEST_LIST = 10_000
 LARGEST_NUMBER = 10**300
 LARGEST_EXPONENT = 1_000
 
-ARITHMETIC = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+MOST_DIGITS = 300
+"""Digits before the point, or noughts behind it, that a number may have."""
+
+ARITHMETIC = Context(
+    prec=28,
+    rounding=ROUND_HALF_EVEN,
+    Emin=-MOST_DIGITS,
+    Emax=MOST_DIGITS,
+    traps=[InvalidOperation, DivisionByZero, Overflow],
+)
 """The decimal context of every expression, whatever the calling thread has set."""
 
 _NUMBERS = (int, float, Decimal)
@@ -75,16 +84,18 @@ def weight(value: object, most: int) -> int:
 
 
 def exact(value: Any) -> Any:
-    """Give a float as the decimal number it is printed as, anything else unchanged."""
+    """Give a float as the decimal number it is printed as, anything else unchanged; refuse numbers that are too large."""
     if type(value) is float:
         return finite(Decimal(repr(value)))
-    return value
+    return finite(value) if type(value) is Decimal else value
 
 
 def finite(value: Decimal) -> Decimal:
-    """Pass a decimal number on, unless it is infinite or not a number."""
+    """Pass a decimal number on, unless it is infinite, not a number, or far too large or small."""
     if not value.is_finite():
         raise ExpressionError("The number is infinite or undefined.")
+    if not -MOST_DIGITS <= value.adjusted() <= MOST_DIGITS:
+        raise CostlyExpression(f"The number has more than {MOST_DIGITS} digits.")
     return value
 
 

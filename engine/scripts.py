@@ -13,6 +13,7 @@ import atexit
 import functools
 import keyword
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
@@ -21,7 +22,7 @@ from typing import Any
 
 import pydantic_monty as monty
 
-from engine.errors import BusinessError, CostlyExpression, ExpressionError
+from engine.errors import BusinessError, CostlyExpression, EngineError, ExpressionError
 from engine.syntax import parse_script
 
 LONGEST_SCRIPT = 50_000
@@ -37,6 +38,7 @@ _LIMITS: monty.ResourceLimits = {
     "max_suspensions": 1_000,
     "max_total_sleep_secs": 0.0,
 }
+_STARTING = threading.Lock()
 _THROW = "throw_bpmn_error"
 _SCALARS = (bool, int, float, str, Decimal, date, time, datetime, timedelta, type(None))
 _LEFT_BEHIND = "left behind"
@@ -106,7 +108,7 @@ class Script:
         return name in self.names and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
 
     def _run_in_worker(self, seen: dict[str, Any], now: datetime | None) -> dict[str, Any]:
-        workers = _workers(os.getpid())
+        workers = _workers()
         with workers.pool.checkout() as session:
             session.load_session(workers.prepared)
             step = session.feed_start(
@@ -201,24 +203,37 @@ class _Clock:
 
 @dataclass(frozen=True, slots=True)
 class _Workers:
-    """The worker processes, and the state that each run begins with."""
+    """The worker processes of one process, and the state that each run begins with."""
 
+    owner: int
     pool: monty.Monty
     prepared: bytes
 
 
-@functools.lru_cache(maxsize=1)
-def _workers(process: int) -> _Workers:
-    """Start the workers of this process, once; a forked child gets its own."""
-    del process
+def _workers() -> _Workers:
+    """Give the workers of this process; raise EngineError in a fork, where the threads that talk to them are gone."""
+    with _STARTING:
+        workers = _start_workers()
+    if workers.owner != os.getpid():
+        raise EngineError("Scripts cannot run in a fork of a process that ran scripts; start this process afresh.")
+    return workers
+
+
+@functools.cache
+def _start_workers() -> _Workers:
     pool = monty.Monty(min_processes=1, checkout_timeout=30.0, request_timeout=3.0, max_checkouts_per_worker=1_000)
     pool.__enter__()
-    atexit.register(pool.__exit__, None, None, None)
+    atexit.register(_stop_workers, pool, os.getpid())
     with pool.checkout(
         script_name="script", limits=_LIMITS, os_policy={"datetime": "call_host", "sleep": "zero"}
     ) as session:
         session.feed_run(_PRELUDE)
-        return _Workers(pool, session.dump())
+        return _Workers(os.getpid(), pool, session.dump())
+
+
+def _stop_workers(pool: monty.Monty, owner: int) -> None:
+    if os.getpid() == owner:
+        pool.__exit__(None, None, None)
 
 
 def _thrown(code: object = "", message: object = "") -> BusinessError:

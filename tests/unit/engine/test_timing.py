@@ -138,7 +138,7 @@ def test_a_timer_that_gives_nothing_sensible_is_refused_when_it_is_set(kind: str
 def run(text: str, now: datetime, firings: int) -> list[str]:
     timer = compile_timer("cycle", text)
     due: Due | None = timer.first_due(now, {}, BERLIN)
-    moments = []
+    moments: list[str] = []
     while due is not None and len(moments) < firings:
         moments.append(due.at.astimezone(BERLIN).strftime("%m-%d %H:%M%z"))
         due = timer.next_due(due, due.at, BERLIN).due
