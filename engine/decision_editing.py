@@ -37,6 +37,13 @@ class Column:
     type: str
     values: tuple[str, ...] = ()
 
+    @property
+    def choices(self) -> tuple[tuple[str, str], ...]:
+        """Give what a cell may answer, as it is written and as it is said; nothing where anything may stand."""
+        if self.values:
+            return tuple((f'"{value}"', value) for value in self.values)
+        return (("true", "yes"), ("false", "no")) if self.type == "boolean" else ()
+
 
 @dataclass(frozen=True, slots=True)
 class Cell:

@@ -201,7 +201,7 @@ class Visitor:
         assert answer.status_code == 200, (path, answer.status_code)
         return answer.get_data(as_text=True)
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
+    def post(self, path: str, /, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
         """Send a form with the token."""
         if not self._token:
             self.get("/sign-in")

@@ -18,6 +18,7 @@ from web.pages import (
     orders,
     parcels,
     portal,
+    processes,
     quarantine,
     reports,
     search,
@@ -43,6 +44,7 @@ _PAGES = (
     incidents,
     reports,
     admin,
+    processes,
     portal,
 )
 

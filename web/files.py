@@ -26,7 +26,7 @@ def attachment(documents: DocumentStore, sha256: str, media_type: str, name: str
         conditional=True,
         max_age=0,
     )
-    return _locked(response)
+    return lock(response)
 
 
 def page_image(documents: DocumentStore, sha256: str | None, media_type: str = "image/png") -> Response:
@@ -38,7 +38,7 @@ def page_image(documents: DocumentStore, sha256: str | None, media_type: str = "
     if found not in _INLINE:
         raise NotFound("This page has no image that can be shown.")
     response = send_file(documents.path(sha256), mimetype=found, etag=sha256, conditional=True, max_age=0)
-    return _locked(response)
+    return lock(response)
 
 
 def safe_name(name: str, media_type: str = "") -> str:
@@ -49,7 +49,8 @@ def safe_name(name: str, media_type: str = "") -> str:
     return (plain or "document") + (mimetypes.guess_extension(media_type) or "")
 
 
-def _locked(response: Response) -> Response:
+def lock(response: Response) -> Response:
+    """Keep a browser from sniffing, running, framing or keeping what it is given."""
     response.headers["Content-Security-Policy"] = FILE_POLICY
     response.headers["Cache-Control"] = "private, no-cache"
     response.headers["X-Content-Type-Options"] = "nosniff"

@@ -109,3 +109,11 @@ def test_columns_tell_what_they_ask_and_which_texts_they_may_answer() -> None:
 
     assert table.outputs[1].values == ("qa", "manager")
     assert subjects([table])["days_until_wanted"] == "integer"
+
+
+def test_answers_from_a_list_and_yes_or_no_are_choices() -> None:
+    group, needed, due = (a_table().outputs[place] for place in (1, 3, 2))
+
+    assert group.choices == (('"qa"', "qa"), ('"manager"', "manager"))
+    assert [said for _, said in needed.choices] == ["yes", "no"]
+    assert due.choices == ()
