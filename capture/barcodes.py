@@ -250,7 +250,7 @@ def _leads(votes: Counter[tuple[Symbology, str]], code: Barcode) -> bool:
 
 
 def _expect(image: Image.Image, rules: BarcodeRules, dpi: int) -> list[Barcode]:
-    steps = [_despeckled] + ([_enlarged_by_half] if dpi < _COARSE_DPI + 10 else [])
+    steps = [_as_it_is, _despeckled] + ([_enlarged_by_half] if dpi < _COARSE_DPI + 10 else [])
     found = _accepted_first(image, rules, steps)
     second = tuple(symbology for symbology in rules.symbologies if symbology in _SECOND_READER)
     if found or not second:
@@ -268,6 +268,10 @@ def _accepted_first(
         if accepted:
             return accepted
     return []
+
+
+def _as_it_is(image: Image.Image) -> tuple[Image.Image, float]:
+    return image, 1.0
 
 
 def _despeckled(image: Image.Image) -> tuple[Image.Image, float]:

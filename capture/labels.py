@@ -8,6 +8,7 @@ the next label, at a wide gap, or at the end of its row. The longest label wins 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import dropwhile
 
 from rapidfuzz.distance import Levenshtein
 
@@ -102,12 +103,31 @@ class LabelledPage:
             return 1.0
         return _SEVERAL_WORDS if before and label.end - label.start > 1 else _RUNNING_TEXT
 
+    def _stands_apart(self, label: _Label) -> bool:
+        """Tell whether a label cannot be a word of the value before it: it has a colon, or begins its row or column."""
+        line = self._lines[label.line]
+        if label.has_colon or label.start == 0:
+            return True
+        follows = any(
+            other.line == label.line and other.end == label.start and other.has_colon for other in self._labels
+        )
+        if label.errors or follows:
+            return False
+        return line[label.start].box[0] - line[label.start - 1].box[2] > _APART * _height(line[label.start])
+
+    def _has_label(self, place: int) -> bool:
+        return any(other.line == place and self._stands_apart(other) for other in self._labels)
+
     def _to_the_right(self, label: _Label) -> list[Word]:
         line = self._lines[label.line]
-        ends = [other.start for other in self._labels if other.line == label.line and other.start >= label.end]
-        candidates = [word for word in line[label.end : min(ends, default=len(line))] if re.search(r"\w", word.text)]
+        ends = [
+            other.start
+            for other in self._labels
+            if other.line == label.line and other.start >= label.end and self._stands_apart(other)
+        ]
+        candidates = line[label.end : min(ends, default=len(line))]
         taken: list[Word] = []
-        for word in candidates:
+        for word in dropwhile(lambda word: not re.search(r"\w", word.text), candidates):
             if taken and word.box[0] - taken[-1].box[2] > _WIDE_GAP * _height(taken[-1]):
                 break
             taken.append(word)
@@ -148,7 +168,7 @@ class LabelledPage:
             is_near = (
                 bool(row) and row[0].box[1] - last.box[3] < 1.2 * height and abs(row[0].box[0] - left) < 1.5 * height
             )
-            if not is_near or len(row) < len(self._lines[place]) or any(other.line == place for other in self._labels):
+            if not is_near or len(row) < len(self._lines[place]) or self._has_label(place):
                 break
             taken.extend(row)
             last = row[0]
