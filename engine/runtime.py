@@ -72,12 +72,13 @@ class Engine:
         variables: Mapping[str, Any] | None = None,
         *,
         message: str | None = None,
+        start_event: str | None = None,
         actor: str = SYSTEM,
         request_key: str | None = None,
     ) -> int:
         """Start an instance of the version in force and give its id; the same request key again gives the same instance.
 
-        It begins at the start event that waits for `message` if there is one, else at the plain one, or the only one.
+        It begins at `start_event`, or the one that waits for `message` if there is one, else at the plain one, or the only one.
         """
 
         def start(tx: Transaction) -> int:
@@ -87,16 +88,23 @@ class Engine:
             definition = tx.deployments.latest(process_key)
             cause = partial(Cause, "process.started", actor)
             given = dict(variables or {})
-            begun_by = None if message is None else self._waiting_for(tx, definition, message)
+            begun_by = start_event if message is None else self._waiting_for(tx, definition, message)
             return self._begin(tx, definition, parcel_id, given, cause, start_event=begun_by, request_key=request_key)
 
         return self._transact(start)
 
-    def complete(self, item_id: int, actor: Actor, answers: Mapping[str, Any]) -> int:
+    def complete(
+        self,
+        item_id: int,
+        actor: Actor,
+        answers: Mapping[str, Any],
+        *,
+        also: Callable[[Transaction], None] | None = None,
+    ) -> int:
         """Complete a work item with a person's checked answers, and give the instance's id.
 
-        An item that nobody has claimed is claimed by it. Raises `NotFound` for one the person may not see, `Refused`,
-        and `AlreadyTaken`.
+        An item that nobody has claimed is claimed by it. `also` does what must be written in the same commit or not at all.
+        Raises `NotFound` for an item the person may not see, `Refused`, and `AlreadyTaken`.
         """
         failpoint("complete.begun")
 
@@ -115,6 +123,8 @@ class Engine:
             )
             live = tx.processes.usable(item.instance)
             self._move(tx, live, lambda execution, now: execution.complete(item.key, dict(answers), now), cause)
+            if also is not None:
+                also(tx)
             return live.id
 
         return self._transact(complete)

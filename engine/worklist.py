@@ -5,7 +5,7 @@ A person may take an item when it is offered to one of the person's groups (or t
 for), and the access matrix lets the person act on the parcel in its present status.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from storage.database import Database, Transaction
@@ -72,9 +72,16 @@ class Worklist:
                 raise tx.work.taken(tx.work.in_hand(item_id, actor))
             _record(tx, item, actor, "work.delegated", {"to": receiver.login})
 
-    def complete(self, item_id: int, actor: Actor, answers: Mapping[str, Any]) -> int:
+    def complete(
+        self,
+        item_id: int,
+        actor: Actor,
+        answers: Mapping[str, Any],
+        *,
+        also: Callable[[Transaction], None] | None = None,
+    ) -> int:
         """Complete an item with checked answers (see `Engine.complete`)."""
-        return self._engine.complete(item_id, actor, answers)
+        return self._engine.complete(item_id, actor, answers, also=also)
 
 
 def _record(

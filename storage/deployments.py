@@ -153,6 +153,13 @@ class Deployments:
         """Give all deployments, the newest first."""
         return self._unit.session.scalars(select(Deployment).order_by(Deployment.id.desc())).all()
 
+    def page(self, after: int | None = None, limit: int = 50) -> Sequence[Deployment]:
+        """Give some deployments, the newest first, from the one after `after` on."""
+        statement = select(Deployment).order_by(Deployment.id.desc()).limit(limit)
+        if after is not None:
+            statement = statement.where(Deployment.id < after)
+        return self._unit.session.scalars(statement).all()
+
     def definitions_of(self, deployment_id: int) -> Sequence[ProcessDefinition]:
         """Give the definitions of a deployment by key."""
         statement = select(ProcessDefinition).where(ProcessDefinition.deployment_id == deployment_id)

@@ -12,6 +12,7 @@ from storage.base import Base, Unit, identity
 from storage.errors import NotFound, Refused
 
 _NOT_PASSED_ON = frozenset({"administrator", "process_owner"})
+_TOUCH_EVERY = timedelta(minutes=5)
 
 
 class User(Base):
@@ -279,6 +280,14 @@ class People:
             ApiToken.prefix == prefix, ApiToken.revoked_at.is_(None), ApiToken.expires_at > self._unit.now
         )
         return self._unit.session.scalar(statement)
+
+    def is_touch_due(self, token: ApiToken) -> bool:
+        """Tell whether the last use that is on record lies so far back that this one is recorded."""
+        return token.last_used_at is None or token.last_used_at < self._unit.now - _TOUCH_EVERY
+
+    def touch_token(self, token_id: int) -> None:
+        """Record that the token is in use."""
+        self._unit.session.execute(update(ApiToken).where(ApiToken.id == token_id).values(last_used_at=self._unit.now))
 
     def tokens(self, user_id: int) -> Sequence[ApiToken]:
         """Give the person's tokens, newest first."""

@@ -5,7 +5,8 @@ from datetime import timedelta
 from flask import Flask, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import auth, problems, security
+from web import auth, problems, security, tokens
+from web.api import interface
 from web.assembly import System
 from web.context import EXTENSION, person_or_none
 from web.navigation import tell_navigation
@@ -26,6 +27,7 @@ from web.pages import (
     work,
     worklist,
 )
+from web.pages import tokens as token_pages
 from web.rights import Right, allows, declared, needs
 from web.static_files import tell_assets
 from web.words import tell_words
@@ -46,6 +48,7 @@ _PAGES = (
     admin,
     processes,
     portal,
+    token_pages,
 )
 
 
@@ -56,6 +59,7 @@ def create_app(system: System) -> Flask:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     auth.guard(app)
+    app.before_request(tokens.recognise)
     app.before_request(_admit)
     security.fence(app, system.settings.web, system.secret_key)
     problems.tell(app)
@@ -63,6 +67,7 @@ def create_app(system: System) -> Flask:
         tell(app)
     for module in _PAGES:
         app.register_blueprint(module.pages)
+    app.register_blueprint(interface.v1)
     needs(Right.PUBLIC)(app.view_functions["static"])
     return app
 

@@ -27,3 +27,8 @@ def person() -> Actor:
     if found is None:
         raise NotFound("There is no such page.")
     return found
+
+
+def scopes_or_none() -> frozenset[str] | None:
+    """Give the scopes of the token that the request came with, or None when it came without."""
+    return cast("frozenset[str] | None", g.get("scopes"))

@@ -1,6 +1,6 @@
 """A work item on somebody's desk: the item, its parcel and page, its form filled with what is known, and its completion."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import PurePosixPath
@@ -69,10 +69,16 @@ def form_of(tx: Transaction, deployment_id: int, key: str | None) -> Form | None
     """Give the form of this name in a deployment; raises `NotFound` when it is missing there."""
     if key is None:
         return None
+    path, data = form_file(tx, deployment_id, key)
+    return read_form(data, path)
+
+
+def form_file(tx: Transaction, deployment_id: int, key: str) -> tuple[str, bytes]:
+    """Give path and content of the form of this name in a deployment; raises `NotFound` when it is missing there."""
     for path, data in tx.deployments.files(deployment_id).items():
         name = PurePosixPath(path)
         if name.suffix == ".form" and name.stem == key:
-            return read_form(data, path)
+            return path, data
     raise NotFound(f"The form {key} is missing in this version of the process; tell its owner.")
 
 
@@ -84,27 +90,28 @@ def deployed_form(tx: Transaction, process_key: str, key: str) -> Form | None:
         return None
 
 
-def confirm_fields(desk: Desk, actor: Actor, values: Mapping[str, Any]) -> None:
-    """Keep what a person has confirmed or corrected of the index fields, with who and when."""
-    if desk.view is None or desk.form is None:
+def hand_in(tx: Transaction, desk: Desk, actor: Actor, values: Mapping[str, Any]) -> None:
+    """Do what belongs to completing an item beside its process: keep what was confirmed of the index fields, drop the draft."""
+    tx.drafts.drop(desk.item.id)
+    if desk.view is None or desk.form is None or tx.parcels.one(desk.view.id).sealed_at is not None:
         return
-    rights, parcel_id = desk.view.rights, desk.view.id
-    asked = {one.key for one in desk.form.fields if one.readonly is not True}
-    with system().database.transaction() as tx:
-        confirmed = [
-            _confirmed(tx, field, _text(values[field.name]), actor)
-            for field in tx.parcels.fields(parcel_id)
-            if field.name in asked
-            and values.get(field.name) is not None
-            and rights.field(field.name) is Level.WRITE
-            and tx.parcels.one(parcel_id).sealed_at is None
-        ]
-        if not confirmed:
-            return
-        changes = {field.name: field.value for field in confirmed if field.origin == _BY_PERSON}
-        tx.parcels.put_fields(parcel_id, confirmed)
-        tx.search.index_data(parcel_id)
-        tx.audit.record(parcel_chain(parcel_id), actor.login, "fields_confirmed", desk.view.number, {"fields": changes})
+    confirmed = list(_confirmations(tx, desk.form, desk.view, actor, values))
+    if not confirmed:
+        return
+    changes = {field.name: field.value for field in confirmed if field.origin == _BY_PERSON}
+    tx.parcels.put_fields(desk.view.id, confirmed)
+    tx.search.index_data(desk.view.id)
+    tx.audit.record(parcel_chain(desk.view.id), actor.login, "fields_confirmed", desk.view.number, {"fields": changes})
+
+
+def _confirmations(
+    tx: Transaction, form: Form, view: ParcelView, actor: Actor, values: Mapping[str, Any]
+) -> Iterator[IndexField]:
+    asked = {one.key for one in form.fields if one.readonly is not True}
+    for field in tx.parcels.fields(view.id):
+        value = values.get(field.name)
+        if field.name in asked and value is not None and view.rights.field(field.name) is Level.WRITE:
+            yield _confirmed(tx, field, _text(value), actor)
 
 
 def _confirmed(tx: Transaction, field: IndexField, value: str, actor: Actor) -> IndexField:

@@ -1,19 +1,23 @@
 """What people and programs are told when something does not work: pages, fragments and problem documents."""
 
 import logging
+from dataclasses import asdict
 from http import HTTPStatus
 
 from flask import Flask, Response, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
+from engine.errors import DefinitionError
 from storage.errors import AlreadyTaken, Conflict, Damaged, Invalid, NotFound, ParcelflowError, Refused, Unavailable
 from web.auth import TooManyTries
+from web.tokens import TokenRefused
 
 log = logging.getLogger("parcelflow.web")
 
 _STATUSES: tuple[tuple[type[ParcelflowError], HTTPStatus], ...] = (
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
+    (TokenRefused, HTTPStatus.UNAUTHORIZED),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Refused, HTTPStatus.FORBIDDEN),
     (Conflict, HTTPStatus.CONFLICT),
@@ -53,12 +57,29 @@ def status_of(error: ParcelflowError) -> HTTPStatus:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
-def problem(status: HTTPStatus, code: str, sentence: str) -> Response:
-    """Answer with a status, a stable code and a sentence: as problem document (RFC 9457), fragment, or page."""
+class Detailed(Invalid):
+    """What was sent cannot be used; correct what is listed."""
+
+    code = "invalid"
+
+    def __init__(self, message: str, **members: object) -> None:
+        super().__init__(message)
+        self.members = members
+
+
+def problem(status: HTTPStatus, code: str, sentence: str, **members: object) -> Response:
+    """Answer with a status, a stable code and a sentence: as problem document (RFC 9457) with members, fragment, or page."""
     title = _TITLES.get(status, status.phrase)
     if wants_json():
         response = make_response(
-            {"type": f"urn:parcelflow:{code}", "title": title, "status": status, "detail": sentence, "code": code},
+            {
+                "type": f"urn:parcelflow:{code}",
+                "title": title,
+                "status": status,
+                "detail": sentence,
+                "code": code,
+                **members,
+            },
             status,
         )
         response.content_type = "application/problem+json"
@@ -79,12 +100,27 @@ def wants_json() -> bool:
 def _ours(error: ParcelflowError) -> Response:
     status = status_of(error)
     sentence = error.message
-    response = problem(status, error.code, _SENTENCES[status] if status is HTTPStatus.NOT_FOUND else sentence)
+    if status is HTTPStatus.NOT_FOUND:
+        return problem(status, NotFound.code, _SENTENCES[status])
+    response = problem(status, error.code, sentence, **_members(error))
     if isinstance(error, TooManyTries):
         response.headers["Retry-After"] = str(error.seconds)
     if isinstance(error, AlreadyTaken):
         response.headers["X-Taken-By"] = error.who.encode("ascii", "replace").decode()
     return response
+
+
+def _members(error: ParcelflowError) -> dict[str, object]:
+    """Give what a program wants to know of an error beside its code and sentence."""
+    match error:
+        case AlreadyTaken():
+            return {"who": error.who, "when": error.when.isoformat()}
+        case DefinitionError():
+            return {"findings": [asdict(finding) for finding in error.findings]}
+        case Detailed():
+            return error.members
+        case _:
+            return {}
 
 
 def _forged(_error: CSRFError) -> Response:

@@ -2,19 +2,33 @@
 
 import hashlib
 from collections.abc import Callable
+from datetime import timedelta
 
 from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import FileStorage
 
 from storage.base import from_json, to_json
-from storage.errors import AlreadyExists, Invalid
+from storage.database import Transaction
+from storage.errors import AlreadyExists, Conflict, Invalid
 from storage.people import RequestKey
 from web.context import person, system
 
 FIELD = "request_key"
+KEPT = timedelta(days=7)
 _LONGEST_KEY = 200
+_PIECE = 1 << 20
 _KEPT_HEADERS = ("Location", "Content-Type")
 _NOT_COMPARED = frozenset({"csrf_token", FIELD})
+
+
+Keep = Callable[[Transaction, Response], None]
+
+
+class KeyUsed(Invalid):
+    """The Idempotency-Key was used for another request; take a new one."""
+
+    code = "idempotency_key_used"
 
 
 def request_key() -> str | None:
@@ -39,42 +53,74 @@ def once(act: Callable[[], ResponseReturnValue]) -> Response:
     return answer
 
 
+def once_within(act: Callable[[Keep], Response]) -> Response:
+    """Act as `once` does, where the act itself keeps its answer, in the transaction that does the deed: both or neither."""
+    key = request_key()
+    if key is None:
+        return act(lambda _tx, _answer: None)
+    asked = _digest()
+    earlier = _earlier(key, asked)
+    if earlier is not None:
+        return earlier
+    try:
+        return act(lambda tx, answer: _keep_in(tx, key, asked, answer))
+    except Conflict:
+        earlier = _earlier(key, asked)  # the same request came twice at once, and the other was faster
+        if earlier is None:
+            raise
+        return earlier
+
+
 def _earlier(key: str, asked: str) -> Response | None:
     with system().database.reading() as tx:
         kept = tx.people.first_answer(person().user_id, key)
-        if kept is None:
+        if kept is None or kept.created_at < tx.now - KEPT:
             return None
         if kept.request != asked:
-            raise Invalid("This Idempotency-Key was used for another request; take a new one.")
+            raise KeyUsed("This Idempotency-Key was used for another request; take a new one.")
         answer = from_json(kept.answer)
         return Response(answer["body"], kept.status, headers={**answer["headers"], "Idempotency-Replayed": "true"})
 
 
 def _keep(key: str, asked: str, answer: Response) -> None:
-    headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
-    kept = to_json({"headers": headers, "body": answer.get_data(as_text=True)})
     try:
         with system().database.transaction() as tx:
-            tx.people.keep_answer(
-                RequestKey(
-                    user_id=person().user_id,
-                    key=key,
-                    request=asked,
-                    status=answer.status_code,
-                    answer=kept,
-                    created_at=tx.now,
-                )
-            )
+            _keep_in(tx, key, asked, answer)
     except AlreadyExists:
         return  # the same request came twice at once, and the other answer is kept
 
 
+def _keep_in(tx: Transaction, key: str, asked: str, answer: Response) -> None:
+    tx.people.forget_answers(KEPT)
+    headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+    tx.people.keep_answer(
+        RequestKey(
+            user_id=person().user_id,
+            key=key,
+            request=asked,
+            status=answer.status_code,
+            answer=to_json({"headers": headers, "body": answer.get_data(as_text=True)}),
+            created_at=tx.now,
+        )
+    )
+
+
 def _digest() -> str:
-    """Give a digest of what was asked: method, address, and form or body without what differs at each loading."""
+    """Give a digest of what was asked: method, address, and form, files or body without what differs at each loading."""
     asked = hashlib.sha256(f"{request.method} {request.path}\n".encode())
     if request.form:
         fields = sorted((name, values) for name, values in request.form.lists() if name not in _NOT_COMPARED)
         asked.update(to_json(fields).encode())
-    else:
+    if request.files:
+        asked.update(to_json([_file_digest(name, file) for name, file in request.files.items(multi=True)]).encode())
+    if not request.form and not request.files:
         asked.update(request.get_data())
     return asked.hexdigest()
+
+
+def _file_digest(name: str, file: FileStorage) -> list[str]:
+    digest = hashlib.sha256()
+    while piece := file.stream.read(_PIECE):
+        digest.update(piece)
+    file.stream.seek(0)
+    return [name, file.filename or "", digest.hexdigest()]

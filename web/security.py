@@ -6,6 +6,7 @@ from flask import Flask, Response, abort, request
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from web.context import scopes_or_none
 from web.rights import View
 from web.settings import WebSettings
 
@@ -20,6 +21,20 @@ PAGE_POLICY = (
     "frame-ancestors 'none'; "
     "base-uri 'none'"
 )
+# What the diagram and table editors write into style attributes: the place of their mark, which their licence wants seen as it
+# is, and the notice behind it. These very texts are allowed on the editors' pages, and no others.
+_EDITOR_STYLES = (
+    "nR5hyLltSjfvi2rqC26RbcredWrJvTaPA1yqPX96jpY=",
+    "r3vOsuepBDg6tz/cOusiNJ9Y4Lp9hGQTT7pzDks1Xxc=",
+    "CA/eh4+2R0J7cEQ14gBMtx834RIOjzMUqCM+evtrkp4=",
+    "JpvvTIK7ulxf/3oA+AUuVbO9Labs8npGWGm9X9nGIWw=",
+    "9OIpRRx0bq4t4s2zyqbocMNwedniLDaxLB+FlLIjNgM=",
+    "GAdrtwahSjGXI0UQQnfyEVtPn+wfgQxvyrjyQuByfuU=",
+    "ZG9bHUWWXDZyu7zfItuLwGK+cah/hweM0RfXpZpxZVM=",
+)
+EDITOR_POLICY = PAGE_POLICY.replace(
+    "style-src 'self'", " ".join(("style-src 'self' 'unsafe-hashes'", *(f"'sha256-{one}'" for one in _EDITOR_STYLES)))
+)
 FILE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
 
 _HEADERS = {
@@ -33,7 +48,16 @@ _HEADERS = {
 _YEAR = 365 * 24 * 3600
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
-csrf = CSRFProtect()
+
+class _Forgery(CSRFProtect):  # type: ignore[misc]  # the library is not typed
+    """Asks for a token of ours with each change that comes by a session; a bearer token cannot be sent by another site."""
+
+    def protect(self, apply_exemptions: bool = False) -> None:
+        if scopes_or_none() is None:
+            super().protect(apply_exemptions)
+
+
+csrf = _Forgery()
 _TAKES_FILES = "takes_files"
 
 

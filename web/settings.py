@@ -31,6 +31,7 @@ class WebSettings(_Part):
     threads: int = Field(default=8, ge=1, le=320)
     proxies: int = Field(default=0, ge=0, le=4, description="Reverse proxies in front whose headers are believed.")
     largest_form: int = Field(default=2 * _MEBI, description="Bytes of a request without files.")
+    largest_json: int = Field(default=_MEBI, description="Bytes of a request with JSON.")
     largest_upload: int = Field(default=200 * _MEBI, description="Bytes of a request with files.")
     most_files: int = Field(default=200, description="Files in one upload.")
     session_hours: int = Field(default=12, ge=1, description="Hours after which one signs in again.")

@@ -1,4 +1,4 @@
-"""`parcelflow people`: add people, set passwords, change groups."""
+"""`parcelflow people`: add people, set passwords, change groups, make tokens."""
 
 import secrets
 
@@ -10,13 +10,15 @@ from storage.errors import NotFound
 from storage.people import User
 from web.auth import hash_password, set_password
 from web.commands.opening import opened_system
+from web.tokens import Scope, issue
+from web.tokens import revoke as take_out_of_force
 
 ACTOR = "command line"
 
 
 @click.group()
 def people() -> None:
-    """Add people, set their passwords, change their groups."""
+    """Add people, set their passwords, change their groups, make tokens for their programs."""
 
 
 @people.command()
@@ -69,6 +71,48 @@ def groups(login: str, groups: tuple[str, ...]) -> None:
             tx.people.set_groups(user.id, groups)
             tx.audit.record(SYSTEM_CHAIN, ACTOR, "groups_set", login, {"groups": sorted(groups)})
         click.echo(" ".join(sorted(tx.people.groups_of(user.id))) or f"{login} is in no group.")
+
+
+@people.command()
+@click.argument("login")
+@click.option(
+    "--scope", "scopes", multiple=True, required=True, type=click.Choice(list(Scope)), help="May be repeated."
+)
+@click.option("--days", type=int, default=30, show_default=True, help="Days it is in force.")
+@click.option("--name", default=ACTOR, show_default=True, help="What it is for.")
+def token(login: str, scopes: tuple[str, ...], days: int, name: str) -> None:
+    """Make a token for the REST interface and print it; it is kept nowhere."""
+    with opened_system() as system, system.database.transaction() as tx:
+        user = _person(tx, login)
+        text, _ = issue(tx, user.id, name=name, scopes=scopes, days=days, actor=ACTOR)
+    click.echo(text)
+
+
+@people.command()
+@click.argument("login")
+def tokens(login: str) -> None:
+    """List a person's tokens: how each begins, what for, what it may, until when, and when it was used last."""
+    with opened_system() as system, system.database.reading() as tx:
+        found = tx.people.tokens(_person(tx, login).id)
+        for one in found:
+            end = f"revoked {one.revoked_at:%Y-%m-%d}" if one.revoked_at else f"until {one.expires_at:%Y-%m-%d}"
+            used = f"used {one.last_used_at:%Y-%m-%d}" if one.last_used_at else "never used"
+            click.echo(f"pf_{one.prefix}  {end}  {used}  {','.join(one.scopes)}  {one.name}")
+        if not found:
+            click.echo(f"{login} has no tokens.")
+
+
+@people.command()
+@click.argument("login")
+@click.argument("beginning")
+def revoke(login: str, beginning: str) -> None:
+    """Take a person's token that begins with BEGINNING (pf_ and 12 signs) out of force."""
+    with opened_system() as system, system.database.transaction() as tx:
+        user = _person(tx, login)
+        prefix = beginning.removeprefix("pf_")
+        found = next((one.id for one in tx.people.tokens(user.id) if one.prefix == prefix), 0)
+        take_out_of_force(tx, found, user.id, actor=ACTOR)
+    click.echo(f"pf_{prefix} opens nothing any more.")
 
 
 def _person(tx: Transaction, login: str) -> User:

@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from storage.errors import AlreadyTaken
 from web.context import person, system
-from web.desk import Desk, confirm_fields, desk
+from web.desk import Desk, desk, hand_in
 from web.forms import Filling, checked, markdown, typed_answers, with_more
 from web.forms import show as lay_out
 from web.navigation import say
@@ -100,14 +100,10 @@ def _complete(item_id: int) -> ResponseReturnValue:
                 return _page(_filled(on_desk, typed, answers.errors), tx), 422
             values = answers.values
     try:
-        system().worklist.complete(item_id, actor, values)
+        system().worklist.complete(item_id, actor, values, also=lambda tx: hand_in(tx, on_desk, actor, values))
     except AlreadyTaken:
         if request_key() is None or not _was_mine(item_id):
             raise
-    else:
-        confirm_fields(on_desk, actor, values)
-        with system().database.transaction() as tx:
-            tx.drafts.drop(item_id)
     say(f"Done: {on_desk.item.name}{' for ' + _number(on_desk) if _number(on_desk) else ''}.")
     return redirect(_next_place())
 
