@@ -22,6 +22,19 @@ const withoutDrawnFonts = {
   setup: (plugin) => plugin.onLoad({ filter: /-font\/font\/.*\.svg$/ }, () => ({ contents: "", loader: "empty" })),
 };
 
+// The code editor's styles go through the page's own style sheets, which a strict content security policy allows; as elements
+// they would be blocked. It does so already within shadow roots.
+const withAdoptedStyles = {
+  name: "with-adopted-styles",
+  setup: (plugin) =>
+    plugin.onLoad({ filter: /style-mod\/src\/style-mod\.js$/ }, ({ path }) => {
+      const source = readFileSync(path, "utf8");
+      const changed = source.replace("!root.head && root.adoptedStyleSheets", "root.adoptedStyleSheets");
+      if (changed === source) throw new Error("style-mod has changed; look at its StyleSet again.");
+      return { contents: changed, loader: "js" };
+    }),
+};
+
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const result = await build({
@@ -39,7 +52,9 @@ const result = await build({
   chunkNames: "part-[hash]",
   assetNames: "[name]-[hash]",
   loader: { ".woff2": "file", ".woff": "empty", ".ttf": "empty", ".eot": "empty", ".svg": "dataurl" },
-  plugins: [withoutDrawnFonts],
+  // One preact for all: the panel brings its own, and two do not understand each other's components.
+  alias: { preact: "@bpmn-io/properties-panel/preact" },
+  plugins: [withoutDrawnFonts, withAdoptedStyles],
   logLevel: "warning",
 });
 

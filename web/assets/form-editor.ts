@@ -1,5 +1,6 @@
 // The form editor of a draft: form-js' editor with its own palette and properties.
 import { FormEditor } from "@bpmn-io/form-js-editor";
+import "@bpmn-io/form-js-viewer/dist/assets/form-js.css";
 import "@bpmn-io/form-js-editor/dist/assets/form-js-editor.css";
 import "@bpmn-io/form-js-editor/dist/assets/properties-panel.css";
 import { type FileEditor, editDraftFile } from "./parts/draft-file";

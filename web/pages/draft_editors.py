@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from engine.decision_editing import ANY, EditableTable, Row, rewritten, tables
@@ -17,6 +17,7 @@ from web.navigation import say
 from web.pages.drafts import save
 from web.processes import DraftView, FindingLine
 from web.rights import Right, needs
+from web.security import EDITOR_POLICY
 
 pages = Blueprint("editors", __name__, url_prefix="/drafts/<int:draft_id>")
 
@@ -33,7 +34,7 @@ def edit(draft_id: int, path: str) -> ResponseReturnValue:
     if suffix not in {*_ISLANDS, ".txt", ".csv"}:
         raise NotFound("This kind of file is edited elsewhere; save it, change it, and upload it again.")
     text = "" if suffix in _ISLANDS else view.files[path].decode("utf-8-sig", errors="replace")
-    return render_template(
+    page = render_template(
         "processes/edit.html",
         view=view,
         path=path,
@@ -45,6 +46,10 @@ def edit(draft_id: int, path: str) -> ResponseReturnValue:
         outline=processes.outlined(view.files[path], path) if suffix == ".bpmn" else [],
         catalogue=catalogue(view.files) if suffix == ".bpmn" else None,
     )
+    answer = make_response(page)
+    if suffix in _ISLANDS:
+        answer.headers["Content-Security-Policy"] = EDITOR_POLICY
+    return answer
 
 
 @pages.get("/table/<path:path>")
