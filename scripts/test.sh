@@ -5,9 +5,13 @@ cd "$(dirname "$0")/.."
 bin=.venv/bin
 export OMP_THREAD_LIMIT=1 PYTHONDONTWRITEBYTECODE=1
 
-echo "== style";  "$bin/ruff" check . && "$bin/ruff" format --check .
-echo "== types";  "$bin/mypy"
-echo "== floors"; "$bin/lint-imports"
+echo "== style"
+"$bin/ruff" check .
+"$bin/ruff" format --check --quiet .
+echo "== types"
+"$bin/mypy"
+echo "== floors"
+"$bin/lint-imports" >/dev/null || "$bin/lint-imports"
 echo "== tests"
 rm -f .coverage .coverage.*
 "$bin/pytest" -n "${PARCELFLOW_TEST_PROCESSES:-2}" --dist loadgroup --cov --cov-report= -m "not long" "$@"
