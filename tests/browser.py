@@ -10,10 +10,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Request, expect, sync_playwright
 from werkzeug.serving import make_server
 
 CHROMIUM = Path("/usr/bin/chromium")
+_PATIENCE_MILLISECONDS = 30_000
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -42,7 +43,8 @@ class Complaints:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Start Chromium."""
+    """Start Chromium; what a test expects may take its time on a busy machine."""
+    expect.set_options(timeout=_PATIENCE_MILLISECONDS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(_ARGUMENTS))
         try:

@@ -59,6 +59,7 @@ class Part:
     can_grow: bool = False
     read: FieldView | None = None
     crop: Crop | None = None
+    is_missing: bool = False
 
     @property
     def id(self) -> str:
@@ -67,12 +68,14 @@ class Part:
 
     @property
     def is_unsure(self) -> bool:
-        """Tell whether the machine was not sure and nobody has confirmed it."""
-        return self.read is not None and self.read.confidence < SURE and not self.read.is_confirmed
+        """Tell whether the machine was not sure, or found nothing, and nobody has confirmed it."""
+        return self.is_missing or (self.read is not None and self.read.confidence < SURE and not self.read.is_confirmed)
 
     @property
     def confidence(self) -> float:
         """Give how sure the machine was; what it did not read is sure, since a person wrote it."""
+        if self.is_missing:
+            return 0.0
         return 1.0 if self.read is None or self.read.is_confirmed else self.read.confidence
 
 
@@ -241,11 +244,12 @@ class _Layout:
             "is_required": one.rules.is_required,
             "read": self._filling.readings.get(name),
             "crop": self._filling.crops.get(name),
+            "is_missing": one.rules.is_required and not is_fixed and _look_up(self._filling.variables, name) == "",
             "prefix": one.prefix,
             "suffix": one.suffix,
         }
         if is_fixed:
-            yield Part("shown", **common, value=self._words(one, value))
+            yield Part("shown", **common | {"read": None, "crop": None}, value=self._words(one, value))
         else:
             yield self._input(one, common, value)
 

@@ -6,9 +6,9 @@ from flask import request, url_for
 
 
 def here_with(**change: object) -> str:
-    """Give this page's address with some choices changed."""
+    """Give the address that shows this page with some choices changed, also when the page answered a form."""
     kept = {
         name: value for name, value in request.args.items() if name in {"document", "page", "zoom", "view", "story"}
     }
     arguments: dict[str, Any] = {**(request.view_args or {}), **kept, **change}
-    return url_for(str(request.endpoint), **arguments) + "#sheet"
+    return url_for(".show", **arguments) + "#sheet"
