@@ -9,7 +9,7 @@ folder `called/`, so that what was deployed stays what it is.
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from csv import DictReader
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from io import StringIO
 from pathlib import Path, PurePosixPath
@@ -39,6 +39,7 @@ ACCESS = "access.csv"
 STATUSES = "statuses.csv"
 CALLED = "called/"
 _PROGRAMS_KEPT = 64
+_TRIED_WITHOUT = frozenset({"rule_without_decision", "assignment_incomplete"})
 LetterCheck = Callable[[str, bytes], Iterable[Finding]]
 
 
@@ -50,8 +51,8 @@ class Surroundings:
     operations: Collection[str] | None = None
     groups: Collection[str] | None = None
     check_letter: LetterCheck | None = None
-    has_forms: bool = True
-    """Whether forms must be among the files."""
+    is_trial: bool = False
+    """Whether the files are only tried, so that operations, forms, tables and statuses may be missing."""
 
 
 @dataclass(slots=True)
@@ -97,9 +98,10 @@ def check(files: Mapping[str, bytes], surroundings: Surroundings) -> Checked:
         _collect(checked, path, files[path], surroundings)
     context = _context(checked, surroundings)
     for diagram in checked.diagrams:
-        checked.findings += lint_diagram(diagram, context)
+        findings = lint_diagram(diagram, context)
+        checked.findings += map(_forgiven, findings) if surroundings.is_trial else findings
     if not checked.errors:
-        _compile(checked, surroundings.time_zone)
+        _compile(checked, surroundings)
     checked.findings.sort(key=lambda finding: list(Severity).index(finding.severity))
     return checked
 
@@ -127,7 +129,7 @@ def deploy(
         return earlier
     failpoint("deploy.checked")
     with database.transaction() as tx:
-        return _put_in_force(tx, surroundings, whole, checked, (login, note, name))
+        return put_in_force(tx, surroundings, whole, checked, (login, note, name))
 
 
 def with_called(tx: Transaction, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -159,11 +161,15 @@ class ProgramCache:
                 self._kept.move_to_end(deployment_id)
                 return kept
         program = compile_files(tx.deployments.files(deployment_id), self.time_zone)
+        self.keep(deployment_id, program)
+        return program
+
+    def keep(self, deployment_id: int, program: Program) -> None:
+        """Keep the program of a deployment, in the place of the one that was used least lately."""
         with self._lock:
             self._kept[deployment_id] = program
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
-        return program
 
 
 def compile_files(files: Mapping[str, bytes], time_zone: ZoneInfo) -> Program:
@@ -216,19 +222,26 @@ def _statuses(checked: Checked, path: str, data: bytes) -> dict[str, str]:
 
 def _context(checked: Checked, surroundings: Surroundings) -> LintContext:
     return LintContext(
-        forms=checked.forms if surroundings.has_forms else None,
-        decisions=set(checked.decisions),
+        forms=None if surroundings.is_trial else checked.forms,
+        decisions=None if surroundings.is_trial else set(checked.decisions),
         operations=surroundings.operations,
         groups=surroundings.groups,
-        statuses=set(checked.statuses) or None,
+        statuses=None if surroundings.is_trial else set(checked.statuses) or None,
         processes={key for diagram in checked.diagrams for key in _process_keys(diagram)},
     )
 
 
-def _compile(checked: Checked, time_zone: ZoneInfo) -> None:
+def _forgiven(finding: Finding) -> Finding:
+    """Make a warning of an error that forbids to deploy, but not to try."""
+    is_forgiven = finding.severity is Severity.ERROR and finding.code in _TRIED_WITHOUT
+    return replace(finding, severity=Severity.WARNING) if is_forgiven else finding
+
+
+def _compile(checked: Checked, surroundings: Surroundings) -> None:
+    zone, is_trial = surroundings.time_zone, surroundings.is_trial
     try:
         checked.normalised = [normalise(diagram) for diagram in checked.diagrams]
-        checked.program = compile_program(checked.normalised, checked.decisions, time_zone=time_zone)
+        checked.program = compile_program(checked.normalised, checked.decisions, time_zone=zone, is_trial=is_trial)
     except DefinitionError as error:
         checked.findings += error.findings
 
@@ -270,13 +283,14 @@ def _in_force(tx: Transaction, files: Mapping[str, bytes]) -> Deployed | None:
     return None
 
 
-def _put_in_force(
+def put_in_force(
     tx: Transaction,
     surroundings: Surroundings,
     files: Mapping[str, bytes],
     checked: Checked,
     about: tuple[str, str, str],
 ) -> Deployed:
+    """Put files that were checked in force as new versions; `about` is who does it, why, and the name for it."""
     login, note, name = about
     own = [(diagram.file, key) for diagram in checked.diagrams for key in _process_keys(diagram)]
     own = [(file, key) for file, key in own if not file.startswith(CALLED)]

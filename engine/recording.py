@@ -47,12 +47,12 @@ class Cause:
 
 
 class Course:
-    """The steps an instance takes within one transaction, one after the other."""
+    """The steps an instance takes within one transaction, one after the other; of a new one, nothing is on record yet."""
 
-    def __init__(self, live: LiveInstance, execution: Execution) -> None:
+    def __init__(self, live: LiveInstance, execution: Execution, *, is_new: bool = False) -> None:
         self.live = live
         self.steps: list[Step] = []
-        self._before = {wait.key: wait for wait in execution.waits()}
+        self._before = {} if is_new else {wait.key: wait for wait in execution.waits()}
         self._stuck_before = {stuck.key for stuck in execution.stuck()} if live.has_incidents else set()
         self._taken = 0
 

@@ -149,12 +149,14 @@ class Engine:
             live = tx.processes.live(job.instance_id)
             return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(job.key)
 
-    def variables_at(self, item_id: int) -> Mapping[str, Any]:
-        """Give the variables that the activity of an open work item sees, to fill its form."""
-        with self._database.reading() as tx:
-            item = tx.work.one(item_id)
-            live = tx.processes.live(item.instance_id)
-            return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(item.key)
+    def variables_at(self, item_id: int, within: Transaction | None = None) -> Mapping[str, Any]:
+        """Give the variables that the activity of an open work item sees, to fill its form; `within` what else is read."""
+        if within is None:
+            with self._database.reading() as tx:
+                return self.variables_at(item_id, tx)
+        item = within.work.one(item_id)
+        live = within.processes.live(item.instance_id)
+        return Execution.load(self._programs.of(within, live.deployment_id), live.snapshot).variables_at(item.key)
 
     def variables(self, instance_id: int) -> Mapping[str, Any]:
         """Give the variables of an instance, running or ended."""
@@ -194,14 +196,20 @@ class Engine:
         correlation_key: str | None = None,
         request_key: str | None = None,
         any_key: bool = False,
+        also: Callable[[Transaction], None] | None = None,
     ) -> Correlation:
-        """Give a message to its receiver, or keep it until the receiver comes; a request key makes repetitions harmless."""
+        """Give a message to its receiver, or keep it until the receiver comes; a request key makes repetitions harmless.
+
+        `also` comes before it in the same commit, and may refuse it by raising; a repetition does nothing again.
+        """
 
         def correlate(tx: Transaction) -> Correlation:
             new = NewMessage(message, dict(payload or {}), correlation_key)
             message_id = tx.processes.post(new, self._message_life, request_key)
             if message_id is None:
                 return Correlation(None, is_repetition=True)
+            if also is not None:
+                also(tx)
             handover = tx.processes.receiver(message_id, any_key=any_key)
             return Correlation(None if handover is None else self._hand_over(tx, handover))
 
@@ -340,7 +348,7 @@ class Engine:
         self._run(tx, live, execution, move, cause)
 
     def _run(self, tx: Transaction, live: LiveInstance, execution: Execution, move: Move, cause: Cause) -> None:
-        course = Course(live, execution)
+        course = Course(live, execution, is_new=not live.snapshot)
         course.add(move(execution, tx.now))
         failpoint("step.run")
         self._exchange(tx, course, execution)

@@ -84,7 +84,8 @@ def _receive(parser: "ElementParser") -> Any:
 
 
 def _decision(parser: "ElementParser") -> Any:
-    if words.operation(parser.node) and not words.decision(parser.node):
+    is_known = words.decision(parser.node) in parser.reader.decisions
+    if not is_known and (parser.reader.is_trial or (not words.decision(parser.node) and words.operation(parser.node))):
         return _operation(nodes.ServiceTask)(parser)
     spec = parser.make(nodes.DecisionTask)
     spec.decision = parser.reader.decision(parser.node)

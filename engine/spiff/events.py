@@ -219,6 +219,7 @@ class EndEvent(Throwing, defaults.EndEvent):
         net = token.workflow
         if isinstance(self.trigger, Terminate):
             net.withdraw_all(spare=token)
+            net.top_workflow.was_terminated = net.owner is None
             net.spec.end.end(net, token.data)
         elif not token.state & CANCELLED and not net.completed:
             net.follow(token, ())

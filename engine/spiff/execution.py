@@ -47,7 +47,7 @@ class Execution:
     ) -> "Execution":
         """Put a token on a start event; `advance` lets it move.
 
-        Without `start_event` the plain start event is taken, or the only one there is. The payload of a message or signal
+        Without `start_event` the first plain start event is taken, or the only one there is. The payload of a message or signal
         is laid over the variables. Raise UnknownStart where there is no such process or start event.
         """
         scope = program.scopes.get(program.entries.get(process_id, ""))
@@ -188,7 +188,7 @@ def _starts(scope: Any, wanted: str | None) -> list[Any]:
     if wanted is not None:
         found = [spec for spec in events if (spec.drawn or spec.name) == wanted]
     else:
-        found = scope.plain_starts or events
+        found = scope.plain_starts[:1] or events
     if len(found) != 1:
         which = wanted or "without a trigger"
         raise UnknownStart(f"The process {scope.process} has no start event {which}; name one of its start events.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from SpiffWorkflow.bpmn.specs import control, defaults
 
+from engine.evaluation import MissingVariable
 from engine.expressions import Expression
 from engine.spiff import undoing
 from engine.spiff.changes import copied
@@ -231,11 +232,33 @@ def _whole(value: Any, what: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class OperationDetails:
-    """What the diagram says about an operation: its name, the inputs to work out, and where the results go."""
+    """What the diagram says about an operation: its name, the inputs to work out, and where the results go.
+
+    In a trial no operation runs: what it would have returned may be missing, and is null then.
+    """
 
     name: str
     inputs: Mapping[str, Expression]
     outputs: Mapping[str, Expression]
+    is_trial: bool = False
+
+    def given(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Work out the inputs."""
+        return {name: self._value(expression, variables, None) for name, expression in self.inputs.items()}
+
+    def taken(self, variables: Mapping[str, Any], result: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Work out what becomes of the result: the declared outputs, or all of it."""
+        names = {**variables, **result, "result": result}
+        declared = {name: self._value(expression, names, result.get(name)) for name, expression in self.outputs.items()}
+        return declared if self.outputs else result
+
+    def _value(self, expression: Expression, names: Mapping[str, Any], instead: Any) -> Any:
+        try:
+            return expression.evaluate(names)
+        except MissingVariable:
+            if not self.is_trial:
+                raise
+            return instead
 
 
 class Operating(Node):
@@ -256,20 +279,14 @@ class Operating(Node):
             process=token.workflow.process,
             name=self.title,
             operation=self.operation.name,
-            inputs=self._given(token),
+            inputs=copied(self.operation.given(token.data)),
         )
-
-    def _given(self, token: Token) -> dict[str, Any]:
-        return {name: copied(expression.evaluate(token.data)) for name, expression in self.operation.inputs.items()}
 
     def finish(self, token: Token) -> None:
         """Take the results over: the declared outputs, or all of them."""
-        result = token.facts["result"]
-        if self.operation.outputs:
-            names = {**token.data, **result, "result": result}
-            result = {name: expression.evaluate(names) for name, expression in self.operation.outputs.items()}
+        taken = self.operation.taken(token.data, token.facts["result"])
         del token.facts["result"]
-        token.data.update(copied(dict(result)))
+        token.data.update(copied(dict(taken)))
         token.complete()
 
 

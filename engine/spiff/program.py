@@ -5,7 +5,7 @@ Nothing in a program changes once it is made: specifications are shared, and all
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from SpiffWorkflow.bpmn.parser import ValidationException
 from engine.diagrams import vocabulary as words
 from engine.diagrams.normalise import NormalisedDiagram
 from engine.errors import DefinitionError, Finding, Severity
+from engine.spiff.events import Throwing
 from engine.spiff.parser import DiagramParser
 from engine.spiff.reading import Reader
 from engine.spiff.scopes import Scope
@@ -61,6 +62,8 @@ class ProcessOutline:
     is_executable: bool
     starts: tuple[StartOutline, ...]
     nodes: tuple[NodeOutline, ...]
+    throws: frozenset[str] = frozenset()
+    """Names of the messages and signals that it sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,17 @@ class Program:
 
 
 def compile_program(
-    diagrams: Sequence[NormalisedDiagram], decisions: "Mapping[str, Decision]", *, time_zone: ZoneInfo
+    diagrams: Sequence[NormalisedDiagram],
+    decisions: "Mapping[str, Decision]",
+    *,
+    time_zone: ZoneInfo,
+    is_trial: bool = False,
 ) -> Program:
-    """Compile diagrams that call each other to one program; raise DefinitionError with every finding."""
-    parser, readers = DiagramParser(), [Reader(diagram, decisions) for diagram in diagrams]
+    """Compile diagrams that call each other to one program; raise DefinitionError with every finding.
+
+    For a trial, tasks may lack their operation or table, and what an operation does not return is null.
+    """
+    parser, readers = DiagramParser(), [Reader(diagram, decisions, is_trial=is_trial) for diagram in diagrams]
     findings: list[Finding] = []
     with _PARSING:
         for reader in readers:
@@ -143,8 +153,15 @@ def _outline(reader: Reader, process: "etree._Element", scopes: Mapping[str, Sco
         is_executable=scope is not None,
         starts=tuple(_start(spec) for spec in scope.bpmn_start_events) if scope is not None else (),
         nodes=tuple(_nodes(reader, process)),
+        throws=frozenset(_thrown(scope for scope in scopes.values() if scope.process == (drawn(key) or key))),
     )
     return key, outline
+
+
+def _thrown(scopes: "Iterable[Scope]") -> Iterator[str]:
+    for spec in (spec for scope in scopes for spec in scope.task_specs.values()):
+        if isinstance(spec, Throwing) and isinstance(spec.trigger, Message | Signal):
+            yield spec.trigger.name
 
 
 def _nodes(reader: Reader, process: "etree._Element") -> Iterator[NodeOutline]:

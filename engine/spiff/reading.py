@@ -36,8 +36,11 @@ T = TypeVar("T")
 class Reader:
     """Reads one diagram and collects what is wrong with it."""
 
-    def __init__(self, diagram: NormalisedDiagram, decisions: "Mapping[str, Decision]") -> None:
+    def __init__(
+        self, diagram: NormalisedDiagram, decisions: "Mapping[str, Decision]", *, is_trial: bool = False
+    ) -> None:
         self.diagram = diagram
+        self.is_trial = is_trial
         self.decisions = decisions
         self.findings: list[Finding] = []
         self._defined = {key: element for element in diagram.root if (key := words.identity(element))}
@@ -166,10 +169,10 @@ class Reader:
     def operation(self, task: etree._Element) -> OperationDetails:
         """Read which operation is called, with what, and where its results go."""
         name = words.operation(task)
-        if not name:
+        if not name and not self.is_trial:
             self.refuse(task, "operation_missing", f"{words.title(task)} names no operation; choose one.")
-        inputs = self._assigned(task, words.inputs(task))
-        return OperationDetails(name or "", inputs, self._assigned(task, words.outputs(task)))
+        inputs, outputs = self._assigned(task, words.inputs(task)), self._assigned(task, words.outputs(task))
+        return OperationDetails(name or "", inputs, outputs, is_trial=self.is_trial)
 
     def _assigned(self, task: etree._Element, assignments: Iterable[Assignment]) -> dict[str, Expression]:
         return {

@@ -49,13 +49,13 @@ def test_two_thousand_nodes_in_a_row_compile_and_run() -> None:
     more = [f"k{number}" for number in range(990)]
     body = start() + none(*nodes, *more) + user("u") + end() + chain("st", *nodes, "u", *more, "en")
 
-    began = time.perf_counter()
+    began = time.thread_time()
     play = Play(body, reloads=False)
     play.do("u")
 
     assert play.step.state is ExecutionState.COMPLETED
     assert len(play.trace) == 1_983
-    assert time.perf_counter() - began < 20
+    assert time.thread_time() - began < 20
 
 
 def test_deep_nesting_compiles_and_runs() -> None:
@@ -76,9 +76,9 @@ def many_rounds(count: int) -> tuple[float, float, Play]:
     play = Play(body + when("x", "m", "again"), reloads=False)
     times = []
     for number in range(count):
-        began = time.perf_counter()
+        began = time.thread_time()
         play.do("u", again=number < count - 1)
-        times.append(time.perf_counter() - began)
+        times.append(time.thread_time() - began)
     tenth = count // 10
     return sorted(times[:tenth])[tenth // 2], sorted(times[-tenth:])[tenth // 2], play
 

@@ -1,0 +1,309 @@
+"""The inside of a dry run: a scratch database, a virtual clock, and the steps of a script taken one after the other.
+
+A script is taken first, line by line; each line must find something that waits. Service tasks that no later line names return
+nothing at once. Then, unless it is to hold, what waits for people completes empty, oldest first, and when nothing else can move,
+the clock jumps to the next timer. A process that begins with a message or signal which the script, or another process of the
+files, sends is left to wait for it; if it never comes, the process is started as if it had.
+"""
+
+import signal
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from engine.deployment import Checked, ProgramCache, Surroundings, check, put_in_force
+from engine.dry_run import End, Options, Outcome
+from engine.durations import parse_duration
+from engine.rehearsed_files import RehearsedFiles
+from engine.runtime import Engine
+from engine.spiff.program import ProcessOutline
+from storage.database import Database
+from storage.documents import DocumentStore
+from storage.errors import ParcelflowError
+from storage.people import Actor, User
+from storage.processes import InstanceState
+
+UNCAUGHT_ERROR = "uncaught_error"
+_LOGIN = "dry-run"
+
+
+class _Stop(Exception):
+    """The run ends here."""
+
+    def __init__(self, end: End) -> None:
+        super().__init__(end.outcome)
+        self.end = end
+
+
+def rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Iterator[dict[str, Any]]:
+    """Try the files in this process, with the scratch database in the folder; call it in a process of its own."""
+    signal.signal(signal.SIGALRM, _out_of_time)
+    signal.setitimer(signal.ITIMER_REAL, max(options.limit.total_seconds(), 0.001))
+    rehearsal = None
+    try:
+        taken = RehearsedFiles(files, frozenset(options.processes))
+        rehearsal = _prepared(taken, options, Path(folder))
+        yield from rehearsal.play()
+        end = rehearsal.outcome()
+    except _Stop as stop:
+        end = stop.end
+    except ParcelflowError as error:
+        end = End(Outcome.INCIDENT, error.code)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+    if rehearsal is not None:
+        yield from rehearsal.news()
+    yield end.event({} if rehearsal is None else rehearsal.variables())
+
+
+def _out_of_time(_signal: int, _frame: FrameType | None) -> None:
+    raise _Stop(End(Outcome.INCIDENT, "time_limit"))
+
+
+def _prepared(taken: RehearsedFiles, options: Options, folder: Path) -> "_Rehearsal":
+    surroundings = Surroundings(time_zone=ZoneInfo(options.time_zone), is_trial=True)
+    checked = check(taken.files, surroundings)
+    chosen = _chosen(checked, taken, options)
+    rehearsal = _Rehearsal(folder, surroundings, options, chosen)
+    rehearsal.put_in_force(taken.files, checked)
+    return rehearsal
+
+
+def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chosen":
+    """Give the processes to start; stops the run as refused where that is not clear, or the files cannot be deployed."""
+    findings = tuple(taken.as_given(checked.findings))
+    if checked.program is None:
+        first = checked.errors[0]
+        raise _Stop(End(Outcome.REFUSED, first.code, first.element, findings))
+    processes = checked.program.processes
+    unknown = [key for key in options.processes if key not in processes or not processes[key].is_executable]
+    if unknown:
+        raise _Stop(End(Outcome.REFUSED, "unknown_process", unknown[0], findings))
+    keys = options.processes or taken.executable(key for key, one in processes.items() if one.is_executable)
+    if not options.processes and len(keys) != 1:
+        raise _Stop(End(Outcome.REFUSED, "choose_process", None, findings))
+    return _Chosen(keys, processes, options.script)
+
+
+class _Chosen:
+    """The processes to start: now, or when what begins them has come."""
+
+    def __init__(
+        self, keys: Sequence[str], processes: Mapping[str, ProcessOutline], script: Sequence[Mapping[str, Any]]
+    ) -> None:
+        self._processes = processes
+        self._told = {line.get("message", line.get("signal")) for line in script}
+        self.later = [key for key in keys if self._is_sent_for(processes[key])]
+        self.now = [key for key in keys if key not in self.later]
+
+    def start_event(self, key: str) -> str | None:
+        """Give the start event to begin with where the process has no plain one."""
+        starts = self._processes[key].starts
+        return None if any(start.kind == "none" for start in starts) else starts[0].id if starts else None
+
+    def _is_sent_for(self, process: ProcessOutline) -> bool:
+        others = (one.throws for one in self._processes.values() if one.id != process.id)
+        sent = self._told.union(*others)
+        has_plain_start = any(start.kind == "none" for start in process.starts)
+        return not has_plain_start and any(start.name in sent for start in process.starts)
+
+
+class _Rehearsal:
+    """One dry run: the scratch database, the virtual clock, the engine, and what was told so far."""
+
+    def __init__(self, folder: Path, surroundings: Surroundings, options: Options, chosen: _Chosen) -> None:
+        self._now = options.now
+        self._options = options
+        self._chosen = chosen
+        self._surroundings = surroundings
+        self._script = list(options.script)
+        self._told = 0
+        documents = DocumentStore(folder / "documents")
+        self._database = Database(
+            f"sqlite:///{folder / 'scratch.sqlite'}", clock=lambda: self._now, documents=documents
+        )
+        self._database.migrate()
+        self._programs = ProgramCache(surroundings.time_zone)
+        self._engine = Engine(self._database, self._programs)
+        with self._database.transaction() as tx:
+            person = tx.people.add(User(login=_LOGIN, display_name="Dry run", created_at=tx.now))
+            self._actor = tx.people.actor(person.id)
+
+    def put_in_force(self, files: Mapping[str, bytes], checked: Checked) -> None:
+        """Deploy what was checked, and run what was compiled then."""
+        with self._database.transaction() as tx:
+            deployed = put_in_force(tx, self._surroundings, files, checked, (_LOGIN, "", _LOGIN))
+        if checked.program is not None:
+            self._programs.keep(deployed.deployment_id, checked.program)
+
+    def play(self) -> Iterator[dict[str, Any]]:
+        """Start the processes, follow the script, then let everything run out."""
+        for key in self._chosen.now:
+            self._start(key)
+        yield from self._settle()
+        while self._script:
+            line = self._script.pop(0)
+            yield from self._follow(line)
+            yield from self._settle()
+        if self._options.hold:
+            return
+        yield from self._run_out()
+        for key in self._chosen.later:
+            if not self._has_begun(key):
+                self._start(key)
+                yield from self._settle()
+                yield from self._run_out()
+
+    def news(self) -> Iterator[dict[str, Any]]:
+        """Give the events that were not told yet."""
+        with self._database.transaction() as tx:
+            events = tx.audit.after(self._told)
+        for event in events:
+            self._told = event.id
+            for process, node, what in event.details.get("visits", ()):
+                if what != "entered":
+                    yield {"event": what, "node": node, "process": process, "at": event.at.isoformat()}
+
+    def outcome(self) -> End:
+        """Give the worst outcome of all instances."""
+        with self._database.reading() as tx:
+            incidents = tx.jobs.incidents()
+            instances = tx.processes.all()
+            waiting = [item.node for item in tx.work.open()]
+        faults = [incident for incident in incidents if incident.code != UNCAUGHT_ERROR]
+        if faults:
+            return End(Outcome.INCIDENT, faults[0].code, faults[0].node)
+        if incidents:
+            return End(Outcome.FAILED, incidents[0].expression, incidents[0].node)
+        failures = [instance.failure or {} for instance in instances if instance.state is InstanceState.FAILED]
+        if failures:
+            return End(Outcome.FAILED, failures[0].get("code"), failures[0].get("node"))
+        states = {instance.state for instance in instances}
+        if InstanceState.ACTIVE in states or not states:
+            return End(Outcome.WAITING, None, waiting[0] if waiting else None)
+        return End(Outcome.TERMINATED if InstanceState.TERMINATED in states else Outcome.COMPLETED)
+
+    def variables(self) -> dict[str, Any]:
+        """Give the variables of each process, of its latest instance where there are several."""
+        with self._database.reading() as tx:
+            found = [(tx.deployments.definition(one.definition_id).key, one.id) for one in tx.processes.all()]
+        return {key: _plain(dict(self._engine.variables(instance_id))) for key, instance_id in found}
+
+    def _start(self, key: str) -> None:
+        self._engine.start(key, None, dict(self._options.variables), start_event=self._chosen.start_event(key))
+
+    def _has_begun(self, key: str) -> bool:
+        with self._database.reading() as tx:
+            return any(tx.deployments.definition(one.definition_id).key == key for one in tx.processes.all())
+
+    def _settle(self) -> Iterator[dict[str, Any]]:
+        """Hand over messages and signals, and let the service tasks return that no later line speaks of."""
+        yield from self.news()
+        while self._engine.deliver_pending() or self._return_nothing():
+            yield from self.news()
+
+    def _return_nothing(self) -> bool:
+        named = {line.get("result", line.get("error")) for line in self._script}
+        with self._database.reading() as tx:
+            free = [job.id for job in tx.jobs.unfinished() if job.node not in named]
+        for job_id in free[:1]:
+            self._engine.resume(job_id, {})
+        return bool(free)
+
+    def _follow(self, line: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        match line:
+            case {"complete": str(node)}:
+                self._complete(self._item(node), _given(line, "variables"))
+            case {"message": str(name)}:
+                found = self._engine.correlate(name, _given(line, "payload"), any_key=True)
+                _expect(found.instance_id is not None, name)
+            case {"signal": str(name)}:
+                _expect(self._engine.signal(name, _given(line, "payload")) > 0, name)
+            case {"result": str(node)}:
+                self._engine.resume(self._job(node), _given(line, "variables"))
+            case {"error": str(node), "code": str(code)}:
+                self._engine.throw_error(self._job(node), code, str(line.get("message", "")))
+            case {"advance": str(span)}:
+                yield from self._advance(span)
+            case _:
+                _expect(False, None)
+
+    def _advance(self, span: str) -> Iterator[dict[str, Any]]:
+        until = parse_duration(span).after(self._now, self._surroundings.time_zone)
+        while (timer := self._next_timer()) is not None and timer[1] <= until:
+            self._fire(*timer)
+            yield from self._settle()
+        self._now = until
+
+    def _run_out(self) -> Iterator[dict[str, Any]]:
+        while True:
+            with self._database.reading() as tx:
+                items = tx.work.open()
+            timer = self._next_timer()
+            if items:
+                self._complete(items[0].id, {})
+            elif timer is not None:
+                self._fire(*timer)
+            else:
+                return
+            yield from self._settle()
+
+    def _next_timer(self) -> tuple[int, datetime] | None:
+        with self._database.reading() as tx:
+            timer = tx.jobs.next_timer()
+        return None if timer is None else (timer.id, timer.due_at)
+
+    def _fire(self, timer_id: int, due_at: datetime) -> None:
+        self._now = max(self._now, due_at)
+        self._engine.fire_timer(timer_id)
+
+    def _complete(self, item_id: int, variables: Mapping[str, Any]) -> None:
+        with self._database.reading() as tx:
+            item = tx.work.one(item_id)
+        groups = frozenset({item.candidate_group} if item.candidate_group else ())
+        one = self._actor
+        for_item = frozenset({item.assignee_id} if item.assignee_id else ())
+        actor = Actor(one.user_id, one.login, one.name, frozenset(), groups, stands_for=for_item)
+        self._engine.complete(item_id, actor, variables)
+
+    def _item(self, node: str) -> int:
+        with self._database.reading() as tx:
+            found = [item.id for item in tx.work.open() if item.node == node]
+        _expect(bool(found), node)
+        return found[0]
+
+    def _job(self, node: str) -> int:
+        with self._database.reading() as tx:
+            found = [job.id for job in tx.jobs.unfinished() if job.node == node]
+        _expect(bool(found), node)
+        return found[0]
+
+
+def _expect(is_there: bool, name: str | None) -> None:
+    if not is_there:
+        raise _Stop(End(Outcome.INCIDENT, "script_step", name))
+
+
+def _given(line: Mapping[str, Any], name: str) -> dict[str, Any]:
+    given = line.get(name) or {}
+    _expect(isinstance(given, Mapping), next(iter(line)))
+    return dict(given)
+
+
+def _plain(value: Any) -> Any:
+    """Give a value as plain JSON knows it: decimals as numbers, times as ISO 8601 text."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    return value
