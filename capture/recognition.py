@@ -1,6 +1,7 @@
 """Recognition: what a parcel's files say. Opens a parcel (dividing a stack at its separator sheets) and reads it.
 
-Opening is a job of its own, before the process starts: only it may make several parcels of one. Recognising is the first
+Opening is a job of its own, before the process starts: only it may make several parcels of one, and only it adds what came
+behind the cover sheet of an order that is on its way to that order, in place of a process of its own. Recognising is the first
 operation of the process: pages with words, document kinds, index fields with confidence and reason. Both may be repeated:
 what has been read is not read again, and what a person has confirmed is not read over. A file that cannot be read goes to
 quarantine with its reason, and the rest goes on.
@@ -8,26 +9,22 @@ quarantine with its reason, and the rest goes on.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import Any
 
-from capture.cutting import Cut, cut_pages
 from capture.errors import Unreadable
 from capture.extraction import Surroundings, extract
 from capture.findings import Barcode, DocumentKind, FoundDocument, FoundField, Page, Source, Symbology, Word
 from capture.intake import MAIL, UNREAD
 from capture.lookup import Customer
+from capture.opening import ACTOR, STACK, Part, add_part, apart, attach, note_order, order_noted, orders_named, parts_of
 from capture.profile import Profile, load_profile
-from capture.reading import Only, read_file
-from capture.separation import parcels_of, separate
+from capture.reading import read_file
 from storage import parcels as rows
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
-from storage.documents import StoredFile
 from storage.errors import NotFound
 from storage.orders import Party
 
-ACTOR = "recognition"
 DIVIDED = "divided"
 SHEETS = {DocumentKind.SEPARATOR, DocumentKind.COVER}
 Begin = Callable[[Transaction, rows.Parcel], None]
@@ -45,28 +42,37 @@ NEEDED = ("customer_number", "product", "paper", "format", "run_length", "colour
 
 @dataclass(frozen=True, slots=True)
 class Recogniser:
-    """Reads parcels; `begin` owes the start of a parcel's process in the transaction it is given."""
+    """Reads parcels; `begin` owes a parcel's process, `open_later` its opening, in the transaction they are given."""
 
     database: Database
     begin: Begin
+    open_later: Begin
     needed: Sequence[str] = NEEDED
     field_names: Mapping[str, str] = field(default_factory=lambda: FIELD_NAMES)
 
     def open_parcel(self, parcel_id: int) -> None:
-        """Divide a parcel at its separator sheets and let the process of each part begin; what has begun is only read on."""
+        """Divide a parcel at its sheets, or add it to the order it belongs to, or let its process begin; once begun, read on."""
         with self.database.reading() as tx:
             parcel = tx.parcels.one(parcel_id)
             unread = [d for d in tx.parcels.documents(parcel_id) if d.kind == UNREAD]
-            has_begun = parcel.state is not rows.ParcelState.RECEIVED
-        if has_begun:
+            named = order_noted(tx, parcel_id)
+        if parcel.state is not rows.ParcelState.RECEIVED:
             self._read_documents(parcel_id)
             return
-        parts = [(document, group) for document in unread for group in self._groups(parcel, document)]
+        paths, profile = self.database.documents.path, profile_of(parcel)
+        parts = [part for document in unread for part in parts_of(document, paths(document.sha256), profile)]
+        separate_ones = apart(parts)
+        if not separate_ones:
+            named = named or next(iter(orders_named(parts)), None)
+            self._read_ahead(parcel_id, named)
         with self.database.transaction() as tx:
             parcel = tx.parcels.locked(parcel_id)
             if parcel.state is not rows.ParcelState.RECEIVED:
                 return
-            self._divide(tx, parcel, parts)
+            if separate_ones:
+                self._divide(tx, parcel, separate_ones)
+            elif named is None or not attach(tx, parcel, named):
+                self.begin(tx, parcel)
 
     def recognise(self, parcel_id: int) -> Mapping[str, Any]:
         """Read a parcel and give what its process needs to know.
@@ -85,37 +91,30 @@ class Recogniser:
 
     # -- opening
 
-    def _groups(self, parcel: rows.Parcel, document: rows.Document) -> list[Cut]:
-        """Give the parts of a document that separator sheets mark, if there are several; nothing else is worth a look."""
-        path = self.database.documents.path(document.sha256)
-        try:
-            reading = read_file(path, profile_of(parcel), Only.BARCODES)
-            parts = parcels_of(separate(reading.pages))
-            if len(parts) <= 1:
-                return []
-            return [cut_pages(path, reading.media.media_type, _page_numbers(part)) for part in parts]
-        except Unreadable:
-            return []  # recognition will meet the same fault and put the file into quarantine
+    def _read_ahead(self, parcel_id: int, order_number: str | None) -> None:
+        """Note the order that a cover sheet names, and read what is to be added to it."""
+        if order_number is None:
+            return
+        with self.database.transaction() as tx:
+            note_order(tx, tx.parcels.one(parcel_id), order_number)
+        self._read_documents(parcel_id)
 
-    def _divide(self, tx: Transaction, parcel: rows.Parcel, parts: Sequence[tuple[rows.Document, Cut]]) -> None:
-        stored = [(document, cut, tx.documents.put(cut.content)) for document, cut in parts]
-        for number, (document, cut, file) in enumerate(stored, start=1):
-            child = tx.parcels.add(_child(parcel, number))
-            tx.parcels.add_document(_part(tx, child, document, cut, file))
-            details = {"parent": parcel.number, "part": number, "file": document.file_name, "sha256": file.sha256}
-            tx.audit.record(parcel_chain(child.id), ACTOR, "parcel_divided", child.number, details)
-            self.begin(tx, child)
-        divided = {document.id for document, _ in parts}
-        for document in tx.parcels.documents(parcel.id):
+    def _divide(self, tx: Transaction, parcel: rows.Parcel, parts: Sequence[Part]) -> None:
+        """Make each part a child parcel: its process begins, or it is opened in its turn when it has a cover sheet."""
+        for number, part in enumerate(parts, start=1):
+            child = add_part(tx, parcel, number, part)
+            (self.begin if part.order_number is None else self.open_later)(tx, child)
+        divided = {part.document.id for part in parts}
+        documents = tx.parcels.documents(parcel.id)
+        for document in documents:
             if document.id in divided:
-                document.kind = "stack"
-        rest = [d for d in tx.parcels.documents(parcel.id) if d.kind == UNREAD]
-        if parts and not rest:
-            parcel.route()
-            tx.parcels.set_status(parcel.id, DIVIDED)
-            tx.audit.record(parcel_chain(parcel.id), ACTOR, "parcel_divided", parcel.number, {"parts": len(parts)})
-        else:
+                document.kind = STACK
+        if any(document.kind == UNREAD for document in documents):
             self.begin(tx, parcel)
+            return
+        parcel.route()
+        tx.parcels.set_status(parcel.id, DIVIDED)
+        tx.audit.record(parcel_chain(parcel.id), ACTOR, "parcel_divided", parcel.number, {"parts": len(parts)})
 
     # -- reading
 
@@ -221,44 +220,10 @@ def _customer(party: Party) -> Customer:
     )
 
 
-def _page_numbers(part: Sequence[FoundDocument]) -> list[int]:
-    return [number for document in part for number in document.pages]
-
-
 def _main_kind(documents: Sequence[FoundDocument]) -> str:
     """Give the kind of a file by the first document in it that is no sheet."""
     kinds = [document.kind for document in documents if document.kind not in SHEETS]
     return str(kinds[0]) if kinds else str(DocumentKind.OTHER)
-
-
-def _child(parcel: rows.Parcel, number: int) -> rows.Parcel:
-    return rows.Parcel(
-        channel=parcel.channel,
-        source_key=f"{parcel.source_key[:480]}#{number}",
-        received_at=parcel.received_at,
-        process_key=parcel.process_key,
-        parent_id=parcel.id,
-        owner_id=parcel.owner_id,
-        sender=parcel.sender,
-        subject=parcel.subject,
-        profile=parcel.profile,
-    )
-
-
-def _part(tx: Transaction, child: rows.Parcel, whole: rows.Document, cut: Cut, file: StoredFile) -> rows.Document:
-    name = f"{PurePath(whole.file_name).stem}-{child.number}{cut.suffix}"
-    return rows.Document(
-        parcel_id=child.id,
-        position=1,
-        kind=UNREAD,
-        title=name,
-        file_name=name,
-        media_type=cut.media_type,
-        sha256=file.sha256,
-        size=file.size,
-        origin="separation",
-        created_at=tx.now,
-    )
 
 
 def _entry(tx: Transaction, parcel: rows.Parcel, document: rows.Document, fault: Unreadable) -> rows.QuarantineEntry:

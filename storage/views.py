@@ -67,7 +67,10 @@ class DocumentView:
 
 @dataclass(frozen=True, slots=True)
 class ParcelView:
-    """A parcel with its order as one person may see it; `values` has only the fields that may be seen."""
+    """A parcel with its order as one person may see it; `values` has only the fields that may be seen.
+
+    `parent_id` and `duplicate_of_id` lead to parcels that the person may not see; look them up through the search.
+    """
 
     id: int
     number: str
@@ -76,6 +79,8 @@ class ParcelView:
     state: ParcelState
     status: str
     process_key: str
+    parent_id: int | None
+    duplicate_of_id: int | None
     sealed_at: datetime | None
     retention_until: date | None
     legal_hold: bool
@@ -108,6 +113,8 @@ def project(
         state=parcel.state,
         status=parcel.status,
         process_key=parcel.process_key,
+        parent_id=parcel.parent_id,
+        duplicate_of_id=parcel.duplicate_of_id,
         sealed_at=parcel.sealed_at,
         retention_until=parcel.retention_until,
         legal_hold=parcel.legal_hold,

@@ -92,7 +92,7 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         programs=programs,
         engine=engine,
         worklist=Worklist(database, engine),
-        operations=operations_of(settings, database, Recogniser(database, begin_process)),
+        operations=operations_of(settings, database, Recogniser(database, begin_process, open_parcel_later)),
         intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),
         secret_key=_secret_key(settings),
     )

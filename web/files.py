@@ -29,6 +29,13 @@ def attachment(documents: DocumentStore, sha256: str, media_type: str, name: str
     return lock(response)
 
 
+def printable(pdf: bytes, name: str) -> Response:
+    """Give a PDF that we made, to be saved and printed."""
+    response = Response(pdf, mimetype="application/pdf")
+    response.headers["Content-Disposition"] = f'attachment; filename="{safe_name(name)}"'
+    return lock(response)
+
+
 def page_image(documents: DocumentStore, sha256: str | None, media_type: str = "image/png") -> Response:
     """Give a page image that we made, to be shown within our own pages; raises `NotFound` where there is none."""
     if sha256 is None:

@@ -14,6 +14,8 @@ _SENTENCES: Mapping[str, str] = {
     "parcel_received": "Received by {channel}",
     "parcel_opened": "Taken up",
     "parcel_divided": "Divided at its separator sheets",
+    "parcel_attached": "Added to the order that its cover sheet names",
+    "documents_attached": "Documents were added by a cover sheet",
     "parcel_rejected": "Rejected",
     "process.started": "Sent on its way, version {version}",
     "process.terminated": "{who} stopped the process",

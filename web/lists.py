@@ -13,10 +13,12 @@ from storage.people import Actor
 from storage.search import ACTIVE, ARCHIVED, Excerpt, Filter
 from storage.views import ParcelView
 from web.context import system
+from web.kinship import Kin, kin_of
 from web.statuses import Status, status_name, statuses
 from web.work_rows import about
 
 PROCESS = "order"
+NO_KIN = Kin()
 SCOPES: Mapping[str, tuple[ParcelState, ...]] = {
     "active": ACTIVE,
     "archived": ARCHIVED,
@@ -34,6 +36,7 @@ class Row:
     status: str
     tone: str
     excerpts: tuple[Excerpt, ...] = ()
+    kin: Kin = NO_KIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,8 @@ def find(tx: Transaction, actor: Actor, *, with_order: bool, default_scope: str 
     listing = tx.search.parcels(actor, wanted, after=args.get("after", type=int), limit=limit)
     known = statuses(tx, PROCESS)
     more = url_for(str(request.endpoint), **(_kept() | {"after": listing.after})) if listing.after else None
-    rows = [row(view, known) for view in listing.parcels]
+    kin = kin_of(tx, actor, listing.parcels)
+    rows = [replace(row(view, known), kin=kin[view.id]) for view in listing.parcels]
     plain = replace(wanted, states=(), with_order=False) == Filter()
     return Found(_with_excerpts(tx, actor, wanted.words, rows), wanted, scope, known, more, is_filtered=not plain)
 

@@ -36,7 +36,7 @@ class Stage:
     rounds: int
 
 
-_OFF_THE_WAY = frozenset({"rejected", "cancelled", "adjusting", "verifying", "divided"})
+_OFF_THE_WAY = frozenset({"rejected", "cancelled", "adjusting", "verifying", "divided", "attached"})
 
 
 def statuses(tx: Transaction, process_key: str) -> Mapping[str, Status]:

@@ -1,21 +1,25 @@
 """Orders: the list, one order with its way, and cancelling it."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from capture.sheets import cover_sheet
 from storage.audit import parcel_chain
 from storage.database import Transaction
 from storage.errors import Conflict, Invalid, Refused
 from storage.views import ParcelView
 from web import lists
 from web.context import person, system
+from web.files import printable
 from web.navigation import can, say
 from web.pages.parcels import around
-from web.repeats import once
+from web.repeats import Keep, once_within
 from web.rights import Right, needs
+from web.words import label, shown
 
 pages = Blueprint("orders", __name__, url_prefix="/orders")
 
+_ON_THE_COVER = ("customer", "product", "run_length", "wanted_on")
 _CANCEL_MESSAGE = "cancel_order"
 _LONGEST_REASON = 2000
 
@@ -38,6 +42,16 @@ def show(number: str) -> ResponseReturnValue:
         return render_template("order.html", view=view, may_cancel=_may_cancel(tx, view), **around(tx, view))
 
 
+@pages.get("/<number>/cover-sheet")
+@needs(Right.LOOK_UP)
+def cover(number: str) -> ResponseReturnValue:
+    """Give the cover sheet of an order to be printed: what is scanned behind it is added to the order."""
+    with system().database.reading() as tx:
+        view = tx.search.view_of_order(person(), number)
+    details = {label(name): str(shown(view.values[name])) for name in _ON_THE_COVER if _is_told(view, name)}
+    return printable(cover_sheet(number, {"Parcel": view.number, **details}), f"cover-{number}.pdf")
+
+
 @pages.post("/<number>/cancel")
 @needs(Right.CANCEL)
 def cancel(number: str) -> ResponseReturnValue:
@@ -45,22 +59,31 @@ def cancel(number: str) -> ResponseReturnValue:
     reason = request.form.get("reason", "").strip()[:_LONGEST_REASON]
     if not reason:
         raise Invalid("Say why the order is cancelled.")
-    return once(lambda: _cancel(number, reason))
+    return once_within(lambda keep: _cancel(number, reason, keep))
 
 
-def _cancel(number: str, reason: str) -> ResponseReturnValue:
-    with system().database.transaction() as tx:
-        view = tx.search.view_of_order(person(), number)
+def _cancel(number: str, reason: str, keep: Keep) -> Response:
+    """Ask the process to cancel, with the record of who asked and the answer kept for a repetition, in one commit."""
+    actor = person()
+    answer = make_response(redirect(url_for("orders.show", number=number)))
+
+    def ask(tx: Transaction) -> None:
+        view = tx.search.view_of_order(actor, number)
         if not view.rights.may_write:
             raise Refused("You may look at this order, but not change it.")
         if not tx.processes.awaits(_CANCEL_MESSAGE, number):
             raise Conflict("The order cannot be cancelled any more; it is in production or has ended.")
-        tx.audit.record(
-            parcel_chain(view.id), person().login, "order_cancellation_asked", number, {"cancel_reason": reason}
-        )
-    system().engine.correlate(_CANCEL_MESSAGE, {"cancel_reason": reason}, correlation_key=number)
+        details = {"cancel_reason": reason}
+        tx.audit.record(parcel_chain(view.id), actor.login, "order_cancellation_asked", number, details)
+        keep(tx, answer)
+
+    system().engine.correlate(_CANCEL_MESSAGE, {"cancel_reason": reason}, correlation_key=number, also=ask)
     say(f"{number} is cancelled.")
-    return redirect(url_for("orders.show", number=number))
+    return answer
+
+
+def _is_told(view: ParcelView, name: str) -> bool:
+    return view.rights.reads_field(name) and view.values.get(name) is not None
 
 
 def _may_cancel(tx: Transaction, view: ParcelView) -> bool:

@@ -15,6 +15,7 @@ from web.context import person, system
 from web.diagrams import diagram_bytes, drawings
 from web.files import attachment
 from web.history import Happening, happenings
+from web.kinship import is_attached, kin_of, order_behind
 from web.parcel_zip import parcel_zip
 from web.rights import Right, needs
 from web.sheets import ZOOMS, sheet
@@ -106,7 +107,9 @@ def around(tx: Transaction, view: ParcelView) -> dict[str, object]:
         "parts": [lists.row(part, known) for part in tx.search.parcels(actor, Filter(of_parcel_id=view.id)).parcels],
         "sees_all": _sees_all(view),
         "renditions": {document.id: tx.parcels.renditions(document.id) for document in view.documents},
-        "duplicate_of": _duplicate(tx, view),
+        "kin": kin_of(tx, actor, [view])[view.id],
+        "order_behind": order_behind(tx, actor, view),
+        "is_attached": is_attached(view),
     }
 
 
@@ -124,13 +127,3 @@ def _may_open(tx: Transaction, groups: frozenset[str], item_id: int) -> bool:
 
 def _sees_all(view: ParcelView) -> bool:
     return view.rights.reads_field("*") and view.rights.reads_document("*")
-
-
-def _duplicate(tx: Transaction, view: ParcelView) -> str | None:
-    other = tx.parcels.one(view.id).duplicate_of_id
-    if other is None:
-        return None
-    try:
-        return tx.search.view(person(), tx.parcels.one(other).number).number
-    except NotFound:
-        return None

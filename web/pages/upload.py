@@ -8,8 +8,11 @@ from werkzeug.datastructures import FileStorage
 
 from capture.channels.upload import upload_delivery
 from capture.delivery import Enclosure, Receipt
+from capture.sheet_codes import Separates
+from capture.sheets import separator_sheet
 from storage.errors import Invalid
 from web.context import person, system
+from web.files import printable
 from web.navigation import say
 from web.problems import wants_json
 from web.rights import Right, needs
@@ -17,6 +20,7 @@ from web.security import takes_files
 
 pages = Blueprint("upload", __name__, url_prefix="/bring-in")
 
+MOST_SHEETS = 100
 _LONGEST_KEY = 100
 
 
@@ -24,8 +28,7 @@ _LONGEST_KEY = 100
 @needs(Right.BRING_IN)
 def form() -> ResponseReturnValue:
     """Ask for files."""
-    limits = system().settings.web
-    return render_template("upload.html", request_key=secrets.token_urlsafe(16), limits=limits, error="")
+    return _page()
 
 
 @pages.post("")
@@ -39,10 +42,7 @@ def take_in() -> ResponseReturnValue:
     except Invalid as error:
         if wants_json():
             raise
-        page = render_template(
-            "upload.html", request_key=secrets.token_urlsafe(16), limits=system().settings.web, error=error.message
-        )
-        return page, 422
+        return _page(error.message), 422
     receipts = _receive(files, separately=bool(request.form.get("separately")))
     _tell(receipts)
     target = url_for("parcels.show", number=receipts[0].parcel_number)
@@ -53,6 +53,28 @@ def take_in() -> ResponseReturnValue:
         answer.headers["X-Location"] = target
         return answer
     return redirect(target)
+
+
+@pages.get("/separator-sheets")
+@needs(Right.BRING_IN)
+def separator_sheets() -> ResponseReturnValue:
+    """Give separator sheets to be printed: between parcels, or between the documents of one."""
+    wanted = request.args.get("separates", Separates.PARCEL)
+    copies = request.args.get("copies", 1, type=int)
+    if wanted not in set(Separates) or not 1 <= copies <= MOST_SHEETS:
+        raise Invalid(f"Choose what is separated, and 1 to {MOST_SHEETS} sheets.")
+    name = f"separator-sheets-{wanted.lower()}.pdf"
+    return printable(separator_sheet(Separates(wanted), copies), name)
+
+
+def _page(error: str = "") -> str:
+    return render_template(
+        "upload.html",
+        request_key=secrets.token_urlsafe(16),
+        limits=system().settings.web,
+        error=error,
+        most_sheets=MOST_SHEETS,
+    )
 
 
 def _check(files: list[FileStorage]) -> None:

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from storage.errors import AlreadyTaken
+from storage.database import Transaction
 from web.context import person, system
 from web.desk import Desk, desk, hand_in
 from web.forms import Filling, checked, markdown, typed_answers, with_more
 from web.forms import show as lay_out
 from web.navigation import say
-from web.repeats import once, request_key
+from web.repeats import Keep, once_within
 from web.rights import Right, needs
 from web.sheets import ZOOMS, sheet
 from web.viewer import here_with
@@ -85,10 +85,10 @@ def refresh(item_id: int) -> ResponseReturnValue:
 @needs(Right.WORK)
 def complete(item_id: int) -> ResponseReturnValue:
     """Check what was typed and complete the item, which claims one that nobody has."""
-    return once(lambda: _complete(item_id))
+    return once_within(lambda keep: _complete(item_id, keep))
 
 
-def _complete(item_id: int) -> ResponseReturnValue:
+def _complete(item_id: int, keep: Keep) -> Response:
     actor = person()
     with system().database.reading() as tx:
         on_desk = desk(tx, actor, item_id)
@@ -97,21 +97,18 @@ def _complete(item_id: int) -> ResponseReturnValue:
             typed = _typed(on_desk)
             answers = checked(on_desk.form, typed, on_desk.filling, tx.now)
             if answers.errors:
-                return _page(_filled(on_desk, typed, answers.errors), tx), 422
+                return make_response(_page(_filled(on_desk, typed, answers.errors), tx), 422)
             values = answers.values
-    try:
-        system().worklist.complete(item_id, actor, values, also=lambda tx: hand_in(tx, on_desk, actor, values))
-    except AlreadyTaken:
-        if request_key() is None or not _was_mine(item_id):
-            raise
+    made: list[Response] = []
+
+    def also(tx: Transaction) -> None:
+        hand_in(tx, on_desk, actor, values)
+        made.append(make_response(redirect(_next_place(tx))))
+        keep(tx, made[-1])
+
+    system().worklist.complete(item_id, actor, values, also=also)
     say(f"Done: {on_desk.item.name}{' for ' + _number(on_desk) if _number(on_desk) else ''}.")
-    return redirect(_next_place())
-
-
-def _was_mine(item_id: int) -> bool:
-    """Tell whether this person has completed the item already: then the same request came again, and is answered alike."""
-    with system().database.reading() as tx:
-        return tx.work.one(item_id).completed_by_id == person().user_id
+    return made[-1]
 
 
 def _page(on_desk: Desk, tx: Any) -> str:
@@ -160,10 +157,9 @@ def _number(on_desk: Desk) -> str:
     return (on_desk.view.order_number or on_desk.view.number) if on_desk.view else ""
 
 
-def _next_place() -> str:
+def _next_place(tx: Transaction) -> str:
     """Give where to go on: to the next item on my table, else to the worklist."""
-    with system().database.reading() as tx:
-        mine = [item for item in tx.work.mine(person(), limit=5) if item.assignee_id == person().user_id]
+    mine = [item for item in tx.work.mine(person(), limit=5) if item.assignee_id == person().user_id]
     return url_for("work.show", item_id=mine[0].id) if mine else url_for("worklist.show")
 
 
