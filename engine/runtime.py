@@ -149,12 +149,14 @@ class Engine:
             live = tx.processes.live(job.instance_id)
             return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(job.key)
 
-    def variables_at(self, item_id: int) -> Mapping[str, Any]:
-        """Give the variables that the activity of an open work item sees, to fill its form."""
-        with self._database.reading() as tx:
-            item = tx.work.one(item_id)
-            live = tx.processes.live(item.instance_id)
-            return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(item.key)
+    def variables_at(self, item_id: int, within: Transaction | None = None) -> Mapping[str, Any]:
+        """Give the variables that the activity of an open work item sees, to fill its form; `within` what else is read."""
+        if within is None:
+            with self._database.reading() as tx:
+                return self.variables_at(item_id, tx)
+        item = within.work.one(item_id)
+        live = within.processes.live(item.instance_id)
+        return Execution.load(self._programs.of(within, live.deployment_id), live.snapshot).variables_at(item.key)
 
     def variables(self, instance_id: int) -> Mapping[str, Any]:
         """Give the variables of an instance, running or ended."""
@@ -346,7 +348,7 @@ class Engine:
         self._run(tx, live, execution, move, cause)
 
     def _run(self, tx: Transaction, live: LiveInstance, execution: Execution, move: Move, cause: Cause) -> None:
-        course = Course(live, execution)
+        course = Course(live, execution, is_new=not live.snapshot)
         course.add(move(execution, tx.now))
         failpoint("step.run")
         self._exchange(tx, course, execution)
