@@ -55,7 +55,8 @@ def orientation(grey: Image.Image, dpi: int) -> int:
     small = grey.reduce(factor) if factor > 1 else grey
     if tesserocr is None:
         return _orientation_by_program(small)
-    api = _recogniser("osd", int(tesserocr.PSM.OSD_ONLY))
+    api = _recogniser("osd")
+    api.SetPageSegMode(tesserocr.PSM.OSD_ONLY)
     _show(api, small, dpi // factor)
     found = api.DetectOrientationScript()
     if not found or found["orient_conf"] < _SURE_OF_ORIENTATION:
@@ -72,13 +73,14 @@ def readability(words: tuple[Word, ...]) -> float:
 def warm_up() -> None:
     """Load the usual recogniser before the first child is forked, so that every child finds it ready."""
     if tesserocr is not None:
-        _recogniser(OcrSettings().languages, OcrSettings().segmentation)
+        _recogniser(OcrSettings().languages)
 
 
 def _table(grey: Image.Image, dpi: int, settings: OcrSettings) -> str:
     if tesserocr is None:
         return _table_by_program(grey, dpi, settings)
-    api = _recogniser(settings.languages, settings.segmentation)
+    api = _recogniser(settings.languages)
+    api.SetPageSegMode(settings.segmentation)
     _show(api, grey, dpi)
     table: str = api.GetTSVText(0)
     api.Clear()
@@ -86,10 +88,10 @@ def _table(grey: Image.Image, dpi: int, settings: OcrSettings) -> str:
 
 
 @cache
-def _recogniser(languages: str, segmentation: int) -> "tesserocr.PyTessBaseAPI":
+def _recogniser(languages: str) -> "tesserocr.PyTessBaseAPI":
     folder = next((folder for folder in _TESSDATA if Path(folder).is_dir()), "")
     try:
-        return tesserocr.PyTessBaseAPI(path=folder, lang=languages, psm=segmentation)
+        return tesserocr.PyTessBaseAPI(path=folder, lang=languages)
     except RuntimeError as error:
         raise ToolMissing(f"Tesseract has no data for {languages}.") from error
 

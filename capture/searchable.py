@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pikepdf
-from PIL import Image
+from PIL import Image, ImageChops
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfgen.canvas import Canvas
@@ -24,6 +24,10 @@ _POINTS = 72
 _INVISIBLE = 3
 _FONT = "Helvetica"
 _PICTURE_DPI = 300
+_QUALITY = 60
+_MIDDLE = 128
+_NEAR = 32
+_NEARLY_ALL = 0.985
 
 
 def searchable_pdf(source: Path | bytes, pages: Sequence[Page]) -> bytes:
@@ -74,13 +78,21 @@ def _draw_page(canvas: Canvas, page: Page, picture: Image.Image) -> None:
 
 
 def _packed(picture: Image.Image) -> Image.Image:
-    """Return the picture as JPEG in memory, so that it goes into the PDF as it is; black and white stays so."""
-    if picture.mode == "1":
-        return picture
+    """Return the picture as it goes into the PDF: a fax in black and white, else a JPEG, grey where there is no colour."""
+    grey = picture.convert("L")
+    if _is_black_and_white(grey):
+        return grey.point(lambda level: 255 * (level > _MIDDLE)).convert("1")
+    plain = picture if picture.mode == "RGB" and ImageChops.difference(picture, grey.convert("RGB")).getbbox() else grey
     written = io.BytesIO()
-    picture.save(written, "JPEG", quality=75)
+    plain.save(written, "JPEG", quality=_QUALITY)
     written.seek(0)
     return Image.open(written)
+
+
+def _is_black_and_white(grey: Image.Image) -> bool:
+    counts = grey.histogram()
+    extremes = sum(counts[:_NEAR]) + sum(counts[256 - _NEAR :])
+    return extremes > _NEARLY_ALL * grey.width * grey.height and max(counts[:_NEAR], default=0) > 0
 
 
 def _add_word(text: object, word: Word, scale: float, height: float) -> None:

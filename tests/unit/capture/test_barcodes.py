@@ -31,7 +31,7 @@ FEW = BarcodeRules((Symbology.QRCODE, Symbology.CODE128, Symbology.CODE39), expe
 @cache
 def _page(symbology: Symbology, dpi: int = 300) -> Image.Image:
     text = TEXTS[symbology]
-    page = picture(ORDER, dpi=300)
+    page: Image.Image = picture(ORDER, dpi=300)
     framed = f"A{text}A" if symbology is Symbology.CODABAR else text
     page.paste(write_barcode(framed, symbology, module=4).convert("L"), (500, 2300))
     size = (round(page.width * dpi / 300), round(page.height * dpi / 300))
