@@ -15,6 +15,7 @@ interface Problem {
 class DraftFile {
   private isDirty = false;
   private isBusy = false;
+  private isWanted = false;
   private readonly button = element<HTMLButtonElement>("editor-save");
   private readonly state = element<HTMLElement>("editor-state");
   private readonly editor: FileEditor;
@@ -34,6 +35,7 @@ class DraftFile {
     if (!answer.ok) throw new Error(`The file was not given (${answer.status}).`);
     await this.editor.load(await answer.text());
     this.settle("");
+    await painted();
     if (this.box.dataset.element) this.editor.select(this.box.dataset.element);
     this.box.dataset.ready = "yes";
   }
@@ -51,22 +53,33 @@ class DraftFile {
     this.state.textContent = words;
   }
 
+  /** Saves what was changed; asked again meanwhile, it saves once more afterwards. */
   private async save(): Promise<void> {
-    if (!this.isDirty || this.isBusy) return;
+    if (this.isBusy) {
+      this.isWanted = true;
+      return;
+    }
+    if (!this.isDirty) return;
     this.isBusy = true;
+    this.isWanted = false;
+    const isSaved = await this.keep();
+    this.isBusy = false;
+    if (isSaved && this.isWanted && this.isDirty) await this.save();
+    else if (isSaved) await this.refreshFindings();
+  }
+
+  private async keep(): Promise<boolean> {
     this.state.textContent = "Saving";
+    this.isDirty = false;
     try {
-      this.isDirty = false;
       await this.send(await this.editor.text());
       if (this.isDirty) this.changed();
       else this.settle("Saved");
-      await this.refreshFindings();
+      return true;
     } catch (problem) {
-      this.isDirty = true;
-      this.button.disabled = false;
+      this.changed();
       this.state.textContent = problem instanceof Error ? problem.message : String(problem);
-    } finally {
-      this.isBusy = false;
+      return false;
     }
   }
 
@@ -111,6 +124,11 @@ export function editDraftFile(make: MakeEditor): void {
     const words = problem instanceof Error ? problem.message : String(problem);
     element("editor-state").textContent = `The editor cannot show this file: ${words}`;
   });
+}
+
+/** Panels begin to listen after they were painted once. */
+function painted(): Promise<void> {
+  return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))));
 }
 
 function element<Kind extends HTMLElement = HTMLElement>(id: string): Kind {
