@@ -13,6 +13,7 @@ from running import BERLIN, a_diagram, a_process, end, start
 from werkzeug.test import TestResponse
 
 from engine.deployment import Surroundings, deploy
+from engine.operations.call import Call
 from storage.database import Database
 from storage.orders import Party
 from storage.parcels import Document, IndexField
@@ -20,6 +21,7 @@ from storage.people import Actor, User
 from web.app import create_app
 from web.assembly import System, join
 from web.auth import hash_password
+from web.operations import OPEN_PARCEL
 from web.settings import Settings, WebSettings
 
 PASSWORD = "a good long password"
@@ -174,6 +176,14 @@ class House:
         self.system.engine.start("order", parcel_id, {"product": "flyer", "run_length": 5000} | variables)
         with self.database.reading() as tx:
             return tx.work.of_parcel(parcel_id)[-1].id
+
+    def open(self, parcel_id: int) -> None:
+        """Do the job that opens a parcel which has arrived."""
+        self.system.operations[OPEN_PARCEL](self.call(parcel_id))
+
+    def call(self, parcel_id: int) -> Call:
+        """Give a call for an operation on a parcel."""
+        return Call(f"call for {parcel_id}", parcel_id, 0, {})
 
     def actions(self, parcel_id: int) -> list[tuple[str, str]]:
         """Give who did what to a parcel, in order."""
