@@ -29,7 +29,6 @@ from engine.start_timers import first_start
 from storage.access import Grant, read_grants
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Database, Transaction
-from storage.errors import NotFound
 from storage.failpoints import failpoint
 from storage.processes import SubscriptionKind
 from storage.steps import NewSubscription, NewTimer
@@ -39,7 +38,7 @@ ACCESS = "access.csv"
 STATUSES = "statuses.csv"
 CALLED = "called/"
 _PROGRAMS_KEPT = 64
-_TRIED_WITHOUT = frozenset({"rule_without_decision", "assignment_incomplete"})
+_TRIED_WITHOUT = frozenset({"no_executable_process", "rule_without_decision"})
 LetterCheck = Callable[[str, bytes], Iterable[Finding]]
 
 
@@ -298,9 +297,9 @@ def put_in_force(
     failpoint("deploy.files_stored")
     versions: dict[str, int] = {}
     for file, key in own:
-        outline = checked.program.processes[key] if checked.program else None
+        outline = checked.program.processes.get(key) if checked.program else None
         if outline is None:
-            raise NotFound(f"There is no process {key} in {file}.")
+            continue  # it is only drawn
         definition = tx.deployments.define(
             deployment, key, file=file, name=outline.name or key, is_executable=outline.is_executable
         )

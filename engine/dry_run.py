@@ -6,12 +6,15 @@ completes, also `withdrawn` and `failed`, and last and once `{"event": "end", "o
 this module stays light, because who asks need not load the engine.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from tempfile import TemporaryDirectory
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 from confined.child import ChildFailed, ChildTimedOut, Limits, stream_confined
@@ -21,6 +24,8 @@ from storage.errors import ParcelflowError
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _MEMORY = 1 << 30
 _GRACE_SECONDS = 3.0
+_CLEARINGS = 40
+_CLEARING_SECONDS = 0.05
 
 
 class Outcome(StrEnum):
@@ -75,7 +80,7 @@ def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, 
     """
     seconds = max(options.limit.total_seconds(), 0) + _GRACE_SECONDS
     limits = Limits(cpu_seconds=seconds, wall_seconds=seconds, memory_bytes=_MEMORY)
-    with TemporaryDirectory(prefix="parcelflow-dry-run-") as folder:
+    with _scratch_folder() as folder:
         events = stream_confined(_rehearse, dict(files), options, folder, limits=limits)
         with closing(events):
             try:
@@ -84,6 +89,20 @@ def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, 
                 yield End(Outcome.INCIDENT, "time_limit").event({})
             except (ChildFailed, ParcelflowError) as failure:
                 yield End(Outcome.INCIDENT, failure.code).event({})
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[str]:
+    """Give a folder that is gone afterwards; a child that was killed may still be writing for a moment."""
+    folder = mkdtemp(prefix="parcelflow-dry-run-")
+    try:
+        yield folder
+    finally:
+        for _ in range(_CLEARINGS):
+            rmtree(folder, ignore_errors=True)
+            if not Path(folder).exists():
+                break
+            time.sleep(_CLEARING_SECONDS)
 
 
 def warm_up() -> None:

@@ -55,9 +55,11 @@ def rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Itera
         end = End(Outcome.INCIDENT, error.code)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    if rehearsal is not None:
+    if rehearsal is None:
+        yield end.event({})
+    else:
         yield from rehearsal.news()
-    yield end.event({} if rehearsal is None else rehearsal.variables())
+        yield rehearsal.closed(end)
 
 
 def _out_of_time(_signal: int, _frame: FrameType | None) -> None:
@@ -85,7 +87,8 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
         raise _Stop(End(Outcome.REFUSED, "unknown_process", unknown[0], findings))
     keys = options.processes or taken.executable(key for key, one in processes.items() if one.is_executable)
     if not options.processes and len(keys) != 1:
-        raise _Stop(End(Outcome.REFUSED, "choose_process", None, findings))
+        code = "choose_process" if keys else "no_executable_process"
+        raise _Stop(End(Outcome.REFUSED, code, None, findings))
     return _Chosen(keys, processes, options.script)
 
 
@@ -192,6 +195,12 @@ class _Rehearsal:
         with self._database.reading() as tx:
             found = [(tx.deployments.definition(one.definition_id).key, one.id) for one in tx.processes.all()]
         return {key: _plain(dict(self._engine.variables(instance_id))) for key, instance_id in found}
+
+    def closed(self, end: End) -> dict[str, Any]:
+        """Close the database and give the last event."""
+        variables = self.variables()
+        self._database.close()
+        return end.event(variables)
 
     def _start(self, key: str) -> None:
         self._engine.start(key, None, dict(self._options.variables), start_event=self._chosen.start_event(key))

@@ -9,7 +9,7 @@ from lxml import etree
 
 from engine.deployment import SUFFIXES
 from engine.diagrams.reader import read_diagram
-from engine.diagrams.vocabulary import BPMN, PROCESS, is_true
+from engine.diagrams.vocabulary import BPMN, PROCESS, bpmn, called_element, is_true
 from engine.errors import DefinitionError, Finding
 
 _DMN: Final = b"www.omg.org/spec/DMN/"
@@ -17,20 +17,22 @@ _DIAGRAM: Final = ".bpmn"
 
 
 class RehearsedFiles:
-    """Files by the path the engine knows them by."""
+    """Files by the path the engine knows them by.
+
+    A process that does not say whether it is executable is; one that says no is nevertheless when it is named or called.
+    """
 
     def __init__(self, given: Mapping[str, bytes], named: frozenset[str]) -> None:
-        self._named = named
-        self._paths: dict[str, str] = {}
-        self.files: dict[str, bytes] = {}
-        self._own: tuple[str, ...] = ()
-        self._marked: set[str] = set()
-        for number, (path, data) in enumerate(given.items()):
-            suffix = _suffix(path, data, is_first=number == 0)
-            self._paths[path + suffix] = path
-            self.files[path + suffix] = (
-                self._diagram(path, data, number) if (path + suffix).endswith(_DIAGRAM) else data
-            )
+        self._paths = {
+            path + _suffix(path, data, is_first=not number): path for number, (path, data) in enumerate(given.items())
+        }
+        self.files = {path: given[original] for path, original in self._paths.items()}
+        self._roots = dict(_readable(self.files))
+        first = next(iter(self.files), "")
+        self._own = {key for path, process in self._processes() if path == first and (key := process.get("id"))}
+        self._marked = {process.get("id") for _, process in self._processes() if is_true(process, "isExecutable")}
+        calls = (call for root in self._roots.values() for call in root.iter(bpmn("callActivity")))
+        self._awake(named | {key for call in calls if (key := called_element(call))})
 
     def executable(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Narrow down what can be run to the first file where it has such processes, and to those that say so."""
@@ -42,19 +44,28 @@ class RehearsedFiles:
         """Give the findings with the paths that the files came by."""
         return (replace(finding, file=self._paths.get(finding.file, finding.file)) for finding in findings)
 
-    def _diagram(self, path: str, data: bytes, number: int) -> bytes:
-        try:
-            root = read_diagram(data, path).root
-        except DefinitionError:
-            return data  # the check tells what is wrong with it
-        processes = root.findall(PROCESS)
-        keys = tuple(process.get("id", "") for process in processes)
-        self._own = keys if number == 0 else self._own
-        self._marked.update(process.get("id", "") for process in processes if is_true(process, "isExecutable"))
-        asleep = [process for process in processes if process.get("id") in self._named and process.get("isExecutable")]
-        for process in asleep:
-            process.set("isExecutable", "true")
-        return etree.tostring(root, encoding="utf-8", xml_declaration=True) if asleep else data
+    def _processes(self) -> Iterator[tuple[str, etree._Element]]:
+        return ((path, process) for path, root in self._roots.items() for process in root.findall(PROCESS))
+
+    def _awake(self, needed: frozenset[str]) -> None:
+        """Mark as executable what says nothing about it, and what is needed."""
+        changed: set[str] = set()
+        for path, process in self._processes():
+            said = process.get("isExecutable")
+            if said is None or (process.get("id") in needed and not is_true(process, "isExecutable")):
+                process.set("isExecutable", "true")
+                changed.add(path)
+        for path in changed:
+            self.files[path] = etree.tostring(self._roots[path], encoding="utf-8", xml_declaration=True)
+
+
+def _readable(files: Mapping[str, bytes]) -> Iterator[tuple[str, etree._Element]]:
+    for path, data in files.items():
+        if path.endswith(_DIAGRAM):
+            try:
+                yield path, read_diagram(data, path).root
+            except DefinitionError:
+                continue  # the check tells what is wrong with it
 
 
 def _suffix(path: str, data: bytes, *, is_first: bool) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, cast, delete, func, insert, null, select, text, union_all, update
 
 from storage.errors import StaleVersion
 from storage.failpoints import failpoint
@@ -298,16 +298,31 @@ def _set_statuses(unit: "Transaction", record: StepRecord) -> None:
     if not record.statuses or record.parcel_id is None:
         return
     execute, parcel_id = unit.connection.execute, record.parcel_id
-    status = record.statuses[-1]
-    execute(update(Parcel).where(Parcel.id == parcel_id).values(status=status, version=Parcel.version + 1))
-    current = StatusChange.parcel_id == parcel_id, StatusChange.left_at.is_(None)
-    execute(update(StatusChange).where(*current).values(left_at=unit.now))
     *passed, last = record.statuses
-    rows: list[dict[str, Any]] = [
-        {"parcel_id": parcel_id, "status": name, "entered_at": unit.now, "left_at": unit.now} for name in passed
-    ]
-    rows.append({"parcel_id": parcel_id, "status": last, "entered_at": unit.now, "left_at": None})
-    execute(insert(StatusChange), rows)
+    execute(update(Parcel).where(Parcel.id == parcel_id).values(status=last, version=Parcel.version + 1))
+    rows = [{"parcel_id": parcel_id, "status": name, "entered_at": unit.now, "left_at": unit.now} for name in passed]
+    if rows:
+        execute(insert(StatusChange), rows)
+    execute(_change_status(unit), {"parcel": parcel_id, "changed_to": last, "at": unit.now})
+
+
+def _change_status(unit: "Transaction") -> Any:
+    """Leave the current status and enter another one, in one statement; PostgreSQL wants to be told the types."""
+    row, is_sqlite = StatusChange.__table__.c, unit.connection.dialect.name == "sqlite"
+    now = bindparam("at", type_=row.entered_at.type)
+    current = select(row.id, row.parcel_id, row.status, row.entered_at, now).where(
+        row.parcel_id == bindparam("parcel"), row.left_at.is_(None)
+    )
+    number = null() if is_sqlite else func.nextval(func.pg_get_serial_sequence("status_change", "id"))
+    values = (bindparam("parcel"), bindparam("changed_to"), now, null())
+    kinds = (row.parcel_id, row.status, row.entered_at, row.left_at)
+    told: Sequence[Any] = (
+        values if is_sqlite else [cast(value, kind.type) for value, kind in zip(values, kinds, strict=True)]
+    )
+    entered = select(number, *told).where(text("true"))
+    columns = ["id", "parcel_id", "status", "entered_at", "left_at"]
+    statement = unit.insert(StatusChange).from_select(columns, union_all(current, entered), include_defaults=False)
+    return statement.on_conflict_do_update(index_elements=["id"], set_={"left_at": statement.excluded.left_at})
 
 
 def post_messages(unit: "Transaction", messages: Sequence[NewMessage], time_to_live: timedelta) -> None:

@@ -60,7 +60,7 @@ def dry_run(  # noqa: PLR0917 - click passes them by name
     options = Options(
         processes=processes,
         variables=_json(variables, "--variables", dict),
-        script=_json(script.read_text(encoding="utf-8"), "--script", list) if script else (),
+        script=_steps(script) if script else (),
         hold=hold,
         limit=timedelta(seconds=limit),
         now=_time(start),
@@ -108,6 +108,13 @@ def _json(text: str, option: str, kind: type[Any]) -> Any:
     if not isinstance(value, kind):
         raise click.UsageError(f"{option} must hold a JSON {'object' if kind is dict else 'list'}.")
     return value
+
+
+def _steps(script: Path) -> list[dict[str, Any]]:
+    steps = _json(script.read_bytes().decode("utf-8-sig", errors="replace"), "--script", list)
+    if not all(isinstance(step, dict) for step in steps):
+        raise click.UsageError('--script must hold a list of steps such as {"complete": "review"}.')
+    return list(steps)
 
 
 def _time(text: str) -> datetime:

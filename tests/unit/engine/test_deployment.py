@@ -122,3 +122,11 @@ def test_a_folder_is_read_without_its_samples(tmp_path: Path) -> None:
     (tmp_path / "notes.md").write_bytes(b"")
 
     assert sorted(read_folder(tmp_path)) == ["forms/look.form", "order.bpmn"]
+
+
+def test_a_process_that_is_only_drawn_does_not_forbid_to_deploy_the_others(office: Office) -> None:
+    drawn = a_process("drawn", start("other"), end("over"), "other -> over").replace(' isExecutable="true"', "")
+
+    versions = office.deploy(a_diagram(a_process("p", start(), end(), "begin -> done"), drawn))
+
+    assert versions == {"p": 1}

@@ -1,8 +1,10 @@
 import pytest
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from storage.errors import AlreadyTaken, Conflict, NotFound, Refused
+from storage.job_engine import JobEngine
+from storage.parcels import StatusChange
 
 REVIEW = a_diagram(
     a_process(
@@ -86,22 +88,27 @@ def test_a_completion_that_yields_one_item_takes_at_most_eight_statements(office
     assert office.items(instance).keys() == {"two"}
 
 
-def test_a_job_costs_three_statements_at_most(office: Office) -> None:
+def test_a_completion_with_an_item_a_status_and_a_job_takes_at_most_ten_statements(office: Office) -> None:
+    two = user("two", more='parcelflow:status="in_review"')
+    flows = ("begin -> one", "one -> fork", "fork -> two", "fork -> seal", "two -> done", "seal -> done")
     office.deploy(
-        a_diagram(
-            a_process("order", start(), user("one"), service("two"), end(), "begin -> one", "one -> two", "two -> done")
-        )
+        a_diagram(a_process("order", start(), user("one"), gateway("fork"), two, service("seal"), end(), *flows)),
+        statuses_csv=b"status,name\nin_review,In review\n",
     )
+    engine = JobEngine(office.database.url.render_as_string(hide_password=False), node="here")
+    engine.prepare()
+    office.database.wake = engine.wake
     ann = office.person("ann")
-    instance = office.engine.start("order", office.parcel())
-    item = office.item(instance, "one")
-    office.do(office.engine.start("order", office.parcel()), "one", ann)
+    item = office.item(office.engine.start("order", office.parcel()), "one")
+    office.do(office.engine.start("order", office.parcel()), "one", ann)  # program and rights are known from now on
     statements: list[str] = []
     event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
 
     office.engine.complete(item, ann, {})
+    engine.close()
 
-    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 8, "\n".join(statements)
+    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 10, "\n".join(statements)
+    assert sum("workflow_" in text for text in statements) == 2
     with office.database.reading() as tx:
         assert len(tx.jobs.waiting()) == 2
 
@@ -192,3 +199,39 @@ def test_a_plain_order_keeps_at_most_two_kilobytes_of_state(office: Office) -> N
 
     with office.database.reading() as tx:
         assert len(tx.processes.one(instance).snapshot) <= 2048
+
+
+def test_each_status_is_left_when_the_next_is_entered(office: Office) -> None:
+    statuses = [f'parcelflow:status="{name}"' for name in ("new", "checked", "priced", "planned")]
+    tasks = [user("a", more=statuses[0]), f'<task id="b" {statuses[1]}/>', f'<task id="c" {statuses[2]}/>']
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order",
+                start(),
+                *tasks,
+                user("d", more=statuses[3]),
+                end(),
+                "begin -> a",
+                "a -> b",
+                "b -> c",
+                "c -> d",
+                "d -> done",
+            )
+        ),
+        statuses_csv=b"status,name\nnew,New\nchecked,Checked\npriced,Priced\nplanned,Planned\n",
+    )
+    parcel = office.parcel()
+
+    office.do(office.engine.start("order", parcel), "a", office.person("ann"))
+
+    with office.database.reading() as tx:
+        rows = tx.session.scalars(
+            select(StatusChange).where(StatusChange.parcel_id == parcel).order_by(StatusChange.id)
+        ).all()
+    assert [(row.status, row.left_at is None) for row in rows][-4:] == [
+        ("new", False),
+        ("checked", False),
+        ("priced", False),
+        ("planned", True),
+    ]
