@@ -59,6 +59,7 @@ def orientation(grey: Image.Image, dpi: int) -> int:
     api.SetPageSegMode(tesserocr.PSM.OSD_ONLY)
     _show(api, small, dpi // factor)
     found = api.DetectOrientationScript()
+    api.Clear()
     if not found or found["orient_conf"] < _SURE_OF_ORIENTATION:
         return 0
     return int(-found["orient_deg"] // 90 % 4)

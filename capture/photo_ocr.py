@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from capture.findings import Word
@@ -38,13 +39,22 @@ def read_photograph(image: Image.Image, letters: str = "") -> tuple[Word, ...]:
     """
     factor = max(-(-max(image.size) // _LONGEST_SIDE), 1)
     small = image.reduce(factor) if factor > 1 else image
-    found = _recogniser()(np.asarray(small.convert("RGB"))[:, :, ::-1])
+    found = _found(np.asarray(small.convert("RGB"))[:, :, ::-1])
     if found.boxes is None:
         return ()
     lines = zip(found.boxes, found.txts, found.scores, strict=True)
     return tuple(
         word for box, text, score in lines for word in _words(box * factor, _plain(text, letters), float(score))
     )
+
+
+def _found(pixels: NDArray[np.uint8]) -> Any:
+    try:
+        return _recogniser()(pixels)
+    except Exception as error:
+        if "bad_alloc" in str(error):  # the library wraps its memory errors in an exception of its own
+            raise MemoryError from error
+        raise
 
 
 def warm_up() -> None:

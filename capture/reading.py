@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from confined.programs import ProgramMissing
 
 PAGE_LIMITS = Limits(cpu_seconds=60, wall_seconds=180, memory_bytes=1 << 30)
 _CHILDREN = 2
+_PHOTOGRAPH_MEMORY = 2 << 30  # a network that finds text on two megapixels needs 1 GB alone
 _PHOTOGRAPHS = ("capture.photo_ocr",)
 _WORD_FILES = frozenset({".docx"})
 _PROFILE_OF_KIND = {
@@ -203,9 +204,10 @@ def _read_all(file: OpenedFile, work: Work, children: int) -> Sequence[Page]:
 
 
 def _read_share(file: OpenedFile, work: Work, numbers: range) -> list[Page]:
-    warm = _PHOTOGRAPHS if work.reader is Reader.PHOTOGRAPH else ()
-    arguments = (file.path, file.is_pdf, work, numbers)
-    return list(stream_confined(read_pages, *arguments, limits=PAGE_LIMITS, warm=warm))
+    is_photograph = work.reader is Reader.PHOTOGRAPH
+    limits = replace(PAGE_LIMITS, memory_bytes=_PHOTOGRAPH_MEMORY) if is_photograph else PAGE_LIMITS
+    warm = _PHOTOGRAPHS if is_photograph else ()
+    return list(stream_confined(read_pages, file.path, file.is_pdf, work, numbers, limits=limits, warm=warm))
 
 
 def _documents(pages: Sequence[Page], only: Only | None) -> tuple[FoundDocument, ...]:
@@ -246,9 +248,9 @@ def unreadable_if_child_fails() -> Iterator[None]:
     except ProgramMissing as error:
         raise ToolMissing(str(error)) from error
     except OfficeFailed as error:
-        raise DamagedFile(f"The office file cannot be opened. {error}") from error
+        raise DamagedFile("The office file cannot be opened; it may be damaged or locked.") from error
     except ChildCrashed as error:
-        raise DamagedFile(f"The file broke the program that looked at it. {error}") from error
+        raise DamagedFile("The file broke the program that looked at it.") from error
 
 
 def _page_as_json(page: Page) -> dict[str, Any]:
