@@ -230,7 +230,7 @@ def _entry(tx: Transaction, parcel: rows.Parcel, document: rows.Document, fault:
     return rows.QuarantineEntry(
         parcel_id=parcel.id,
         channel=parcel.channel,
-        source_key=f"{parcel.source_key[:400]}/document {document.id}",
+        source_key=f"{parcel.source_key[:400]}/file {len(tx.parcels.quarantined_of(parcel.id)) + 1}",
         position=document.position,
         file_name=document.file_name,
         media_type=document.media_type,

@@ -383,6 +383,11 @@ class Parcels:
         )
         return self._unit.session.scalars(statement).all()
 
+    def quarantined_of(self, parcel_id: int) -> Sequence[QuarantineEntry]:
+        """Give all that was put into quarantine from a parcel, decided about or not, oldest first."""
+        statement = select(QuarantineEntry).where(QuarantineEntry.parcel_id == parcel_id).order_by(QuarantineEntry.id)
+        return self._unit.session.scalars(statement).all()
+
     def quarantine_entry(self, entry_id: int) -> QuarantineEntry:
         """Give the entry by id; raises `NotFound`."""
         entry = self._unit.session.get(QuarantineEntry, entry_id)

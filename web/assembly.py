@@ -23,7 +23,7 @@ from storage.check import Reload
 from storage.database import Database, Transaction
 from storage.documents import DocumentStore
 from storage.jobs import JobKind, NewJob
-from storage.parcels import Parcel
+from storage.parcels import Parcel, QuarantineState
 from web.operations import OPEN_PARCEL, operations_of
 from web.settings import Settings
 
@@ -99,9 +99,9 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
 
 
 def open_parcel_later(tx: Transaction, parcel: Parcel) -> None:
-    """Owe the job that opens the parcel; each file that is read again later is a job of its own."""
-    documents = len(tx.parcels.documents(parcel.id))
-    tx.jobs.add(NewJob(f"open:{parcel.id}:{documents}", OPEN_PARCEL, JobKind.TASK), parcel_id=parcel.id)
+    """Owe the job that opens the parcel; each time that a file is to be read again, it is a job of its own."""
+    retried = sum(entry.state is QuarantineState.RETRIED for entry in tx.parcels.quarantined_of(parcel.id))
+    tx.jobs.add(NewJob(f"open:{parcel.id}:{retried}", OPEN_PARCEL, JobKind.TASK), parcel_id=parcel.id)
 
 
 def begin_process(tx: Transaction, parcel: Parcel) -> None:

@@ -23,10 +23,11 @@ _MOST_AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One incident as shown; the data that broke it only to whom the whole parcel is open."""
+    """One incident as shown; its message and the data that broke it only to whom the whole parcel is open."""
 
     incident: Incident
     number: str | None
+    message: str
     data: str
 
 
@@ -38,6 +39,11 @@ class Cause:
     code: str
     expression: str | None
     troubles: Sequence[Trouble]
+
+    @property
+    def message(self) -> str:
+        """Give what the incidents say, from one that the person may read: what is said names the data."""
+        return next((one.message for one in self.troubles if one.message), "What it says is not shown to you.")
 
 
 @pages.get("")
@@ -94,7 +100,8 @@ def _tell(words: str, done: int, late: int) -> None:
 def _trouble(tx: Transaction, incident: Incident) -> Trouble:
     view = parcel_behind(tx, person(), incident.parcel_id)
     is_open = incident.parcel_id is None or (view is not None and view.rights.reads_field("*"))
-    return Trouble(incident, view.number if view else None, to_json(incident.data) if is_open and incident.data else "")
+    data = to_json(incident.data) if is_open and incident.data else ""
+    return Trouble(incident, view.number if view else None, incident.message if is_open else "", data)
 
 
 def _causes(troubles: Sequence[Trouble]) -> list[Cause]:
