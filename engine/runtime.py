@@ -225,8 +225,11 @@ class Engine:
             handovers = tx.processes.handovers(MOST_HANDOVERS)
         return sum(self._try_to_hand_over(handover) for handover in handovers)
 
-    def retry(self, incident_id: int, actor: str) -> None:
-        """Let a stuck token or a stopped job go on; raises `Conflict` when somebody has dealt with it already."""
+    def retry(self, incident_id: int, actor: str, corrected: Mapping[str, Any] | None = None) -> None:
+        """Let a stuck token, with corrected variables if given, or a stopped job go on.
+
+        Raises `Conflict` when somebody has dealt with it already.
+        """
 
         def retry(tx: Transaction) -> None:
             incident = tx.jobs.incident(incident_id)
@@ -241,8 +244,9 @@ class Engine:
                 )
             elif incident.instance_id is not None and incident.key is not None:
                 key, live = incident.key, tx.processes.live(incident.instance_id)
-                cause = Cause("incident.retried", actor, f"incident:{incident_id}", details={"node": incident.node})
-                self._move(tx, live, lambda execution, now: execution.retry(key, now), cause)
+                details = {"node": incident.node, "corrected": sorted(corrected or {})}
+                cause = Cause("incident.retried", actor, f"incident:{incident_id}", details=details)
+                self._move(tx, live, lambda execution, now: execution.retry(key, now, corrected), cause)
 
         self._transact(retry)
 

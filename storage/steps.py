@@ -314,7 +314,7 @@ def _change_status(unit: "Transaction") -> Any:
         row.parcel_id == bindparam("parcel"), row.left_at.is_(None)
     )
     number = null() if is_sqlite else func.nextval(func.pg_get_serial_sequence("status_change", "id"))
-    values = (bindparam("parcel"), bindparam("changed_to"), now, null())
+    values: tuple[Any, ...] = (bindparam("parcel"), bindparam("changed_to"), now, null())
     kinds = (row.parcel_id, row.status, row.entered_at, row.left_at)
     told: Sequence[Any] = (
         values if is_sqlite else [cast(value, kind.type) for value, kind in zip(values, kinds, strict=True)]

@@ -107,12 +107,16 @@ class Execution:
         return self._settled(token)
 
     def throw_error(self, key: str, code: str, message: str, now: datetime) -> Step:
-        """Leave an activity by a BPMN error; the token is stuck if nobody catches it."""
+        """Leave an activity, waiting or stuck, by a BPMN error; the token is stuck (again) if nobody catches it."""
 
         def thrown() -> None:
             raise BusinessError(code, message)
 
-        token = self._begin(key, now, WaitKind.WORK, WaitKind.OPERATION)
+        token = self._token(key)
+        if token.fault is None:
+            token = self._begin(key, now, WaitKind.WORK, WaitKind.OPERATION)
+        else:
+            self._instance.journal, token.fault = self._resumed(now), None
         self._instance.attempt(token, "run", thrown)
         return self._settled(token)
 

@@ -235,3 +235,79 @@ def test_each_status_is_left_when_the_next_is_entered(office: Office) -> None:
         ("priced", False),
         ("planned", True),
     ]
+
+
+_DIVIDING = a_diagram(
+    a_process(
+        "order",
+        start(),
+        '<scriptTask id="divide" scriptFormat="python"><script>share = total / count</script></scriptTask>',
+        '<boundaryEvent id="refused" attachedToRef="divide"><errorEventDefinition errorRef="bad"/></boundaryEvent>',
+        user("look"),
+        end(),
+        end("other"),
+        "begin -> divide",
+        "divide -> done",
+        "refused -> look",
+        "look -> other",
+    ),
+    head='<error id="bad" errorCode="bad_total"/>',
+)
+
+
+def _incident(office: Office) -> int:
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+        return incident.id
+
+
+def test_a_stuck_token_goes_on_with_corrected_variables(office: Office) -> None:
+    office.deploy(_DIVIDING)
+    instance = office.engine.start("order", office.parcel(), {"total": 6, "count": 0})
+
+    office.engine.retry(_incident(office), "ann", {"count": 3})
+
+    assert office.state(instance) == "completed"
+    assert office.variables(instance)["share"] == 2
+    assert office.breaches() == []
+
+
+def test_a_stuck_token_that_is_given_up_with_an_error_takes_its_arrow(office: Office) -> None:
+    office.deploy(_DIVIDING)
+    instance = office.engine.start("order", office.parcel(), {"total": 6, "count": 0})
+
+    office.engine.give_up(_incident(office), "ann", "no total", error_code="bad_total")
+
+    assert office.items(instance).keys() == {"look"}
+    assert office.breaches() == []
+
+
+def test_an_error_given_to_a_stuck_token_that_nobody_catches_is_an_incident_again(office: Office) -> None:
+    office.deploy(_DIVIDING)
+    instance = office.engine.start("order", office.parcel(), {"total": 6, "count": 0})
+    first = _incident(office)
+
+    office.engine.give_up(first, "ann", "no total", error_code="something_else")
+
+    assert _incident(office) != first
+    assert office.state(instance) == "active"
+    assert office.breaches() == []
+
+
+def test_what_stands_by_from_the_start_is_waited_for(office: Office) -> None:
+    handler = (
+        '<subProcess id="stop" triggeredByEvent="true"><startEvent id="called_off">'
+        '<messageEventDefinition messageRef="off"/></startEvent></subProcess>'
+    )
+    office.deploy(
+        a_diagram(
+            a_process("order", start(), user("look"), end(), "begin -> look", "look -> done", handler),
+            head='<message id="off" name="called_off"/>',
+        )
+    )
+    instance = office.engine.start("order", office.parcel())
+
+    assert office.engine.correlate("called_off").instance_id == instance
+    assert office.state(instance) == "completed"
+    assert office.items(instance) == {}
+    assert office.breaches() == []
