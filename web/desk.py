@@ -45,12 +45,18 @@ class Desk:
         return self.hand.is_open
 
 
-def desk(tx: Transaction, actor: Actor, item_id: int) -> Desk:
-    """Lay a work item on the desk of somebody to whom it is offered or given; raises `NotFound` for anybody else."""
+def in_reach(tx: Transaction, actor: Actor, item_id: int) -> ItemInHand:
+    """Take up a work item for somebody to whom it is offered or given; raises `NotFound` for anybody else."""
     hand = tx.work.in_hand(item_id, actor)
     is_theirs = hand.assignee_id in actor.user_ids or hand.completed_by_id == actor.user_id
     if not is_theirs and not tx.work.is_candidate(hand, actor) and hand.candidate_group is not None:
         raise NotFound("There is no such work item; look for it in the worklist.")
+    return hand
+
+
+def desk(tx: Transaction, actor: Actor, item_id: int) -> Desk:
+    """Lay a work item on the desk of somebody to whom it is offered or given; raises `NotFound` for anybody else."""
+    hand = in_reach(tx, actor, item_id)
     item = tx.work.one(item_id)
     view = parcel_behind(tx, actor, item.parcel_id)
     holders = tx.people.names([one for one in (item.completed_by_id, item.assignee_id) if one is not None])
@@ -132,7 +138,7 @@ def _confirmed(tx: Transaction, field: IndexField, value: str, actor: Actor) -> 
 
 
 def _filling(tx: Transaction, item_id: int, view: ParcelView | None) -> Filling:
-    variables = system().engine.variables_at(item_id)
+    variables = system().engine.variables_at(item_id, tx)
     if view is None:
         return Filling(variables=variables, zone=system().zone)
     hidden = {name for name in variables if not view.rights.reads_field(name)} - _ALWAYS_SHOWN

@@ -6,8 +6,10 @@ from importlib.metadata import version
 from typing import Any, Final
 
 from flask import Flask, Response, current_app, jsonify, request
-from flask_openapi3 import APIBlueprint, Info
-from flask_openapi3.models import APISpec, Components
+from flask_openapi3.blueprint import APIBlueprint
+from flask_openapi3.models import APISpec
+from flask_openapi3.models.components import Components
+from flask_openapi3.models.info import Info
 from werkzeug.routing import Rule
 
 from web.api import parcels, processes, shapes, work

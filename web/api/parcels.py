@@ -1,9 +1,10 @@
 """Parcels and orders: found, looked at, downloaded, and brought in."""
 
 import secrets
+from typing import Any
 
 from flask import Response, send_file, url_for
-from flask_openapi3 import APIBlueprint
+from flask_openapi3.blueprint import APIBlueprint
 from werkzeug.datastructures import FileStorage
 
 from capture.channels.upload import upload_delivery
@@ -156,7 +157,7 @@ def _page(query: shapes.ParcelQuery, wanted: Filter) -> Response:
     return answer(shapes.ParcelPage(items=items, next=next_page(listing.after)))
 
 
-def _line(view: ParcelView) -> dict[str, object]:
+def _line(view: ParcelView) -> dict[str, Any]:
     return {
         "number": view.number,
         "order_number": view.order_number,

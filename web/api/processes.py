@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from flask import Response
-from flask_openapi3 import APIBlueprint
+from flask_openapi3.blueprint import APIBlueprint
 
 from engine.deployment import Deployed, deploy
 from engine.errors import DefinitionError, Finding, Severity

@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from flask_openapi3 import FileStorage
+from flask_openapi3.models.file import FileStorage
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from storage.parcels import ParcelState, RenditionKind
@@ -102,8 +102,8 @@ class OrderQuery(ParcelQuery):
 class WorkQuery(Asked):
     """Which work items."""
 
-    view: Literal["mine", "pool"] = Field(
-        default="mine", description="What one has on one's own table, or what one's groups may take."
+    which: Literal["mine", "pool"] = Field(
+        default="mine", alias="list", description="What one has on one's own table, or what one's groups may take."
     )
     group: Key | None = Field(default=None, description="Of the pool, what is offered to this group.")
     after: str | None = Field(default=None, max_length=80, description="Where the page before ended; as in `next`.")

@@ -6,7 +6,7 @@ from datetime import UTC
 from typing import Any
 
 from flask import Response, url_for
-from flask_openapi3 import APIBlueprint
+from flask_openapi3.blueprint import APIBlueprint
 
 from engine.worklist import check_may_complete
 from storage.database import Transaction
@@ -19,7 +19,7 @@ from web.api.answering import answer, next_page
 from web.api.asking import RequestRefused, reads
 from web.api.parcels import field_line
 from web.context import person, system
-from web.desk import Desk, desk, form_file, hand_in
+from web.desk import Desk, desk, form_file, hand_in, in_reach
 from web.forms import checked
 from web.problems import Detailed
 from web.repeats import Keep, once, once_within
@@ -120,8 +120,8 @@ def complete(
 def _complete(item_id: int, answers: Mapping[str, Any], keep: Keep) -> Response:
     actor = person()
     with system().database.reading() as tx:
+        check_may_complete(tx, in_reach(tx, actor, item_id), actor)
         on_desk = desk(tx, actor, item_id)
-        check_may_complete(tx, on_desk.hand, actor)
         values = _accepted(tx, on_desk, answers)
     made: list[Response] = []
 
@@ -156,7 +156,7 @@ def _place(text: str | None) -> Place | None:
 
 
 def _listed(tx: Transaction, query: shapes.WorkQuery, after: Place | None) -> Sequence[WorkItem]:
-    if query.view == "mine":
+    if query.which == "mine":
         return tx.work.mine(person(), after, query.limit + 1)
     return tx.work.pool(person(), query.group, after, query.limit + 1)
 

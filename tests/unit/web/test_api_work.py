@@ -27,7 +27,7 @@ def test_the_pool_of_a_group_is_listed_and_the_table_of_its_claimer(office: Hous
     item = office.begin(parcel_id)
     anna = program(office, "anna")
 
-    [waiting] = anna.get("/work-items?view=pool").json["items"]
+    [waiting] = anna.get("/work-items?list=pool").json["items"]
     claimed = anna.post(f"/work-items/{item}/claim")
     [mine] = anna.get("/work-items").json["items"]
 
@@ -39,14 +39,14 @@ def test_the_pool_of_a_group_is_listed_and_the_table_of_its_claimer(office: Hous
     )
     assert claimed.json == mine
     assert (mine["state"], mine["assignee"], mine["is_mine"]) == ("claimed", "Anna", True)
-    assert anna.get("/work-items?view=pool").json["items"] == []
+    assert anna.get("/work-items?list=pool").json["items"] == []
 
 
 def test_the_pool_is_paged_without_gaps_or_repeats(office: House) -> None:
     items = [office.begin(office.parcel()[0]) for _ in range(7)]
     anna = program(office, "anna")
     seen: list[int] = []
-    address = "/work-items?view=pool&limit=3"
+    address = "/work-items?list=pool&limit=3"
     while address:
         page = anna.get(address).json
         seen += [item["id"] for item in page["items"]]
@@ -254,7 +254,7 @@ def test_an_item_of_another_group_is_not_there(office: House) -> None:
     ):
         assert answer.status_code == 404
         assert answer.data == nowhere.data
-    assert planner.get("/work-items?view=pool").json["items"] == []
+    assert planner.get("/work-items?list=pool").json["items"] == []
 
 
 def test_a_released_item_waits_for_its_group_again(office: House) -> None:
@@ -325,9 +325,9 @@ def test_more_json_than_allowed_is_refused_unread(small_house: House) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "limit=0", "limit=201", "limit=x", "limit=1&limit=2", "colour=red", "view=all", "after=1", "after=x~y",
+        "limit=0", "limit=201", "limit=x", "limit=1&limit=2", "colour=red", "list=all", "after=1", "after=x~y",
         "after=0001-01-01T00:00:00%2B14:00~1", "after=2026-01-01T00:00:00~1", "after=2026-01-01T00:00:00%2B00:00~9" + "9" * 30,
-        "group=%00", "view=pool&group=' or 1=1 --",
+        "group=%00", "list=pool&group=' or 1=1 --",
     ],
 )  # fmt: skip
 def test_a_list_is_asked_for_only_as_described(small_house: House, query: str) -> None:
