@@ -1,4 +1,4 @@
-"""Figures over many parcels: how long they stay in a status, and what each group has open and done; as far as a person may see."""
+"""Figures over many parcels: how long they stay in a status, what each group has open and done, as far as a person may see."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ class RandomDiagram:
     """One diagram, drawn from a seed."""
 
     def __init__(self, seed: int, depth: int = 3) -> None:
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)
         self.number = 0
         self.kinds: Counter[str] = Counter()
         self.effects: dict[str, Effect] = {}

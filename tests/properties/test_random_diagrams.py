@@ -28,7 +28,7 @@ class Both:
         self.seed = seed
         drawn = RandomDiagram(seed)
         program = compile_program([normalise(read_diagram(drawn.xml, f"{seed}.bpmn"))], {}, time_zone=BERLIN)
-        self.random = random.Random(seed)  # noqa: S311
+        self.random = random.Random(seed)
         data = {**drawn.data, "bits": self.random.getrandbits(6)}
         self.play = Play(program, data)
         self.oracle = Engine(drawn.xml, drawn.effects, drawn.questions, data)

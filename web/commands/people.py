@@ -76,7 +76,12 @@ def groups(login: str, groups: tuple[str, ...]) -> None:
 @people.command()
 @click.argument("login")
 @click.option(
-    "--scope", "scopes", multiple=True, required=True, type=click.Choice([scope.value for scope in Scope]), help="May be repeated."
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    type=click.Choice([scope.value for scope in Scope]),
+    help="May be repeated.",
 )
 @click.option("--days", type=int, default=30, show_default=True, help="Days it is in force.")
 @click.option("--name", default=ACTOR, show_default=True, help="What it is for.")

@@ -105,7 +105,7 @@ def test_a_nested_review_gives_the_right_trace_in_every_order_of_answers(office:
     office.deploy(NESTED_REVIEW)
     office.person("ann")
     longer = [course for rejections in (2, 3) for course in _courses(NESTED, rejections)]
-    chosen = random.Random(11).sample(longer, 40)  # noqa: S311 - the same sample every time
+    chosen = random.Random(11).sample(longer, 40)
 
     for course in [*_courses(NESTED, 0), *_courses(NESTED, 1), *chosen]:
         assert _walk(office, course) == _expected(course, is_nested=True), course

@@ -110,7 +110,7 @@ def test_settings_of_other_products_are_named() -> None:
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 8))
 def test_a_diagram_with_exchanged_words_ends_in_findings(seed: int, count: int) -> None:
     """Exchange words between quotes and angle brackets for others of the same file: well-formed, and mostly nonsense."""
-    dice = random.Random(seed)  # noqa: S311 - a seeded game
+    dice = random.Random(seed)
     text = RICH.decode().removeprefix(HEAD)
     pieces = text.split('"')
     for _ in range(count):
@@ -122,7 +122,7 @@ def test_a_diagram_with_exchanged_words_ends_in_findings(seed: int, count: int) 
 @given(seed=st.integers(0, 2**32), count=st.integers(1, 4))
 def test_a_diagram_with_moved_elements_ends_in_findings(seed: int, count: int) -> None:
     """Move, double, delete and rename elements of a good diagram."""
-    dice = random.Random(seed)  # noqa: S311 - a seeded game
+    dice = random.Random(seed)
     root = read_diagram(RICH, "rich.bpmn").root
     for _ in range(count):
         elements = [one for one in root.iter("*") if one is not root]
