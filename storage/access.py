@@ -14,7 +14,7 @@ over the roles.
 """
 
 import csv
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from io import StringIO
@@ -192,16 +192,39 @@ class Matrix:
 
     def condition(self, actor: Actor, allows: Callable[[Grant], bool]) -> ColumnElement[bool]:
         """Give the condition over `Parcel` that one of the actor's rules for which `allows` holds applies."""
-        statuses: dict[tuple[str, Scope], set[str]] = {}
-        for process, grant in self._grants:
-            if grant.role in actor.roles and allows(grant):
-                statuses.setdefault((process, grant.scope), set()).add(grant.status)
-        parts = [_applies(actor, process, scope, names) for (process, scope), names in sorted(statuses.items())]
-        return or_(false(), *parts)
+        places = (_place(process, grant) for process, grant in self._of(actor) if allows(grant))
+        return _applying(actor, places)
 
-    def subjects(self, actor: Actor) -> Sequence[str]:
-        """Give the subjects that any of the actor's rules lets read, in order."""
-        return sorted({grant.subject for _, grant in self._grants if grant.role in actor.roles and _reads(grant)})
+    def readings(self, actor: Actor) -> Sequence[tuple[Sequence[str], ColumnElement[bool]]]:
+        """Give the subjects that the actor may read somewhere, each group with the condition over `Parcel` for where."""
+        where: dict[str, set[_Place]] = {}
+        for process, grant in self._of(actor):
+            if _reads(grant):
+                where.setdefault(grant.subject, set()).add(_place(process, grant))
+        groups: dict[frozenset[_Place], list[str]] = {}
+        for subject, places in sorted(where.items()):
+            groups.setdefault(frozenset(places), []).append(subject)
+        return [(subjects, _applying(actor, places)) for places, subjects in groups.items()]
+
+    def _of(self, actor: Actor) -> Iterator[tuple[str, Grant]]:
+        return ((process, grant) for process, grant in self._grants if grant.role in actor.roles)
+
+
+_Place = tuple[str, Scope, str]
+"""Where a rule applies: process, scope, status."""
+
+
+def _place(process_key: str, grant: Grant) -> _Place:
+    return process_key, grant.scope, grant.status
+
+
+def _applying(actor: Actor, places: Iterable[_Place]) -> ColumnElement[bool]:
+    statuses: dict[tuple[str, Scope], set[str]] = {}
+    for process, scope, status in places:
+        statuses.setdefault((process, scope), set()).add(status)
+    return or_(
+        false(), *(_applies(actor, process, scope, names) for (process, scope), names in sorted(statuses.items()))
+    )
 
 
 def _union(grants: Iterable[Grant]) -> Rights:
@@ -295,8 +318,8 @@ class AccessMatrix:
         return or_(
             false(),
             *(
-                and_(or_(subject == name, every == name), self._reading(actor, name))
-                for name in self.matrix.subjects(actor)
+                and_(or_(subject.in_(names), every.in_(names)), condition)
+                for names, condition in self.matrix.readings(actor)
             ),
         )
 
@@ -337,6 +360,3 @@ class AccessMatrix:
         if not self._is_changed:
             self._cache.keep(revision, matrix)
         return matrix
-
-    def _reading(self, actor: Actor, subject: str) -> ColumnElement[bool]:
-        return self.matrix.condition(actor, lambda grant: grant.subject == subject and _reads(grant))

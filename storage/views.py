@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from storage.access import Level, Rights
+from storage.access import ANY, Level, Rights
 from storage.audit import AuditEvent
 from storage.orders import Order, OrderLine, Party
 from storage.parcels import Document, IndexField, Parcel, ParcelState
@@ -31,6 +31,9 @@ ORDER_FIELDS = (
     "is_delayed",
 )
 _PLAIN_DETAILS = frozenset({"status", "state", "node", "process", "version", "number", "group", "outcome", "channel"})
+
+_DOCUMENT_DETAILS = frozenset({"document", "file", "enclosures", "sha256"})
+_OTHER_PARCELS = frozenset({"parent", "duplicate_of"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +145,17 @@ def mask(rights: Rights, values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def event_details(rights: Rights, event: AuditEvent) -> dict[str, Any]:
-    """Give the details of an audit event as shown: what is not plainly about the way is treated as a field of its name."""
-    plain = {name: value for name, value in event.details.items() if name in _PLAIN_DETAILS}
-    governed = {name: value for name, value in event.details.items() if name not in _PLAIN_DETAILS}
-    return plain | mask(rights, _opened(governed))
+    """Give the details of an audit event as shown: what is not plainly about the way is treated as a field of its name.
+
+    What names documents is shown to whom documents of the event's `kind` are open, or of every kind where it tells none.
+    Numbers of other parcels are left out: these may be hidden.
+    """
+    kind = event.details.get("kind")
+    is_open = rights.reads_document(kind if isinstance(kind, str) else ANY)
+    plain = _PLAIN_DETAILS | (_DOCUMENT_DETAILS if is_open else frozenset())
+    shown = {name: value for name, value in event.details.items() if name in plain}
+    governed = event.details.keys() - _PLAIN_DETAILS - _DOCUMENT_DETAILS - _OTHER_PARCELS
+    return shown | mask(rights, _opened({name: event.details[name] for name in sorted(governed)}))
 
 
 def _opened(details: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,18 +50,20 @@ class Drawing:
 def drawings(tx: Transaction, view: ParcelView) -> list[Drawing]:
     """Give the diagrams that the parcel's instances run through, called ones too, in the order they were entered."""
     events = tx.audit.history(parcel_chain(view.id))
-    found: list[Drawing] = []
+    stuck = {incident.node for incident in tx.jobs.incidents() if incident.parcel_id == view.id}
+    found: dict[int, Drawing] = {}
     for instance in tx.processes.of_parcel(view.id):
         main = tx.deployments.definition(instance.definition_id)
         family = [main, *(d for d in tx.deployments.definitions_of(main.deployment_id) if d.id != main.id)]
         waiting = {item.node for item in tx.work.of_instance(instance.id, only_open=True)}
         is_active = instance.state in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
-        stuck = {incident.node for incident in tx.jobs.incidents() if incident.instance_id == instance.id}
         for definition in family:
+            if definition.id in found:
+                continue
             drawn = _drawing(tx, definition, events, waiting if is_active else set(), stuck)
             if drawn is not None and (definition.id == main.id or drawn.taken or drawn.tokens):
-                found.append(drawn)
-    return found
+                found[definition.id] = drawn
+    return list(found.values())
 
 
 def diagram_bytes(tx: Transaction, definition_id: int) -> bytes:

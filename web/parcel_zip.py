@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from tempfile import SpooledTemporaryFile
 from typing import IO, cast
 
@@ -20,17 +21,30 @@ documents/: as they came. renditions/: other forms. diagrams/: BPMN.
 
 def parcel_zip(tx: Transaction, view: ParcelView, drawings: Sequence[Drawing]) -> IO[bytes]:
     """Pack the parcel; large ones lie in a temporary file that goes away when it is closed."""
-    target = cast("IO[bytes]", SpooledTemporaryFile(max_size=_IN_MEMORY))  # noqa: SIM115 - handed on, closed by the server
-    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("README.txt", _READ_ME)
-        archive.writestr("parcel.json", to_json(_data(view)))
-        archive.writestr("history.json", to_json(_history(tx, view)))
-        for document in view.documents:
-            _pack_document(tx, archive, document)
-        for drawing in drawings:
-            archive.writestr(f"diagrams/{safe_name(drawing.key)}.bpmn", diagram_bytes(tx, drawing.definition_id))
-    target.seek(0)
-    return target
+    with ExitStack() as on_failure:
+        target = cast("IO[bytes]", on_failure.enter_context(SpooledTemporaryFile(max_size=_IN_MEMORY)))
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            _pack(tx, archive, view, drawings)
+        target.seek(0)
+        on_failure.pop_all()  # the server closes it when it has sent it
+        return target
+
+
+def _pack(tx: Transaction, archive: zipfile.ZipFile, view: ParcelView, drawings: Sequence[Drawing]) -> None:
+    archive.writestr("README.txt", _READ_ME)
+    archive.writestr("parcel.json", to_json(_data(view)))
+    archive.writestr("history.json", to_json(_history(tx, view)))
+    for document in view.documents:
+        _pack_document(tx, archive, document)
+    diagrams = {_diagram_name(drawing, drawings): drawing.definition_id for drawing in drawings}
+    for name, definition_id in diagrams.items():
+        archive.writestr(f"diagrams/{name}.bpmn", diagram_bytes(tx, definition_id))
+
+
+def _diagram_name(drawing: Drawing, drawings: Sequence[Drawing]) -> str:
+    """Name a diagram by its process; by its version too where a parcel went by several."""
+    is_alone = sum(other.key == drawing.key for other in drawings) == 1
+    return safe_name(drawing.key if is_alone else f"{drawing.key}-{drawing.version}")
 
 
 def _pack_document(tx: Transaction, archive: zipfile.ZipFile, document: DocumentView) -> None:

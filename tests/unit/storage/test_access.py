@@ -264,3 +264,35 @@ def test_details_of_an_event_are_governed_as_fields(database: Database) -> None:
         [event] = tx.audit.history("parcel:1")
 
     assert event_details(rights, event) == {"status": "planned", "paper": "80 g"}
+
+
+def test_details_that_name_documents_are_shown_to_whom_the_documents_are_open(database: Database) -> None:
+    accounting = Rights(frozenset({Level.READ}), {"*": Level.READ, "document:invoice": Level.READ})
+    planning = Rights(frozenset({Level.READ}), {"document:invoice": Level.READ})
+    everything = Rights(frozenset({Level.READ}), {"*": Level.READ, "document:*": Level.READ})
+    with database.transaction() as tx:
+        tx.audit.record("parcel:1", "reader", "document_read", "", {"document": "Invoice 7", "kind": "invoice"})
+        tx.audit.record("parcel:1", "reader", "document_read", "", {"document": "Work sheet", "kind": "work_sheet"})
+        tx.audit.record("parcel:1", "mail", "parcel_received", "", {"enclosures": [{"name": "a.pdf"}], "source": "7"})
+        events = tx.audit.history("parcel:1")
+
+    shown = [[event_details(rights, event) for event in events] for rights in (accounting, planning, everything)]
+
+    assert shown[0] == [{"document": "Invoice 7", "kind": "invoice"}, {"kind": "work_sheet"}, {"source": "7"}]
+    assert shown[1] == [{"document": "Invoice 7"}, {}, {}]
+    assert [sorted(details) for details in shown[2]] == [
+        ["document", "kind"],
+        ["document", "kind"],
+        ["enclosures", "source"],
+    ]
+
+
+def test_an_event_never_names_another_parcel(database: Database) -> None:
+    everything = Rights(frozenset({Level.READ}), {"*": Level.READ, "document:*": Level.READ})
+    with database.transaction() as tx:
+        tx.audit.record(
+            "parcel:2", "reader", "parcel_divided", "P-2", {"parent": "P-1", "duplicate_of": "P-0", "part": 1}
+        )
+        [event] = tx.audit.history("parcel:2")
+
+    assert event_details(everything, event) == {"part": 1}

@@ -1,0 +1,320 @@
+"""Every address that could show something of a marked parcel, made from the routes that there are."""
+
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from html import escape
+from typing import Any
+from urllib.parse import urlencode
+
+import pypdfium2
+from markers import MARKER, Marked, MarkedHouse
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+NOBODY = 999_999
+_ARGUMENT = re.compile(r"/([^/<>]+)/<(?:\w+:)?(\w+)>")
+_FORGERY = re.compile(rb'(csrf_token" value="|X-CSRFToken": ")[^"]+|(request_key" value=")[^"]+')
+_SHOWING = frozenset(
+    {"parcels.download", "work.refresh", "work.complete", "api.work.complete", "new_order.create"},
+)
+_CHANGING = frozenset(
+    {
+        "work.claim",
+        "work.release",
+        "work.delegate",
+        "work.draft",
+        "orders.cancel",
+        "quarantine.decide",
+        "api.work.claim",
+        "api.work.release",
+    }
+)
+UNVISITED: Mapping[str, str] = {
+    "static": "files of the program",
+    "door.enter": "shows the door only",
+    "door.leave": "shows the door only",
+    "door.choose_theme": "leads back",
+    "admin.add": "people only",
+    "admin.change": "people only",
+    "admin.give_password": "people only",
+    "admin.substitute": "people only",
+    "admin.put_group": "people only",
+    "tokens.make": "tokens only",
+    "tokens.revoke": "tokens only",
+    "api.parcels.bring_in": "tells of what it takes in only",
+    "api.processes.put_in_force": "definitions only",
+    "upload.take_in": "tells of what it takes in only",
+    "worklist.take_next": "leads to a work item",
+    "incidents.retry": "leads back",
+    "incidents.give_up": "leads back",
+    "processes.drafts.begin": "drafts only",
+    "processes.drafts.put": "drafts only",
+    "processes.drafts.put_in_force": "drafts only",
+    "processes.drafts.discard": "drafts only",
+    "processes.drafts.remove": "drafts only",
+    "processes.editors.change_table": "drafts only",
+    "processes.tryout.try_out": "drafts only",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A request; `about` is the parcel it asks for, `subject` what it asks of it, `ghost` the same about nothing.
+
+    One that searches has the `place` whose words it looks for.
+    """
+
+    path: str
+    method: str = "GET"
+    about: Marked | None = None
+    subject: str = "order"
+    ghost: str = ""
+    is_changing: bool = False
+    data: Mapping[str, str] = field(default_factory=dict)
+    place: str | None = None
+
+
+class Caller:
+    """A person with a browser, and with a program that carries the person's token."""
+
+    def __init__(self, house: MarkedHouse, role: str) -> None:
+        self._visitor = house.visitor(role)
+        self._program = house.app.test_client(use_cookies=False)
+        self._token = {"Authorization": f"Bearer {house.tokens[role]}"}
+        self._nothing: dict[str, TestResponse] = {}
+
+    def go(self, visit: Visit) -> TestResponse:
+        """Make the request of a visit."""
+        return self._request(visit, visit.path)
+
+    def go_nowhere(self, visit: Visit) -> TestResponse:
+        """Make the same request about something that does not exist."""
+        asked = f"{visit.method} {visit.ghost}"
+        if asked not in self._nothing:
+            self._nothing[asked] = self._request(visit, visit.ghost)
+        return self._nothing[asked]
+
+    def _request(self, visit: Visit, path: str) -> TestResponse:
+        if path.startswith("/api/"):
+            body = {"json": {"answers": {}}} if path.endswith("/complete") else {}
+            return self._program.open(path, method=visit.method, headers=self._token, buffered=True, **body)
+        return self._visitor.get(path) if visit.method == "GET" else self._visitor.post(path, **visit.data)
+
+
+@dataclass(frozen=True, slots=True)
+class _Thing:
+    """What a route can be asked for: its key, and the parcel behind it."""
+
+    key: object
+    nothing: object = NOBODY
+    about: Marked | None = None
+    subject: str = "order"
+
+
+def unknown(house: MarkedHouse) -> list[str]:
+    """Name the routes that cannot be visited: their words, or what they do, are new."""
+    return [
+        f"{method} {rule.rule}"
+        for rule in house.app.url_map.iter_rules()
+        for method in _methods(rule)
+        if rule.endpoint not in UNVISITED and not _is_known(rule, method)
+    ]
+
+
+def visits(house: MarkedHouse) -> Iterator[Visit]:
+    """Give all visits, for every route and parcel."""
+    for rule in house.app.url_map.iter_rules():
+        for method in _methods(rule) if rule.endpoint not in UNVISITED else ():
+            for visit in _visits(house, rule, method):
+                yield visit
+                yield from _with_queries(house, rule.endpoint, visit)
+
+
+def words(answer: TestResponse, visit: Visit) -> set[str]:
+    """Give the markers in an answer: in its headers, its body, and the names and contents of what is packed in it.
+
+    An answer that there is nothing may repeat what was asked for.
+    """
+    body = _text(answer.get_data())
+    texts = [str(answer.headers), body.replace(_asked(visit.path), "") if answer.status_code == 404 else body]
+    if answer.mimetype == "application/zip":
+        with zipfile.ZipFile(io.BytesIO(answer.get_data())) as archive:
+            texts += [f"{name} {_text(archive.read(name))}" for name in archive.namelist()]
+    return {_word(found) for text in texts for found in MARKER.findall(text)}
+
+
+def plain(answer: TestResponse, visit: Visit) -> tuple[int, str, bytes]:
+    """Give what can be told from an answer, without forgery tokens and what was asked for."""
+    body = _FORGERY.sub(rb"\1\2", answer.get_data())
+    for path in (visit.path, visit.ghost):
+        body = body.replace(_asked(path).encode(), b"")
+    return answer.status_code, answer.content_type, body
+
+
+def _asked(path: str) -> str:
+    return escape(path.partition("?")[0])
+
+
+def _text(data: bytes) -> str:
+    if not data.startswith(b"%PDF"):
+        return data.decode("utf-8", "replace")
+    with pypdfium2.PdfDocument(data) as pdf:
+        return " ".join(page.get_textpage().get_text_bounded() for page in pdf)
+
+
+def _word(found: str) -> str:
+    return found.upper() if found[1] == "-" else found.lower()
+
+
+def _methods(rule: Rule) -> Sequence[str]:
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def _is_known(rule: Rule, method: str) -> bool:
+    arguments = _ARGUMENT.findall(rule.rule)
+    if len(arguments) != len(rule.arguments) or not {word for word, _ in arguments} <= _THINGS.keys():
+        return False
+    return method == "GET" or rule.endpoint in _SHOWING | _CHANGING
+
+
+def _visits(house: MarkedHouse, rule: Rule, method: str) -> Iterator[Visit]:
+    for chosen in _chosen(house, _ARGUMENT.findall(rule.rule), []):
+        path = ghost = rule.rule
+        for argument, (place, thing) in zip(_ARGUMENT.findall(rule.rule), enumerate(chosen), strict=True):
+            pattern = rf"<(?:\w+:)?{argument[1]}>"
+            path = re.sub(pattern, str(thing.key), path)
+            ghost = re.sub(pattern, str(thing.key if place else thing.nothing), ghost)
+        about = [thing for thing in chosen if thing.about is not None]
+        yield Visit(
+            path,
+            method,
+            about[0].about if about else None,
+            about[-1].subject if about else "order",
+            ghost if about else "",
+            is_changing=rule.endpoint in _CHANGING,
+            data={"reason": "because", "decision": "none"} if rule.endpoint in _CHANGING else {},
+        )
+
+
+def _chosen(
+    house: MarkedHouse, arguments: Sequence[tuple[str, str]], before: Sequence[_Thing]
+) -> Iterator[Sequence[_Thing]]:
+    if not arguments:
+        yield before
+        return
+    (word, _), *rest = arguments
+    for thing in _THINGS[word](house, before):
+        yield from _chosen(house, rest, [*before, thing])
+
+
+def _with_queries(house: MarkedHouse, endpoint: str, visit: Visit) -> Iterator[Visit]:
+    for query in _QUERIES.get(endpoint, lambda _house, _about: ())(house, visit.about):
+        yield replace(visit, path=f"{visit.path}?{query}", ghost=f"{visit.ghost}?{query}")
+    for place in _SEARCHED.get(endpoint, lambda _house: ())(house):
+        query = urlencode({"q": f"zmark{place.replace('_', '')}", **_EVERYWHERE.get(endpoint, {})})
+        yield replace(visit, path=f"{visit.path}?{query}", place=place)
+    if endpoint == "new_order.new":
+        for marked in house.parcels:
+            path, ghost = f"{visit.path}?template={marked.order_number}", f"{visit.path}?template=O-2026-{NOBODY}"
+            yield Visit(path, about=marked, ghost=ghost)
+
+
+def _whole(_house: MarkedHouse, about: Marked | None) -> Iterator[str]:
+    yield "story=all"
+    documents = list(about.documents.values()) if about else []
+    yield from (f"document={document}&view=text" for document in documents)
+    yield from (f"document={document}&view=words" for document in documents[:1])
+
+
+def _worklists(house: MarkedHouse, _about: Marked | None) -> Iterator[str]:
+    yield "view=pool"
+    for group in sorted({group for person in house.people.values() for group in person.groups}):
+        yield f"view=pool&group={group}"
+
+
+def _places(house: MarkedHouse) -> list[str]:
+    plain = {marker.place for marker in house.words.values() if marker.is_indexed}
+    return sorted(plain - {"price", "number", "order_number"})
+
+
+_EVERYWHERE = {"search.results": {"scope": "all"}, "orders.find": {"scope": "all"}, "parcels.find": {"scope": "all"}}
+_SEARCHED: Mapping[str, Callable[[MarkedHouse], Sequence[str]]] = {
+    "search.results": _places,
+    "portal.mine": _places,
+    "parcels.find": lambda _house: ("paper", "remarks"),
+    "orders.find": lambda _house: ("paper", "title_price_sheet"),
+    "api.parcels.find": lambda _house: ("paper", "sender", "text_price_sheet"),
+    "api.parcels.find_orders": lambda _house: ("paper", "customer", "text_invoice"),
+}
+_QUERIES: Mapping[str, Callable[[MarkedHouse, Marked | None], Iterator[str] | Sequence[str]]] = {
+    "parcels.show": _whole,
+    "orders.show": lambda _house, _about: ("story=all",),
+    "parcels.find": lambda _house, _about: ("scope=all", "scope=archived", "scope=all&delayed=1&status=planned"),
+    "orders.find": lambda _house, _about: ("scope=all", "scope=rejected"),
+    "api.parcels.document": lambda _house, _about: ("rendition=pdf",),
+    "worklist.show": _worklists,
+    "api.work.find": _worklists,
+    "reports.show": lambda _house, _about: ("days=365",),
+}
+
+
+def _parcels(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    for marked in house.parcels:
+        yield _Thing(marked.number, f"P-2026-{NOBODY}", marked)
+
+
+def _orders(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    for marked in house.parcels:
+        yield _Thing(marked.order_number, f"O-2026-{NOBODY}", marked)
+
+
+def _documents(house: MarkedHouse, before: Sequence[_Thing]) -> Iterator[_Thing]:
+    for marked in [thing.about for thing in before if thing.about] or house.parcels:
+        for kind, document_id in marked.documents.items():
+            yield _Thing(document_id, about=marked, subject=f"document:{kind}")
+
+
+def _items(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    return (_Thing(marked.item, about=marked) for marked in house.parcels)
+
+
+def _entries(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    return (_Thing(marked.entry, about=marked) for marked in house.parcels)
+
+
+def _definitions(house: MarkedHouse, _before: Sequence[_Thing]) -> list[_Thing]:
+    with house.database.reading() as tx:
+        return [_Thing(one.id) for one in tx.deployments.in_force() if one.key in ("inspection", "stumbling")]
+
+
+def _fixed(*keys: object) -> Callable[[MarkedHouse, Sequence[_Thing]], list[_Thing]]:
+    return lambda _house, _before: [_Thing(key) for key in keys]
+
+
+def _files(house: MarkedHouse, before: Sequence[_Thing]) -> list[_Thing]:
+    return [_Thing("inspection.bpmn" if before[0].key != 1 else "access.csv")]
+
+
+_Pool = Callable[[MarkedHouse, Sequence[_Thing]], Any]
+_THINGS: Mapping[str, _Pool] = {
+    "parcels": _parcels,
+    "my-orders": _parcels,
+    "orders": _orders,
+    "documents": _documents,
+    "work-items": _items,
+    "quarantine": _entries,
+    "pages": _fixed(1),
+    "renditions": _fixed("pdf", "text"),
+    "diagram": _definitions,
+    "people": lambda house, _before: [_Thing(person.user_id) for person in house.people.values()],
+    "processes": _fixed("order", "inspection"),
+    "versions": _fixed(1),
+    "deployments": _fixed(1, 2),
+    "drafts": lambda house, _before: [_Thing(house.draft)],
+    "files": _files,
+    "edit": _fixed("inspection.bpmn"),
+    "table": _fixed("none.dmn"),
+}
