@@ -110,22 +110,21 @@ def finding_lines(draft_id: int, checked: Checked) -> list[FindingLine]:
     return [FindingLine(finding, _place(draft_id, finding)) for finding in checked.findings]
 
 
-def editor_of(draft_id: int, path: str, **more: str) -> str:
+def editor_of(draft_id: int, path: str, element: str | None = None) -> str:
     """Give the address where a file of a draft is edited; the draft's own page where there is no editor for its kind."""
     match PurePosixPath(path).suffix:
         case ".dmn":
-            return url_for("processes.editors.table", draft_id=draft_id, path=path, **more)
+            return url_for("processes.editors.table", draft_id=draft_id, path=path, element=element)
         case ".bpmn" | ".form" | ".txt" | ".csv":
-            return url_for("processes.editors.edit", draft_id=draft_id, path=path, **more)
+            return url_for("processes.editors.edit", draft_id=draft_id, path=path, element=element)
         case _:
-            return url_for("processes.drafts.show", draft_id=draft_id, **more) + "#files"
+            return url_for("processes.drafts.show", draft_id=draft_id) + "#files"
 
 
 def _place(draft_id: int, finding: Finding) -> str:
     if finding.file.startswith("called/") or not finding.file:
         return url_for("processes.drafts.show", draft_id=draft_id) + "#files"
-    more = {"element": finding.element} if finding.element else {}
-    address = editor_of(draft_id, finding.file, **more)
+    address = editor_of(draft_id, finding.file, finding.element)
     return f"{address}#cell-{finding.element}" if finding.element and finding.file.endswith(".dmn") else address
 
 

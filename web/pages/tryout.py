@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from engine.decision_editing import subjects, tables
+from engine.decision_editing import EditableTable, subjects, tables
 from engine.deployment import Checked, with_called
 from engine.diagrams.outline import OutlinedNode
 from engine.dry_run import Options, dry_run
@@ -194,7 +194,7 @@ def _rows(view: DraftView) -> list[tuple[str, str, str]]:
 
 
 def _asked(view: DraftView) -> Mapping[str, str]:
-    found = []
+    found: list[EditableTable] = []
     for path, data in view.files.items():
         if path.endswith(".dmn"):
             try:

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import zipfile
+from typing import Any
 
 import pytest
 from house import House, Visitor
@@ -21,7 +22,7 @@ def an_owner(house: House) -> Visitor:
 def a_draft(visitor: Visitor, deployment: int | None = None) -> str:
     """Begin a draft and give its address."""
     visitor.get("/processes")
-    fields = {"name": "Change"} | ({} if deployment is None else {"deployment": str(deployment)})
+    fields: dict[str, Any] = {"name": "Change"} | ({} if deployment is None else {"deployment": str(deployment)})
     return str(visitor.post("/drafts", **fields).headers["Location"])
 
 
@@ -34,7 +35,7 @@ def version_in(page: str) -> str:
 def put(visitor: Visitor, draft: str, name: str, data: bytes, **more: str) -> int:
     """Upload a file to a draft as the page does, and give the status."""
     version = version_in(visitor.text(draft))
-    fields = {"version": version, "files": (io.BytesIO(data), name), **more}
+    fields: dict[str, Any] = {"version": version, "files": (io.BytesIO(data), name), **more}
     return visitor.post(f"{draft}/files", **fields).status_code
 
 
@@ -89,7 +90,7 @@ def test_a_rule_changed_in_the_form_sends_the_next_parcel_another_way_and_the_ru
 
     page = owner.text(table)
     assert '<option value="&#34;manager&#34;">manager</option>' in page
-    fields = {"version": version_in(page), "decision": "routing", "0.out.0": '"manager"'}
+    fields: dict[str, Any] = {"version": version_in(page), "decision": "routing", "0.out.0": '"manager"'}
     assert owner.post(table, **fields).status_code == 302
     page = owner.text(draft)
     assert "changed" in page
@@ -114,7 +115,8 @@ def test_rules_are_added_moved_and_removed_by_buttons(small_house: House) -> Non
     draft = a_draft(owner := an_owner(small_house), settle(small_house))
     table = f"{draft}/table/order_routing.dmn"
 
-    for button in ({"add": "2"}, {"up": "2"}, {"remove": "0"}):
+    buttons: tuple[dict[str, Any], ...] = ({"add": "2"}, {"up": "2"}, {"remove": "0"})
+    for button in buttons:
         owner.post(table, version=version_in(owner.text(table)), decision="routing", **button)
 
     page = owner.text(table)
@@ -127,7 +129,8 @@ def test_a_faulty_cell_is_told_beside_it_and_deploying_is_refused(small_house: H
     draft = a_draft(owner := an_owner(small_house), settle(small_house))
     table = f"{draft}/table/order_routing.dmn"
 
-    owner.post(table, version=version_in(owner.text(table)), decision="routing", **{"0.in.0": "[1.."})
+    wrong: dict[str, Any] = {"0.in.0": "[1.."}
+    owner.post(table, version=version_in(owner.text(table)), decision="routing", **wrong)
     page, whole = owner.text(table), owner.text(draft)
     refused = owner.post(f"{draft}/deploy", version=version_in(whole), note="Try")
 
@@ -146,8 +149,9 @@ def test_what_somebody_else_changed_is_not_overwritten(house: House) -> None:
     old = version_in(owner.text(table))
     put(owner, draft, "note.txt", b"New")
 
+    typed: dict[str, Any] = {"0.out.0": '"manager"'}
     answers = [
-        owner.post(table, version=old, decision="routing", **{"0.out.0": '"manager"'}),
+        owner.post(table, version=old, decision="routing", **typed),
         owner.post(f"{draft}/files", version=old, path="letters/thanks.txt", text="Other"),
         owner.post(f"{draft}/remove", version=old, path="letters/thanks.txt"),
         owner.post(f"{draft}/deploy", version=old, note="Old"),
@@ -215,7 +219,7 @@ def test_files_that_belong_to_no_process_are_refused(small_house: House, name: s
 def test_an_editor_gets_the_new_version_and_the_findings_alone(small_house: House) -> None:
     draft = a_draft(owner := an_owner(small_house), settle(small_house))
     broken = DIAGRAM.replace(b'parcelflow:decision="routing"', b'parcelflow:decision="gone"')
-    fields = {"version": "1", "path": "order.bpmn", "files": (io.BytesIO(broken), "order.bpmn")}
+    fields: dict[str, Any] = {"version": "1", "path": "order.bpmn", "files": (io.BytesIO(broken), "order.bpmn")}
 
     page = owner.text(f"{draft}/edit/order.bpmn")
     saved = owner.post(f"{draft}/files", headers={"X-Upload": "1"}, **fields)
