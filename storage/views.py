@@ -31,7 +31,6 @@ ORDER_FIELDS = (
     "is_delayed",
 )
 _PLAIN_DETAILS = frozenset({"status", "state", "node", "process", "version", "number", "group", "outcome", "channel"})
-
 _DOCUMENT_DETAILS = frozenset({"document", "file", "enclosures", "sha256"})
 _OTHER_PARCELS = frozenset({"parent", "duplicate_of"})
 

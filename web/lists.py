@@ -70,7 +70,7 @@ def find(tx: Transaction, actor: Actor, *, with_order: bool, default_scope: str 
     kin = kin_of(tx, actor, listing.parcels)
     rows = [replace(row(view, known), kin=kin[view.id]) for view in listing.parcels]
     plain = replace(wanted, states=(), with_order=False) == Filter()
-    return Found(_with_excerpts(tx, actor, wanted.words, rows), wanted, scope, known, more, is_filtered=not plain)
+    return Found(with_excerpts(tx, actor, wanted.words, rows), wanted, scope, known, more, is_filtered=not plain)
 
 
 def row(view: ParcelView, known: Mapping[str, Status]) -> Row:
@@ -79,7 +79,8 @@ def row(view: ParcelView, known: Mapping[str, Status]) -> Row:
     return Row(view, about(view), status_name(known, view.status), tone)
 
 
-def _with_excerpts(tx: Transaction, actor: Actor, words: str, rows: list[Row]) -> list[Row]:
+def with_excerpts(tx: Transaction, actor: Actor, words: str, rows: list[Row]) -> list[Row]:
+    """Give rows with the places where the words were found, as far as the person may read them."""
     if not words:
         return rows
     found = tx.search.excerpts(actor, words, [each.view.id for each in rows], most=2)

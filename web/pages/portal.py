@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 
 from storage.search import Filter
 from web.context import person, system
-from web.lists import row
+from web.lists import row, with_excerpts
 from web.rights import Right, needs
 from web.statuses import statuses, way
 
@@ -19,11 +19,10 @@ def mine() -> ResponseReturnValue:
     words = request.args.get("q", "").strip()[:200]
     with system().database.reading() as tx:
         listing = tx.search.parcels(person(), Filter(words=words), after=request.args.get("after", type=int))
-        rows = [
-            (row(view, known := statuses(tx, view.process_key)), known.get(view.status)) for view in listing.parcels
-        ]
+        known = {view.process_key: statuses(tx, view.process_key) for view in listing.parcels}
+        rows = with_excerpts(tx, person(), words, [row(view, known[view.process_key]) for view in listing.parcels])
     more = url_for("portal.mine", q=words or None, after=listing.after) if listing.after else None
-    return render_template("portal.html", rows=rows, words=words, next_page=more)
+    return render_template("portal.html", rows=rows, known=known, words=words, next_page=more)
 
 
 @pages.get("/<number>")
