@@ -13,7 +13,7 @@ PLAN = {"planned_start_on": date(2026, 3, 5), "planned_end_on": date(2026, 3, 6)
 ACCEPT = {"price_decision": "accept", "price_reason": None}
 VALID = {"quality_decision": "accept", "quality_reason": None}
 OLD_CUSTOMER = registered(is_new_customer=False)
-SET_BY_INTAKE = {"divided"}
+SET_BY_INTAKE = {"attached", "divided"}
 STRAIGHT = ["received", "registered", "in_review", "invoicing", "planning", "planned", "in_production", "archived"]
 
 
