@@ -117,7 +117,7 @@ class Engine:
                 actor.login,
                 f"work_item:{item.id}",
                 key=item.key,
-                details={"node": item.node, "outcome": outcome, "fields": sorted(answers)},
+                details={"node": item.node, "outcome": outcome, "fields": sorted(answers), **_reasons(answers)},
                 on_behalf_of=_absent(tx, item.assignee_id, actor),
                 completed=CompletedItem(item.id, actor.user_id, None if outcome is None else str(outcome)),
             )
@@ -441,6 +441,11 @@ def _new_receivers(course: Course, execution: Execution) -> Iterator[Subscriptio
 
 def _absent(tx: Transaction, assignee_id: int | None, actor: Actor) -> str | None:
     return tx.people.one(assignee_id).login if assignee_id in actor.stands_for and assignee_id is not None else None
+
+
+def _reasons(answers: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the reasons among answers, which the history tells: the next round empties their variables."""
+    return {name: value for name, value in answers.items() if (name == "reason" or name.endswith("_reason")) and value}
 
 
 def _subject(live: LiveInstance) -> str:

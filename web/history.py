@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from storage.access import Rights
 from storage.audit import AuditEvent
@@ -47,7 +48,6 @@ _SENTENCES: Mapping[str, str] = {
 _QUIET = frozenset(
     {"job.done", "order_updated", "timer.fired", "message.received", "signal.received", "work.claimed", "work.released"}
 )
-_REASONS = ("reason", "cancel_reason", "rejection_reason", "price_reason", "quality_reason")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +107,13 @@ def _tell(rights: Rights, event: AuditEvent, names: Mapping[str, str]) -> Happen
     outcome = details.get("outcome")
     if outcome and event.action == "work.completed":
         sentence += f": {label(outcome).lower()}"
-    reason = next((str(details[name]) for name in _REASONS if details.get(name)), "")
-    return Happening(event.at, sentence, reason, event.action in _QUIET)
+    return Happening(event.at, sentence, _reason(details), event.action in _QUIET)
+
+
+def _reason(details: Mapping[str, Any]) -> str:
+    """Give the reason that somebody gave: `reason`, or a field named like `price_reason`."""
+    named = (value for name, value in details.items() if name == "reason" or name.endswith("_reason"))
+    return next((str(value) for value in named if value), "")
 
 
 def _document(rights: Rights, event: AuditEvent) -> str:

@@ -3,6 +3,8 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
+from house import House
+
 from storage.access import Level, Rights
 from storage.audit import AuditEvent
 from storage.database import Transaction
@@ -36,3 +38,15 @@ def test_a_reason_is_told_only_to_whom_reasons_are_open() -> None:
 
     assert told.reason == "an advertisement"
     assert kept.reason == ""
+
+
+def test_a_rejection_is_told_with_its_reason(small_house: House) -> None:
+    small_house.deploy()
+    small_house.person("anna", "manager", "accounting")
+    parcel_id, number = small_house.parcel()
+    item, anna = small_house.begin(parcel_id), small_house.visitor("anna")
+    anna.get(f"/work-items/{item}")
+
+    anna.post(f"/work-items/{item}/complete", decision="reject", run_length="10", reason="The bleed is missing")
+
+    assert ": reject: “The bleed is missing”" in anna.text(f"/parcels/{number}")
