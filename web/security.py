@@ -115,6 +115,6 @@ def _headers(response: Response) -> Response:
     response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
     if request.is_secure:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
-    if request.endpoint != "static":
-        response.headers.setdefault("Cache-Control", "no-store")
+    if request.endpoint != "static" and ("Cache-Control" not in response.headers or response.cache_control.public):
+        response.headers["Cache-Control"] = "no-store"
     return response

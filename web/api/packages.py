@@ -2,7 +2,8 @@
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -21,26 +22,28 @@ _SAMPLES: Final = "samples"
 
 def unpack(files: Sequence[FileStorage]) -> dict[str, bytes]:
     """Give the files by path; raises `Invalid` for what cannot be part of a process."""
-    found: dict[str, bytes] = {}
-    for path, data in _files(files):
-        if path in found:
-            raise Invalid(f"{path[:80]} is there twice; send it once.")
-        found[checked_path(path)] = checked_content(path, data)
-        if len(found) > MOST_FILES:
-            raise Invalid(f"These are more than {MOST_FILES} files, which is more than a process needs.")
+    first = files[0]
+    is_zip = len(files) == 1 and (first.filename or "").lower().endswith(".zip")
+    found = _out_of_one_folder(_gathered(_members(first.stream.read()))) if is_zip else _gathered(_single(files))
     if not any(path.endswith(".bpmn") for path in found):
         raise Invalid("There is no diagram among the files; add a .bpmn file.")
     return found
 
 
-def _files(files: Sequence[FileStorage]) -> Iterator[tuple[str, bytes]]:
+def _single(files: Sequence[FileStorage]) -> Iterator[tuple[str, bytes]]:
     for file in files:
-        name = (file.filename or "").replace("\\", "/")
-        data = file.stream.read()
-        if len(files) == 1 and name.lower().endswith(".zip"):
-            yield from _members(data)
-        else:
-            yield name, data
+        yield (file.filename or "").replace("\\", "/"), file.stream.read()
+
+
+def _gathered(files: Iterable[tuple[str, bytes]]) -> dict[str, bytes]:
+    found: dict[str, bytes] = {}
+    for path, data in files:
+        if path in found:
+            raise Invalid(f"{path[:80]} is there twice; send it once.")
+        found[checked_path(path)] = checked_content(path, data)
+        if len(found) > MOST_FILES:
+            raise Invalid(f"These are more than {MOST_FILES} files, which is more than a process needs.")
+    return found
 
 
 def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
@@ -52,8 +55,15 @@ def _members(data: bytes) -> Iterator[tuple[str, bytes]]:
                 path = PurePosixPath(member.filename)
                 if path.suffix in SUFFIXES and _SAMPLES not in path.parts and not member.is_dir():
                     yield member.filename, _content(archive, member)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError, EOFError, zlib.error) as error:
         raise Invalid(f"The zip cannot be read: {error}.") from error
+
+
+def _out_of_one_folder(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Give the files as they lie within the folder that was packed, where all lie in one."""
+    folders = {path.partition("/")[0] for path in files if "/" in path}
+    top = f"{folders.pop()}/" if len(folders) == 1 and all("/" in path for path in files) else ""
+    return {path.removeprefix(top): data for path, data in files.items()}
 
 
 def _check(members: Sequence[zipfile.ZipInfo]) -> None:

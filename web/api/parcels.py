@@ -19,7 +19,7 @@ from web.api.answering import answer, next_page
 from web.api.asking import RequestRefused, reads
 from web.context import person, system
 from web.diagrams import drawings
-from web.files import attachment
+from web.files import attachment, lock
 from web.lists import SCOPES
 from web.parcel_zip import parcel_zip
 from web.repeats import once, request_key
@@ -100,7 +100,7 @@ def whole(path: shapes.ParcelPath) -> Response:
         view = tx.search.view(person(), path.number)
         packed = parcel_zip(tx, view, drawings(tx, view))
         tx.audit.record(parcel_chain(view.id), person().login, "downloaded", view.number)
-    return send_file(packed, mimetype="application/zip", as_attachment=True, download_name=f"{view.number}.zip")
+    return lock(send_file(packed, mimetype="application/zip", as_attachment=True, download_name=f"{view.number}.zip"))
 
 
 @api.get("/orders", summary="List orders", responses={200: shapes.ParcelPage})

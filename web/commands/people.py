@@ -14,6 +14,7 @@ from web.tokens import Scope, issue
 from web.tokens import revoke as take_out_of_force
 
 ACTOR = "command line"
+SCOPES = click.Choice([scope.value for scope in Scope])
 
 
 @click.group()

@@ -314,6 +314,7 @@ def test_a_parcel_comes_as_a_zip_which_is_on_record(office: House) -> None:
 
     answer = program(office, "boss").get(f"/parcels/{number}/zip")
 
+    assert "public" not in answer.headers["Cache-Control"]
     with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
         assert "parcel.json" in archive.namelist()
     assert ("boss", "downloaded") in office.actions(parcel_id)
@@ -438,6 +439,7 @@ def test_a_zip_of_a_folder_is_put_in_force(office: House) -> None:
     packed = _zip(**{"order/order.bpmn": _process(), "order/samples/x.csv": b"x", "order/notes.md": b"x"})
 
     assert _deploy(office, (packed, "order.zip")).status_code == 201
+    assert _deploy(office, (_process(), "order.bpmn")).json["is_new"] is False
 
 
 def test_what_cannot_run_is_refused_with_all_findings(office: House) -> None:
@@ -467,6 +469,7 @@ HOSTILE = {
     "no zip": (b"PK nothing", "order.zip"),
     "a zip of nothing": (_zip(), "order.zip"),
     "a zip with a path outside": (_zip(**{"../../order.bpmn": b"x"}), "order.zip"),
+    "a zip with a path from the root": (_zip(**{"/etc/order.bpmn": b"x"}), "order.zip"),
     "a zip that swells": (_zip(**{"order.bpmn": b"x" * (3 << 20)}), "order.zip"),
     "a zip of too many": (_zip(**{f"{number}.bpmn": b"" for number in range(1_001)}), "order.zip"),
     "no XML": (b"\x00\x01", "order.bpmn"),
