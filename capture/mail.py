@@ -22,6 +22,7 @@ from capture.delivery import Delivery, Enclosure
 
 KEPT_HEADERS = ("Subject", "From", "To", "Cc", "Date", "Message-ID", "Reply-To")
 BOUNDARY = re.compile(rb'boundary\s*=\s*"?([^"\s;\r\n]{1,70})', re.IGNORECASE)
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,98}/[a-z0-9][a-z0-9!#$&^_.+-]{0,98}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -154,7 +155,7 @@ def _plainest(children: list[Message]) -> list[Message]:
 
 
 def _enclosure(part: Message, number: int) -> Enclosure | None:
-    media_type = part.get_content_type()
+    media_type = _media_type(part)
     name = _file_name(part)
     content = _bytes(part)
     if part.get_content_disposition() != "attachment" and name is None and media_type in {"text/plain", "text/html"}:
@@ -163,6 +164,12 @@ def _enclosure(part: Message, number: int) -> Enclosure | None:
     if media_type == "text/plain" and name is not None and part.get_content_charset() not in {None, "utf-8"}:
         content = _body_text(part, content).encode()
     return Enclosure(name or f"part-{number}{_suffix(media_type)}", media_type, content)
+
+
+def _media_type(part: Message) -> str:
+    """Give what the part says that it is, or that nothing is known where this is no media type (RFC 6838 section 4.2)."""
+    said = part.get_content_type()
+    return said if MEDIA_TYPE.fullmatch(said) else "application/octet-stream"
 
 
 def _bytes(part: Message) -> bytes:
@@ -176,7 +183,7 @@ def _body_text(part: Message, content: bytes) -> str:
         try:
             text = content.decode(charset or "utf-8")
             break
-        except (LookupError, UnicodeError):
+        except (LookupError, ValueError):
             continue
     else:
         text = content.decode("latin-1")

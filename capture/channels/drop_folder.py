@@ -21,6 +21,7 @@ from capture.delivery import Delivery, Enclosure, Receive
 
 CLAIMED = ".claimed"
 REFUSED = ".refused"
+_LONGEST_NAME = 200  # bytes; a file system takes 255, and the identity stands before it
 UNFINISHED = (".part", ".partial", ".tmp", ".crdownload", ".filepart")
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,11 @@ class DropFolder:
         """Look through the folder once: deliver what was claimed before, claim and deliver what stands still."""
         for source, place in self._places():
             for claimed in sorted((place / CLAIMED).glob("*")):
-                self._deliver(source, claimed, receive)
+                self._try_to_deliver(source, claimed, receive)
             for path in self._settled(place):
                 mine = self._claim(path)
                 if mine is not None:
-                    self._deliver(source, mine, receive)
+                    self._try_to_deliver(source, mine, receive)
 
     def _places(self) -> Iterator[tuple[str, Path]]:
         """Give the folder itself (source empty) and its subfolders, each with its name as source."""
@@ -83,13 +84,20 @@ class DropFolder:
         """Move a file aside under a name that is its identity; None if somebody else was faster."""
         home = path.parent / CLAIMED
         home.mkdir(exist_ok=True)
-        target = home / f"{uuid4().hex}__{path.name}"
+        target = home / f"{uuid4().hex}__{_plain(path.name)}"
         try:
             path.rename(target)
         except FileNotFoundError:
             return None
         _sync(home)
         return target
+
+    def _try_to_deliver(self, source: str, claimed: Path, receive: Receive) -> None:
+        """Deliver a file; one that cannot be stored now stays claimed, is tried again, and holds up no other."""
+        try:
+            self._deliver(source, claimed, receive)
+        except Exception:  # the edge of the channel: the file stays where it is
+            log.exception("The file %s could not be stored; trying again", claimed)
 
     def _deliver(self, source: str, claimed: Path, receive: Receive) -> None:
         if claimed.stat().st_size > self.size_limit:
@@ -116,6 +124,12 @@ class DropFolder:
         claimed.rename(target)
         target.with_name(target.name + ".txt").write_text(reason + "\n", encoding="utf-8")
         log.warning("Refused %s: %s", claimed.name, reason)
+
+
+def _plain(name: str) -> str:
+    """Give a name as text of any database, and short enough for a longer one: its last part, with the ending."""
+    readable = os.fsencode(name).decode("utf-8", errors="replace")
+    return readable.encode()[-_LONGEST_NAME:].decode(errors="ignore")
 
 
 def _sync(folder: Path) -> None:

@@ -142,3 +142,16 @@ def test_a_part_without_a_usable_name_is_named_by_its_number() -> None:
     mail.attach(part)
 
     assert deliver(mail.as_bytes()).enclosures[0].file_name == "part-1.pdf"
+
+
+def test_a_charset_that_is_no_name_is_passed_over() -> None:
+    raw = b'Content-Type: text/plain; charset="a\x00b"\r\n\r\nhello'
+
+    assert [enclosure.content for enclosure in deliver(raw).enclosures] == [b"hello"]
+
+
+def test_what_is_no_media_type_is_taken_as_unknown() -> None:
+    for said in (b"application/" + b"x" * 300, b"application/a\x00b", b"text/\xc3\xbc"):
+        raw = b"Content-Type: " + said + b'\r\nContent-Disposition: attachment; filename="a.pdf"\r\n\r\n%PDF'
+
+        assert [enclosure.media_type for enclosure in deliver(raw).enclosures] == ["application/octet-stream"]

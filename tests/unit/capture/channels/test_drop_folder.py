@@ -1,3 +1,4 @@
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,6 +8,10 @@ from capture.channels.drop_folder import DropFolder
 from capture.delivery import Delivery, Receipt
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+class PlugPulled(BaseException):
+    """What nothing catches, as a power cut."""
 
 
 class Taken(list[Delivery]):
@@ -59,10 +64,10 @@ def test_a_crash_after_the_claim_delivers_the_same_identity_again(folder: DropFo
 
     def crash(delivery: Delivery) -> Receipt:
         keys.append(delivery.source_key)
-        raise ConnectionError("the plug was pulled")
+        raise PlugPulled
 
     folder.scan(crash)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(PlugPulled):
         folder.scan(crash)
     taken = Taken()
     folder.scan(taken.receive)
@@ -107,3 +112,34 @@ def test_a_file_that_is_too_large_is_set_aside_with_the_reason(folder: DropFolde
     assert taken == []
     assert refused[0].read_bytes() == b"x" * 11
     assert "larger than" in refused[1].read_text()
+
+
+@pytest.mark.parametrize("name", [b"Auftr\xe4g.pdf", b"n" * 240 + b".pdf"])
+def test_a_name_in_another_encoding_or_of_full_length_is_taken(folder: DropFolder, name: bytes) -> None:
+    taken = Taken()
+    (folder.folder / os.fsdecode(name)).write_bytes(b"%PDF")
+
+    folder.scan(taken.receive)
+    folder.scan(taken.receive)
+
+    assert [delivery.enclosures[0].file_name.endswith(".pdf") for delivery in taken] == [True]
+    assert taken[0].source_key.encode()
+
+
+def test_a_file_that_cannot_be_stored_holds_up_no_other_and_is_tried_again(folder: DropFolder) -> None:
+    taken, poisoned = Taken(), True
+    for name in ("bad.pdf", "good.pdf"):
+        (folder.folder / name).write_bytes(b"%PDF")
+
+    def receive(delivery: Delivery) -> Receipt:
+        if poisoned and delivery.subject == "bad.pdf":
+            raise OSError
+        return taken.receive(delivery)
+
+    for _ in range(3):
+        folder.scan(receive)
+    assert [delivery.subject for delivery in taken] == ["good.pdf"]
+    poisoned = False
+    folder.scan(receive)
+
+    assert [delivery.subject for delivery in taken] == ["good.pdf", "bad.pdf"]
