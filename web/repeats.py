@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from http import HTTPStatus
 
 from flask import Response, make_response, request
 from flask.typing import ResponseReturnValue
@@ -49,7 +50,8 @@ def once(act: Callable[[], ResponseReturnValue]) -> Response:
     if earlier is not None:
         return earlier
     answer = make_response(act())
-    _keep(key, asked, answer)
+    if answer.status_code < HTTPStatus.BAD_REQUEST:  # what was refused has changed nothing, and comes again corrected
+        _keep(key, asked, answer)
     return answer
 
 
