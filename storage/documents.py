@@ -136,12 +136,11 @@ class DocumentStore:
         place = self._place(stored.sha256)
         if place.is_file() and place.stat().st_size == stored.size:
             os.utime(place)
-            return
-        missing = [folder for folder in (place.parent.parent, place.parent) if not folder.is_dir()]
-        place.parent.mkdir(parents=True, exist_ok=True)
-        written.chmod(0o440)
-        written.rename(place)
-        for folder in (place.parent, *(folder.parent for folder in reversed(missing))):
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            written.chmod(0o440)
+            written.rename(place)
+        for folder in (place.parent, place.parent.parent, self.folder):  # whoever made them may not have come so far
             _sync_folder(folder)
 
     def _remove(self, sha256: str, before: datetime) -> bool:
