@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 Clock = Callable[[], datetime]
 
 _BUSY_SECONDS = 20
+_DRIVERS = ("sqlite", "sqlite+pysqlite", "postgresql+psycopg")
 _POSTGRESQL_OPTIONS = "-c timezone=UTC -c lock_timeout=20s -c idle_in_transaction_session_timeout=120s"
 _TAKEN, _MISSING, _COLLISIONS = ("23505",), ("23503",), ("40001", "40P01")
 _SQLITE_TAKEN = (sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY)
@@ -152,7 +153,7 @@ class Database:
     """The database, SQLite (`sqlite:///path`) or PostgreSQL (`postgresql+psycopg://...`), with its document store."""
 
     def __init__(self, url: str, *, clock: Clock, documents: DocumentStore, pool_size: int = 10) -> None:
-        self.url = make_url(url)
+        self.url = _read_url(url)
         self.clock = clock
         self.documents = documents
         self.wake: Wake | None = None  # lets a worker take up a job; without it jobs wait until somebody looks
@@ -196,6 +197,14 @@ class Database:
         if engine is not self.engine:
             engine.dispose()
 
+    def check_schema(self) -> None:
+        """Check that the schema is this version's; raises `Refused` when it has to be brought up to date, or is newer."""
+        from storage.schema import is_current  # noqa: PLC0415 - as above
+
+        with _translated(), self._reading.connect() as connection:
+            if not is_current(connection):
+                raise Refused("The database has not this version's schema yet; run `parcelflow migrate` first.")
+
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
@@ -206,6 +215,19 @@ class Database:
         if self.is_sqlite:
             return _open_sqlite(self.url, begin="BEGIN", pragmas=("query_only=ON",))
         return self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _read_url(text: str) -> URL:
+    """Read an address; raises `Invalid` for what is none or names another kind of database, without a word of a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is None or url.drivername not in _DRIVERS:
+        raise Invalid(
+            "The address of the database cannot be used; write sqlite:///FILE or postgresql+psycopg://USER:PASSWORD@HOST/NAME."
+        )
+    return url
 
 
 def _open_postgresql(url: URL, pool_size: int) -> Engine:

@@ -69,6 +69,10 @@ def main() -> None:
     except ParcelflowError as error:
         click.echo(f"parcelflow: {error.message}", err=True)
         sys.exit(1)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        click.echo(f"parcelflow: {place}{error.strerror or error}.", err=True)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

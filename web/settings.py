@@ -1,16 +1,29 @@
 """Settings from the environment, typed; each part's own settings inside, names like PARCELFLOW_SMTP__HOST."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit, urlunsplit
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 _MEBI = 1 << 20
 _SHORTEST_KEY = 32
+
+
+def _listed(value: object) -> object:
+    """Read several words: separated by commas, as JSON, or for languages as Tesseract joins them."""
+    if not isinstance(value, str):
+        return value
+    if value.lstrip().startswith("["):
+        return json.loads(value)
+    return tuple(part.strip() for part in value.replace("+", ",").split(",") if part.strip())
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class _Part(BaseModel):
@@ -22,12 +35,10 @@ class WebSettings(_Part):
 
     host: str = "127.0.0.1"
     port: int = Field(default=8400, ge=0, le=65535)
-    public_url: str = Field(
-        default="http://127.0.0.1:8400", description="The address people type; links in mails begin with it."
+    public_url: str | None = Field(
+        default=None, description="The address people type; made of host and port when not set."
     )
-    trusted_hosts: tuple[str, ...] = Field(
-        default=("127.0.0.1", "localhost"), description="Host names that are answered."
-    )
+    trusted_hosts: Words = Field(default=("127.0.0.1", "localhost"), description="Host names that are answered.")
     threads: int = Field(default=8, ge=1, le=320)
     proxies: int = Field(default=0, ge=0, le=4, description="Reverse proxies in front whose headers are believed.")
     largest_form: int = Field(default=2 * _MEBI, description="Bytes of a request without files.")
@@ -40,9 +51,14 @@ class WebSettings(_Part):
     )
 
     @property
+    def address(self) -> str:
+        """Give the address people type."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
     def is_secure(self) -> bool:
         """Tell whether people come by HTTPS, so that cookies may say so."""
-        return self.public_url.startswith("https://")
+        return self.address.startswith("https://")
 
 
 class SmtpSettings(_Part):
@@ -63,7 +79,7 @@ class MailServerSettings(_Part):
     is_on: bool = True
     host: str = "127.0.0.1"
     port: int = Field(default=2525, ge=0, le=65535)
-    recipients: tuple[str, ...] = ("orders@parcelflow.example",)
+    recipients: Words = ("orders@parcelflow.example",)
 
 
 class MailboxSettings(_Part):
@@ -107,9 +123,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = Field(default=None, description="Signs sessions; one is made and kept when not set.")
     time_zone: str = Field(default="Europe/Berlin", description="The zone in which the business lives.")
     workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time in one process.")
-    languages: Annotated[tuple[str, ...], NoDecode] = Field(
-        default=("eng", "deu"), description="Languages of the documents."
-    )
+    languages: Words = Field(default=("eng", "deu"), description="Languages of the documents.")
     web: WebSettings = WebSettings()
     smtp: SmtpSettings = SmtpSettings()
     mail_server: MailServerSettings = MailServerSettings()
@@ -119,13 +133,11 @@ class Settings(BaseSettings):
     @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, value: str) -> str:
-        ZoneInfo(value)
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, OSError) as error:
+            raise ValueError(f"there is no time zone {value}; write for example Europe/Berlin") from error
         return value
-
-    @field_validator("languages", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.replace("+", ",").split(",")) if isinstance(value, str) else value
 
     @field_validator("secret_key")
     @classmethod

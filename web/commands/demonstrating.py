@@ -21,10 +21,18 @@ ENOUGH = 0.9
 
 @click.command()
 @click.option("--seed", type=int, help="Seed of the orders; a new one if not given.")
-@click.option("--rounds", type=int, default=1, show_default=True, help="Rounds to play, each with the next seed.")
+@click.option(
+    "--rounds",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Rounds to play, each with the next seed.",
+)
 @click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Keep everything in this new folder.")
 def demo(seed: int | None, rounds: int, folder: Path | None) -> None:
     """Carry generated orders from arrival to archive and check the end; exit 1 if it is wrong."""
+    if folder is not None and folder.exists() and any(folder.iterdir()):
+        raise click.UsageError(f"The folder {folder} is not empty; name another one.")
     first = secrets.randbelow(1_000_000) if seed is None else seed
     click.echo(f"Seed {first}")
     total = Outcome()

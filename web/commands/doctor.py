@@ -53,7 +53,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     yield _program("LibreOffice", "soffice", "apt-get install libreoffice-writer-nogui")
     yield _library("zbar", "apt-get install libzbar0")
     yield _disk(settings)
-    with opened_system() as system:
+    with opened_system(is_any_schema=True) as system:
         yield _tried("database", lambda: _ask_database(system))
         yield _tried("document store", lambda: _ask_store(system))
     if settings.smtp.host:
@@ -100,6 +100,7 @@ def _tried(subject: str, ask: Callable[[], str]) -> Finding:
 
 
 def _ask_database(system: System) -> str:
+    system.database.check_schema()
     with system.database.reading() as tx:
         people = len(tx.people.all())
     if not people:

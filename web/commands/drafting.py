@@ -12,6 +12,7 @@ import click
 
 BAD_OUTCOMES = {"refused", "incident", "failed"}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+LINTED = {".bpmn", ".dmn", ".form"}
 
 
 @click.command()
@@ -21,6 +22,9 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
     """Look for faults in FILES (.bpmn, .dmn, .form); exit 1 if there is an error."""
     from engine.linting import lint_files  # noqa: PLC0415 - keeps other commands fast
 
+    foreign = next((path for path in files if path.suffix not in LINTED), None)
+    if foreign is not None:
+        raise click.UsageError(f"{foreign} is none of {', '.join(sorted(LINTED))}; nothing else is looked at.")
     findings = lint_files([(str(path), path.read_bytes()) for path in files])
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
@@ -39,7 +43,9 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--variables", default="{}", help="Variables to start with, as a JSON object.")
 @click.option("--script", type=FILE, help="Steps to take in order, as a JSON list.")
 @click.option("--hold", is_flag=True, help="Leave waiting what waits after the script.")
-@click.option("--limit", type=float, default=10.0, show_default=True, help="Seconds after which the run ends.")
+@click.option(
+    "--limit", type=click.FloatRange(0, 3600), default=10.0, show_default=True, help="Seconds after which the run ends."
+)
 @click.option("--now", "start", default="2026-01-01T00:00Z", show_default=True, help="Time at which the clock starts.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
 def dry_run(  # noqa: PLR0917 - click passes them by name
@@ -62,7 +68,7 @@ def dry_run(  # noqa: PLR0917 - click passes them by name
         variables=_json(variables, "--variables", dict),
         script=_steps(script) if script else (),
         hold=hold,
-        limit=timedelta(seconds=limit),
+        limit=timedelta(seconds=limit if limit == limit else 0),  # noqa: PLR0124 - NaN alone differs from itself
         now=_time(start),
     )
     outcome = ""
@@ -82,12 +88,15 @@ def deploy(folder: Path, note: str) -> None:
     from engine.errors import DefinitionError  # noqa: PLC0415
     from web.commands.opening import opened_system  # noqa: PLC0415
 
+    files = read_folder(folder)
+    if not any(path.endswith(".bpmn") for path in files):
+        raise click.UsageError(f"The folder {folder} holds no diagram; add a .bpmn file.")
     with opened_system() as system:
         try:
             deployed = put_in_force(
                 system.database,
                 system.surroundings(),
-                read_folder(folder),
+                files,
                 login="command line",
                 note=note,
                 name=folder.resolve().name,

@@ -1,6 +1,7 @@
 """`parcelflow import`: master data from files."""
 
 import csv
+from io import StringIO
 from pathlib import Path
 
 import click
@@ -36,8 +37,18 @@ def customers(file: Path) -> None:
 
 def read_customers(file: Path) -> list[dict[str, str]]:
     """Read the rows of a customer file; a faulty file ends the command with the line that is wrong."""
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+        return _rows(file, text)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise click.UsageError(f"{file.name} is no CSV file in UTF-8 ({error}); save it as such.") from error
+
+
+def _rows(file: Path, text: str) -> list[dict[str, str]]:
+    """Read rows separated by commas, or by semicolons as spreadsheets do where the comma is in numbers."""
+    heading = text.partition("\n")[0]
+    with StringIO(text, newline="") as stream:
+        reader = csv.DictReader(stream, delimiter=";" if heading.count(";") > heading.count(",") else ",")
         missing = {"number", "name"} - set(reader.fieldnames or ())
         if missing:
             raise click.UsageError(

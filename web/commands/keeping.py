@@ -11,7 +11,7 @@ from web.commands.opening import opened_system
 @click.command()
 def migrate() -> None:
     """Bring the database to this version's schema, or make it."""
-    with opened_system() as system:
+    with opened_system(is_any_schema=True) as system:
         system.database.migrate()
     click.echo("The database has this version's schema.")
 
@@ -47,7 +47,7 @@ def restore(folder: Path) -> None:
     """Put the backup in FOLDER into this installation, which must be empty."""
     from storage.backup import restore as put_back  # noqa: PLC0415
 
-    with opened_system() as system:
+    with opened_system(is_any_schema=True) as system:
         held = put_back(folder, system.database)
     click.echo(f"Restored the database as of {held.begun_at:%Y-%m-%d %H:%M:%S} UTC and {held.files} files.")
     click.echo("Now run `parcelflow check`.")

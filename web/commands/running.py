@@ -26,7 +26,7 @@ log = logging.getLogger("parcelflow")
 )
 def run(samples: bool) -> None:
     """Serve, work and take in deliveries, all in one process."""
-    with opened_system() as system, _working(system):
+    with opened_system(is_any_schema=True) as system, _working(system):
         if samples:
             from web.demo.samples import feed  # noqa: PLC0415 - a real installation never needs it
 
@@ -37,14 +37,14 @@ def run(samples: bool) -> None:
 @click.command()
 def serve() -> None:
     """Serve the pages and the REST interface; jobs are left to `parcelflow work`."""
-    with opened_system() as system, _enqueueing(system):
+    with opened_system(is_any_schema=True) as system, _enqueueing(system):
         _serve(system)
 
 
 @click.command()
 def work() -> None:
     """Do jobs and take in deliveries; pages are left to `parcelflow serve`."""
-    with opened_system() as system, _working(system):
+    with opened_system(is_any_schema=True) as system, _working(system):
         click.echo("Parcelflow works. End it with Ctrl-C.")
         stopping = threading.Event()
         _on_end(stopping.set)
@@ -91,11 +91,12 @@ def _serve(system: System) -> None:
             max_request_body_size=web.largest_upload,
             clear_untrusted_proxy_headers=True,
         )
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise Unavailable(
-            f"Port {web.port} of {web.host} cannot be used ({error.strerror}); set PARCELFLOW_WEB__PORT to another one."
+            f"Port {web.port} of {web.host} cannot be used ({reason}); set PARCELFLOW_WEB__HOST and PARCELFLOW_WEB__PORT."
         ) from error
-    click.echo(f"Parcelflow serves {web.public_url}. End it with Ctrl-C.")
+    click.echo(f"Parcelflow serves {web.address}. End it with Ctrl-C.")
 
     def end() -> None:
         raise SystemExit(0)

@@ -1,0 +1,122 @@
+"""The command line with wrong arguments and settings: a sentence and an exit code, never a trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from storage.errors import ParcelflowError
+from web.cli import cli
+from web.commands.importing import read_customers
+from web.settings import Settings
+
+CLERKLY = "number;name\nK-1;Petersen, Ole\n"
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the data folder of an installation that has no database yet."""
+    monkeypatch.setenv("PARCELFLOW_DATA_FOLDER", str(tmp_path / "var"))
+    return tmp_path
+
+
+def _call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TIME_ZONE", "Mars/Olympus", "there is no time zone Mars/Olympus"),
+        ("TIME_ZONE", "../etc/passwd", "TIME_ZONE cannot be used"),
+        ("WEB__PORT", "many", "WEB__PORT cannot be used"),
+        ("WEB", "7", "WEB cannot be used"),
+        ("SECRET_KEY", "short", "at least 32 characters"),
+        ("WEB__TRUSTED_HOSTS", "[", "TRUSTED_HOSTS cannot be used"),
+    ],
+)
+def test_a_wrong_setting_is_named(
+    place: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"PARCELFLOW_{name}", value)
+
+    result = _call("check")
+
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+@pytest.mark.parametrize("address", ["nonsense", "mysql://u:geheim@host/name", "postgresql://u:geheim@host/name"])
+def test_an_address_of_no_database_is_refused_without_its_password(
+    place: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("PARCELFLOW_DATABASE_URL", address)
+
+    result = _call("check")
+
+    assert isinstance(result.exception, ParcelflowError)
+    assert "postgresql+psycopg" in result.exception.message
+    assert "geheim" not in result.exception.message
+
+
+@pytest.mark.parametrize("command", ["check", "people add kim", "deploy {folder}", "backup {folder}"])
+def test_a_database_without_schema_says_what_to_run(place: Path, command: str) -> None:
+    (place / "a.bpmn").write_text("<x/>")
+
+    result = _call(*command.format(folder=place).split())
+
+    assert isinstance(result.exception, ParcelflowError)
+    assert "parcelflow migrate" in result.exception.message
+
+
+@pytest.mark.parametrize("text", ["a.example, b.example", '["a.example", "b.example"]'])
+def test_several_words_are_written_with_commas_or_as_json(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("PARCELFLOW_WEB__TRUSTED_HOSTS", text)
+
+    assert Settings().web.trusted_hosts == ("a.example", "b.example")
+
+
+def test_the_address_follows_the_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARCELFLOW_WEB__PORT", "8500")
+
+    assert Settings().web.address == "http://127.0.0.1:8500"
+
+
+def test_customers_come_separated_by_semicolons_too(tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text(CLERKLY, encoding="utf-8-sig")
+
+    assert [(row["number"], row["name"]) for row in read_customers(file)] == [("K-1", "Petersen, Ole")]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "import customers {file}",
+        "lint {file}",
+        "deploy {folder}",
+        "demo --rounds 0",
+        "demo --folder {folder}",
+        "dry-run {file} --limit -1",
+        "dry-run {file} --script {file}",
+        "dry-run {file} --variables {file}",
+    ],
+)
+def test_what_cannot_be_used_is_a_fault_of_usage(place: Path, command: str) -> None:
+    file = place / "random.bin"
+    file.write_bytes(bytes(range(128, 256)))
+
+    result = _call(*command.format(file=file, folder=place).split())
+
+    assert result.exit_code == 2, result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_limit_that_is_no_number_ends_the_trial(tmp_path: Path) -> None:
+    file = tmp_path / "a.bpmn"
+    file.write_text("<x/>")
+
+    result = _call("dry-run", str(file), "--limit", "nan", "--json")
+
+    assert json.loads(result.stdout.splitlines()[-1])["event"] == "end"
