@@ -1,13 +1,13 @@
 """The schema by migrations is the schema of the models, on both databases."""
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from factories import a_parcel
-from postgres import Cluster, programs
+from postgres import programs
 from sqlalchemy import text
 
 from storage import schema
@@ -16,18 +16,6 @@ from storage.errors import Refused
 from storage.job_engine import JobEngine
 
 Opener = Callable[[str], Database]
-
-
-@pytest.fixture
-def empty_sqlite_url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path}/empty.sqlite"
-
-
-@pytest.fixture
-def empty_postgresql_url(cluster: Cluster) -> Iterator[str]:
-    name = cluster.make_database()
-    yield cluster.url(name)
-    cluster.drop_database(name)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

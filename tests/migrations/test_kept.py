@@ -1,0 +1,163 @@
+"""Databases that earlier versions have left: today's code opens them, finds every promise kept, and finishes what runs."""
+
+import tarfile
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import MORNING
+from fakes import FakeClock
+from order_walk import FIELDS
+from print_shop import Printer, quick_pdf
+
+from engine.operations.call import Call
+from engine.reloading import reloader
+from storage.backup import restore
+from storage.check import check
+from storage.database import Database
+from storage.documents import DocumentStore
+from storage.job_engine import JobEngine
+from storage.jobs import JobState
+from storage.processes import InstanceState
+from storage.work import WorkItem
+
+KEPT = Path(__file__).parents[1] / "data" / "kept"
+RELEASES = sorted(path.name for path in KEPT.iterdir() if path.is_dir())
+BACKENDS = ("sqlite", "postgresql")
+ANSWERS: Mapping[str, Mapping[str, Any]] = {
+    "verify_index_fields": {"verification": "order", "rejection_reason": None, **FIELDS},
+    "review_price_sheet": {"price_decision": "accept", "price_reason": None},
+    "validate_order": {"quality_decision": "accept", "quality_reason": None},
+    "adjust_order": {**FIELDS, "agreed_price": Decimal(990)},
+    "make_invoice": {"payment_days": 14, "invoice_note": "Thank you"},
+    "plan_production": {
+        "planned_start_on": date(2026, 3, 5),
+        "planned_end_on": date(2026, 3, 6),
+        "planning_note": None,
+    },
+    "report_start": {"press": "SM 52"},
+    "report_finish": {"good_pieces": 5010, "production_note": None},
+    "handle_delay": {"delay_answer": "keep_waiting", "delay_reason": "Press broken", "expected_on": date(2026, 3, 9)},
+}
+MOST_ROUNDS = 200
+
+
+class Upgraded:
+    """A kept installation in today's hands."""
+
+    def __init__(self, database: Database, folder: Path, clock: FakeClock) -> None:
+        self.database, self.clock = database, clock
+        self.shop = Printer(database, folder, clock, quick_pdf)
+        self.shop.worker._operations = {**self.shop.operations(quick_pdf), "note": _note}
+
+    def breaches(self) -> list[str]:
+        return [str(one) for one in check(self.database, reload=reloader(self.database, self.shop.programs))]
+
+    def running(self) -> dict[int, str]:
+        """Give the instances that have not ended, with their process."""
+        with self.database.reading() as tx:
+            left = [one for one in tx.processes.all() if one.state in {InstanceState.ACTIVE, InstanceState.SUSPENDED}]
+            return {one.id: tx.deployments.definition(one.definition_id).key for one in left}
+
+    def finish(self) -> None:
+        """Do what there is to do until nothing runs any more."""
+        self._wake_up()
+        for _ in range(MOST_ROUNDS):
+            self.shop.work()
+            if not self.running():
+                return
+            items = self._items()
+            if items:
+                self._answer(items[0])
+            else:
+                self.clock.advance(timedelta(hours=6))
+        with self.database.reading() as tx:
+            incidents = [(one.node, one.message) for one in tx.jobs.incidents()]
+        raise AssertionError(
+            f"still running: {self.running()}, items {[item.node for item in self._items()]}, {incidents}"
+        )
+
+    def _wake_up(self) -> None:
+        engine = self.shop.engine
+        with self.database.reading() as tx:
+            suspended = [one.id for one in tx.processes.all() if one.state is InstanceState.SUSPENDED]
+            stuck = [incident.id for incident in tx.jobs.incidents()]
+        for instance_id in suspended:
+            engine.go_on(instance_id, "manager")
+        for incident_id in stuck:
+            engine.retry(incident_id, "manager", {"count": 2})
+        for key in self.running().values():
+            if key == "waits":
+                engine.correlate("go_ahead", {"gone": True})
+        engine.signal("bell")
+
+    def _items(self) -> list[WorkItem]:
+        with self.database.reading() as tx:
+            return list(tx.work.open())
+
+    def _answer(self, item: WorkItem) -> None:
+        person = self.shop.people[item.candidate_group or "manager"]
+        self.shop.engine.complete(item.id, person, dict(ANSWERS.get(item.node, {})))
+
+
+def _note(_call: Call) -> Mapping[str, Any]:
+    return {"noted": True}
+
+
+@pytest.fixture(params=[(release, backend) for release in RELEASES for backend in BACKENDS], ids="-".join)
+def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """Restore a kept installation and give it, and its job engine, to today's code."""
+    release, backend = request.param
+    url = str(request.getfixturevalue(f"empty_{backend}_url"))
+    with tarfile.open(KEPT / release / f"{backend}.tar.xz") as archive:
+        archive.extractall(tmp_path, filter="data")
+    clock = FakeClock(MORNING + timedelta(minutes=5))
+    database = Database(url, clock=clock, documents=DocumentStore(tmp_path / "documents"))
+    restore(tmp_path / "backup", database)
+    job_engine = JobEngine(url, node="desk")
+    job_engine.prepare()
+    yield Upgraded(database, tmp_path, clock)
+    job_engine.close()
+    database.close()
+
+
+def test_the_promises_hold_after_the_upgrade(kept: Upgraded) -> None:
+    assert kept.breaches() == []
+
+
+def test_orders_run_in_every_kind_of_wait(kept: Upgraded) -> None:
+    with kept.database.reading() as tx:
+        timers, incidents = tx.jobs.due_timers(), tx.jobs.incidents()
+        items = {item.node for item in tx.work.open()}
+        jobs = {job.kind for job in tx.jobs.unfinished()}
+    assert sorted(kept.running().values()) != []
+    assert timers == []
+    assert len(incidents) == 1
+    assert {
+        "look",
+        "verify_index_fields",
+        "review_price_sheet",
+        "adjust_order",
+        "make_invoice",
+        "report_finish",
+    } <= items
+    assert jobs == {"operation"}
+
+
+def test_every_running_order_is_finished(kept: Upgraded) -> None:
+    before = kept.running()
+
+    kept.finish()
+
+    assert set(before.values()) == {"order", "waits", "stuck"}
+    with kept.database.reading() as tx:
+        states = {tx.processes.one(instance_id).state for instance_id in before}
+        jobs = tx.jobs.unfinished()
+        stopped = [job for job in jobs if job.state is JobState.STOPPED]
+        incidents = tx.jobs.incidents()
+    assert states == {InstanceState.COMPLETED}
+    assert (list(jobs), stopped, list(incidents)) == ([], [], [])
+    assert kept.breaches() == []
