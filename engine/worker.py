@@ -72,6 +72,7 @@ class Worker:
         self._stopping = Event()
         self._ticking = Thread(target=self._tick_until_stopped, name="parcelflow-worker", daemon=True)
         self._last_done: dict[str, float] = {}
+        self._at_work: list[int] = []
 
     def start(self) -> None:
         """Begin to work, in threads of its own."""
@@ -92,7 +93,17 @@ class Worker:
             tx.jobs.forget_node(self._node)
 
     def run_job(self, job_id: int) -> None:
-        """Try a job once; a failure is written down and never raised, unless the database itself does not answer."""
+        """Try a job once; a failure is written down and never raised, unless the database itself does not answer.
+
+        In that case the job stays taken until `take_over` finds that nobody is at it.
+        """
+        self._at_work.append(job_id)
+        try:
+            self._claim_and_try(job_id)
+        finally:
+            self._at_work.remove(job_id)
+
+    def _claim_and_try(self, job_id: int) -> None:
         with self._database.transaction() as tx:
             job = tx.jobs.claim(job_id, self._node, self._pace.silence)
         failpoint("job.claimed")
@@ -128,7 +139,8 @@ class Worker:
         self._at_times("housekeeping", self._pace.housekeeping, self._tidy)
 
     def take_over(self) -> list[str]:
-        """Take over the jobs of nodes that give no sign of life; gives their names."""
+        """Take over the jobs of nodes that give no sign of life, and our own that nobody is at; gives the nodes' names."""
+        at_work = tuple(self._at_work)
         with self._database.reading() as tx:
             dead = [node for node in tx.jobs.silent_nodes(self._pace.silence) if node != self._node]
         if dead and self._job_engine is not None:
@@ -136,6 +148,7 @@ class Worker:
         with self._database.transaction() as tx:
             for node in dead:
                 tx.jobs.forget_node(node)
+            tx.jobs.give_back(self._node, but_for=at_work, since_more_than=self._pace.forgotten)
             tx.jobs.wake_forgotten(self._pace.forgotten)
         return dead
 

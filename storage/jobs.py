@@ -245,11 +245,13 @@ class Jobs:
         )
         return self.one(job_id) if claimed.rowcount == 1 else None
 
-    def give_back(self, worker: str) -> None:
-        """Let the jobs wait again that this worker ran when it died, before it begins anew."""
-        self._unit.connection.execute(
-            update(Job).where(Job.worker == worker, Job.state == JobState.RUNNING).values(state=JobState.WAITING)
-        )
+    def give_back(self, worker: str, *, but_for: Sequence[int] = (), since_more_than: timedelta = timedelta(0)) -> None:
+        """Let the jobs wait again that this worker took so long ago, but for those that it is still at.
+
+        It ran them when it died; or the database did not answer when it wanted to write down what had come of them.
+        """
+        taken = Job.worker == worker, Job.state == JobState.RUNNING, Job.started_at <= self._unit.now - since_more_than
+        self._unit.connection.execute(update(Job).where(*taken, Job.id.not_in(but_for)).values(state=JobState.WAITING))
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""

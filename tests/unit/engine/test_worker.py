@@ -14,9 +14,9 @@ from running import Office, a_diagram, a_process, end, service, start, user
 from engine.errors import BusinessError
 from engine.operations.call import Call
 from engine.worker import Pace, Worker
-from storage.errors import Invalid
+from storage.errors import Invalid, Unavailable
 from storage.job_engine import JobEngine
-from storage.jobs import NewJob
+from storage.jobs import Jobs, NewJob
 
 AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
 SERVED = a_diagram(
@@ -200,6 +200,30 @@ def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -
     assert desk.calls == []
     with office.database.reading() as tx:
         assert [incident.code for incident in tx.jobs.incidents()] == ["worker_died"]
+
+
+def test_a_job_whose_outcome_could_not_be_written_down_is_tried_again(
+    office: Office, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    worker = _worker(office, Desk(failures=1))
+
+    def no_answer(*_: object) -> bool:
+        raise Unavailable("The database does not answer.")
+
+    with monkeypatch.context() as outage:
+        outage.setattr(Jobs, "postpone", no_answer)
+        with pytest.raises(Unavailable):
+            worker.run_waiting()
+
+    worker.take_over()
+    assert worker.run_waiting() == 0
+    clock.advance(timedelta(minutes=3))
+    worker.take_over()
+
+    assert worker.run_waiting() == 1
+    assert "look" in office.items(instance)
 
 
 def test_a_process_owed_for_a_parcel_is_started_once(office: Office) -> None:
