@@ -203,12 +203,14 @@ def measure(name: str, url: str, folder: Path, options: argparse.Namespace) -> N
 def _loop(name: str, office: Office, actor: Actor, rounds: int) -> None:
     instance = office.engine.start("order", office.parcel(), ORDER)
     seconds: list[float] = []
+    cpu: list[float] = []
 
     def timed(node: str, **answers: bool) -> None:
         item = office.item(instance, node)
-        begun = time.perf_counter()
+        begun, begun_cpu = time.perf_counter(), time.thread_time()
         office.engine.complete(item, actor, answers)
         seconds.append(time.perf_counter() - begun)
+        cpu.append(time.thread_time() - begun_cpu)
 
     timed("enter")
     for _ in range(rounds):
@@ -221,8 +223,13 @@ def _loop(name: str, office: Office, actor: Actor, rounds: int) -> None:
         size = len(tx.processes.one(instance).snapshot)
     print(
         f"{name}: loop of {rounds} rejections: first tenth {first * 1e3:.2f} ms, last tenth {last * 1e3:.2f} ms, "
-        f"ratio {last / first:.2f} (at most 1.5); state at the end {size} bytes"
+        f"ratio {last / first:.2f} (at most 1.5), of processor time {_growth(cpu):.2f}; state at the end {size} bytes"
     )
+
+
+def _growth(times: list[float]) -> float:
+    tenth = len(times) // 10
+    return statistics.median(times[-tenth:]) / statistics.median(times[:tenth])
 
 
 def main(arguments: list[str]) -> None:
