@@ -5,6 +5,7 @@ import "bpmn-js/dist/assets/bpmn-js.css";
 
 interface Canvas {
   zoom(level: "fit-viewport", center?: "auto"): number;
+  resized(): void;
   addMarker(element: string, marker: string): void;
 }
 interface ElementRegistry {
@@ -30,12 +31,23 @@ function mark(viewer: NavigatedViewer, box: HTMLElement): void {
   }
 }
 
+/** Fits the drawing into its box, and again when the box changes, as when a phone is turned. */
+function fit(viewer: NavigatedViewer, box: HTMLElement): void {
+  const canvas = viewer.get<Canvas>("canvas");
+  const again = (): void => {
+    canvas.resized();
+    canvas.zoom("fit-viewport", "auto");
+  };
+  again();
+  new ResizeObserver(again).observe(box);
+}
+
 async function draw(box: HTMLElement): Promise<void> {
   const answer = await fetch(sameOrigin(box.dataset.diagram ?? ""), { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`The diagram was not given (${answer.status}).`);
   const viewer = new NavigatedViewer({ container: box });
   await viewer.importXML(await answer.text());
-  viewer.get<Canvas>("canvas").zoom("fit-viewport", "auto");
+  fit(viewer, box);
   mark(viewer, box);
   box.dataset.ready = "yes";
 }
