@@ -8,13 +8,13 @@ import smtplib
 import subprocess
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from http.client import HTTPException
 from pathlib import Path
 from random import Random
 from uuid import uuid4
@@ -62,17 +62,19 @@ class Senders:
     ending: threading.Event = field(default_factory=threading.Event)
 
     def send_mails(self) -> None:
+        """Send mail after mail, each again until it is acknowledged, as mail servers do."""
         while not self.ending.is_set():
             name, raw = a_mail()
             self.mails.offered[name] = raw
-            self.mail_once(name)
-            self.ending.wait(0.05)
+            while name not in self.mails.acknowledged and not self.ending.is_set():
+                self.mail_once(name)
+                self.ending.wait(0.05)
 
     def mail_once(self, name: str) -> None:
         """Send a mail; only a 250 after the data counts."""
         with (
             suppress(OSError, smtplib.SMTPException),
-            smtplib.SMTP("127.0.0.1", self.installation.mail_port, timeout=5) as client,
+            smtplib.SMTP("127.0.0.1", self.installation.mail_port, timeout=30) as client,
         ):
             client.ehlo()
             client.mail("a@kern.example")
@@ -93,7 +95,7 @@ class Senders:
 
     def complete_items(self) -> None:
         while not self.ending.is_set():
-            with suppress(OSError, urllib.error.URLError, ValueError):
+            with suppress(OSError, HTTPException, ValueError):
                 for item in self.rest("GET", "/api/v1/work-items?list=pool")["items"]:
                     self.complete_once(str(item["id"]))
                     if self.ending.is_set():
@@ -103,7 +105,7 @@ class Senders:
     def complete_once(self, item: str) -> None:
         """Complete an item under a request key of its own; only an answer counts."""
         self.completions.offered.setdefault(item, uuid4().hex.encode())
-        with suppress(OSError, urllib.error.URLError):
+        with suppress(OSError, HTTPException):
             key = self.completions.offered[item].decode()
             self.rest("POST", f"/api/v1/work-items/{item}/complete", {"answers": {}}, key)
             self.completions.acknowledged.add(item)
@@ -116,7 +118,7 @@ class Senders:
             headers["Idempotency-Key"] = key
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.installation.url + path, data=data, headers=headers, method=method)
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             found: dict[str, list[dict[str, int]]] = json.loads(answer.read() or b"{}")
             return found
 
@@ -200,6 +202,7 @@ def compare(installation: Installation, senders: Senders) -> None:
     assert senders.mails.acknowledged <= set(before), "an acknowledged mail is lost"
     for name in senders.mails.offered:
         senders.mail_once(name)
+    assert senders.mails.acknowledged == set(senders.mails.offered), installation.log()[-2000:]
     wait_for_files(installation)
     after = parcels_by_source(installation)
     assert set(after) == set(senders.mails.offered) | set(senders.files.offered)
