@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from email.policy import SMTP
 from http.client import HTTPException
 from pathlib import Path
 from random import Random
@@ -47,7 +48,7 @@ def a_mail() -> tuple[str, bytes]:
     for number in range(3):
         content = f"{name} {number}".encode()
         mail.add_attachment(content, maintype="application", subtype="x-unknown", filename=f"part-{number}.bin")
-    return name, mail.as_bytes()
+    return name, mail.as_bytes(policy=SMTP)
 
 
 @dataclass
