@@ -1,5 +1,6 @@
 """`parcelflow people`: add people, set passwords, change groups, make tokens."""
 
+import re
 import secrets
 
 import click
@@ -10,10 +11,12 @@ from storage.errors import NotFound
 from storage.people import User
 from web.auth import hash_password, set_password
 from web.commands.opening import opened_system
+from web.rights import ROLES
 from web.tokens import Scope, issue
 from web.tokens import revoke as take_out_of_force
 
 ACTOR = "command line"
+LOGIN = re.compile(r"[A-Za-z0-9._@+-]{2,100}")
 SCOPES = click.Choice([scope.value for scope in Scope])
 
 
@@ -40,6 +43,8 @@ def add(  # noqa: PLR0917 - click passes them by name
     password: str | None,
 ) -> None:
     """Add a person."""
+    if not LOGIN.fullmatch(login):
+        raise click.UsageError("A name to sign in with has 2 to 100 letters, digits or . _ @ + -")
     word = password or secrets.token_urlsafe(12)
     with opened_system() as system, system.database.transaction() as tx:
         user = User(login=login, display_name=name or login, email=email, created_at=tx.now)
@@ -81,7 +86,7 @@ def groups(login: str, groups: tuple[str, ...]) -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice([scope.value for scope in Scope]),
+    type=SCOPES,
     help="May be repeated.",
 )
 @click.option("--days", type=int, default=30, show_default=True, help="Days it is in force.")
@@ -139,6 +144,9 @@ def _customer_id(tx: Transaction, number: str | None) -> int | None:
 
 def _group_granting(tx: Transaction, role: str) -> str:
     """Give a group that grants just this role, made if there is none."""
+    known = sorted({one.key for one in tx.people.roles()}.union(*ROLES.values()))
+    if role not in known:
+        raise NotFound(f"There is no role {role}; choose among {', '.join(known)}.")
     for group in tx.people.groups():
         if tx.people.roles_of_group(group.id) == {role}:
             return group.key

@@ -113,6 +113,18 @@ def test_what_cannot_be_used_is_a_fault_of_usage(place: Path, command: str) -> N
     assert "Traceback" not in result.stderr
 
 
+def test_a_role_that_does_not_exist_is_not_made_by_a_slip(place: Path) -> None:
+    assert _call("migrate").exit_code == 0
+
+    refused = _call("people", "add", "kim", "--role", "admin")
+    added = _call("people", "add", "kim", "--role", "administrator")
+
+    assert isinstance(refused.exception, ParcelflowError)
+    assert "administrator" in refused.exception.message
+    assert added.output.startswith("Added kim with the password ")
+    assert _call("people", "add", " kim").exit_code == 2
+
+
 def test_a_limit_that_is_no_number_ends_the_trial(tmp_path: Path) -> None:
     file = tmp_path / "a.bpmn"
     file.write_text("<x/>")
