@@ -59,14 +59,24 @@ class Background:
     channels: list[Channel]
     stopping: Event = field(default_factory=Event)
     threads: list[Thread] = field(default_factory=list)
+    channel_pause: timedelta = timedelta(seconds=15)
 
     def start(self) -> None:
         """Begin to work and to take in deliveries, in threads of their own."""
         self.worker.start()
         for channel in self.channels:
-            thread = Thread(target=channel.run, args=(self.system.intake.receive, self.stopping), name=channel.name)
+            thread = Thread(target=self._run, args=(channel,), name=channel.name)
             thread.start()
             self.threads.append(thread)
+
+    def _run(self, channel: Channel) -> None:
+        """Let a channel run to the end; one that cannot begin (its port is taken, its folder is gone) tries again."""
+        while not self.stopping.is_set():
+            try:
+                channel.run(self.system.intake.receive, self.stopping)
+            except Exception as error:  # noqa: BLE001 - the edge of a thread; the other channels go on
+                log.error("The %s takes nothing in: %s; trying again", channel.name.replace("_", " "), error)  # noqa: TRY400
+                self.stopping.wait(self.channel_pause.total_seconds())
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
         """Take in nothing new, let what runs come to its end, and sign off."""
