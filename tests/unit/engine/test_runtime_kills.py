@@ -43,13 +43,39 @@ BEFORE_COMMIT = (
     "step.before_commit",
 )
 JOB_POINTS = ("job.claimed", "job.operation_done", "step.before_commit", "step.committed", "job.marked")
+TIMER_POINTS = ("timer.claimed", "step.run", "step.state_saved", "step.items_inserted", "step.before_commit")
+LATE = datetime(2026, 3, 2, 14, tzinfo=UTC)
+PAUSED = a_diagram(
+    a_process(
+        "order",
+        start(),
+        '<intermediateCatchEvent id="pause"><timerEventDefinition><timeDuration>PT1H</timeDuration>'
+        "</timerEventDefinition></intermediateCatchEvent>",
+        user("look"),
+        end(),
+        "begin -> pause",
+        "pause -> look",
+        "look -> done",
+    )
+)
+UNPAID = a_diagram(
+    a_process(
+        "order",
+        start(),
+        '<intermediateCatchEvent id="payment"><messageEventDefinition messageRef="m"/></intermediateCatchEvent>',
+        user("look"),
+        end(),
+        "begin -> payment",
+        "payment -> look",
+        "look -> done",
+    ),
+    head='<message id="m" name="paid"/>',
+)
 DEPLOY_POINTS = ("deploy.checked", "deploy.files_stored", "deploy.defined", "deploy.before_commit")
 
 
-def _office(url: str, documents: str) -> Office:
-    return Office(
-        Database(url, clock=lambda: datetime(2026, 3, 2, 12, tzinfo=UTC), documents=DocumentStore(Path(documents)))
-    )
+def _office(url: str, documents: str, now: datetime = datetime(2026, 3, 2, 12, tzinfo=UTC)) -> Office:
+    return Office(Database(url, clock=lambda: now, documents=DocumentStore(Path(documents))))
 
 
 def complete(url: str, documents: str, item: str) -> None:
@@ -71,6 +97,18 @@ def work(url: str, documents: str, done: str) -> None:
     Worker(
         office.database, office.engine, {"work": write}, node="victim", pace=Pace(retry_after=(timedelta(0),))
     ).run_waiting()
+    office.database.close()
+
+
+def fire(url: str, documents: str, timer: str) -> None:
+    office = _office(url, documents, LATE)
+    office.engine.fire_timer(int(timer))
+    office.database.close()
+
+
+def send(url: str, documents: str) -> None:
+    office = _office(url, documents)
+    office.engine.correlate("paid", {"sum": 3}, request_key="payment 1")
     office.database.close()
 
 
@@ -122,6 +160,48 @@ def test_a_worker_killed_anywhere_does_each_job_and_always_with_the_same_key(
     assert list(office.items(instance)) == ["look"]
     assert not done.exists() or len(set(done.read_text().split())) == 1
     assert office.breaches() == []
+
+
+@pytest.mark.parametrize("point", [*TIMER_POINTS, "step.committed"])
+def test_a_timer_killed_anywhere_fires_once(
+    office: Office, database_url: str, documents: DocumentStore, clock: FakeClock, point: str
+) -> None:
+    office.deploy(PAUSED)
+    instance = office.engine.start("order", office.parcel())
+    with office.database.reading() as tx:
+        timer = tx.jobs.next_timer()
+    assert timer is not None
+    clock.now = LATE
+
+    assert run_until(point, fire, database_url, str(documents.folder), str(timer.id)) == KILLED
+    assert office.engine.fire_timer(timer.id) is (point != "step.committed")
+
+    assert list(office.items(instance)) == ["look"]
+    assert (
+        office.trace(instance).count("pause") + office.trace(instance, _parcel_of(office, instance)).count("pause") == 1
+    )
+    assert office.breaches() == []
+
+
+@pytest.mark.parametrize("point", ["step.run", "step.state_saved", "step.before_commit", "step.committed"])
+def test_a_message_killed_anywhere_is_received_once(
+    office: Office, database_url: str, documents: DocumentStore, point: str
+) -> None:
+    office.deploy(UNPAID)
+    instance = office.engine.start("order", office.parcel())
+
+    assert run_until(point, send, database_url, str(documents.folder)) == KILLED
+    again = office.engine.correlate("paid", {"sum": 3}, request_key="payment 1")
+
+    assert again.is_repetition is (point == "step.committed")
+    assert list(office.items(instance)) == ["look"]
+    assert office.variables(instance)["sum"] == 3
+    assert office.breaches() == []
+
+
+def _parcel_of(office: Office, instance_id: int) -> int | None:
+    with office.database.reading() as tx:
+        return tx.processes.one(instance_id).parcel_id
 
 
 @pytest.mark.parametrize("point", DEPLOY_POINTS)
