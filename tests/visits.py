@@ -105,6 +105,14 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Tour:
+    """What is visited: the house, and the parcels of whose every page there is a visit."""
+
+    house: MarkedHouse
+    parcels: Sequence[Marked]
+
+
+@dataclass(frozen=True, slots=True)
 class _Thing:
     """What a route can be asked for: its key, and the parcel behind it."""
 
@@ -124,13 +132,14 @@ def unknown(house: MarkedHouse) -> list[str]:
     ]
 
 
-def visits(house: MarkedHouse) -> Iterator[Visit]:
-    """Give all visits, for every route and parcel."""
+def visits(house: MarkedHouse, parcels: Sequence[Marked]) -> Iterator[Visit]:
+    """Give all visits, for every route and these parcels."""
+    tour = Tour(house, parcels)
     for rule in house.app.url_map.iter_rules():
         for method in _methods(rule) if rule.endpoint not in UNVISITED else ():
-            for visit in _visits(house, rule, method):
+            for visit in _visits(tour, rule, method):
                 yield visit
-                yield from _with_queries(house, rule.endpoint, visit)
+                yield from _with_queries(tour, rule.endpoint, visit)
 
 
 def words(answer: TestResponse, visit: Visit) -> set[str]:
@@ -146,12 +155,10 @@ def words(answer: TestResponse, visit: Visit) -> set[str]:
     return {_word(found) for text in texts for found in MARKER.findall(text)}
 
 
-def plain(answer: TestResponse, visit: Visit) -> tuple[int, str, bytes]:
+def plain(answer: TestResponse, path: str) -> tuple[int, str, bytes]:
     """Give what can be told from an answer, without forgery tokens and what was asked for."""
     body = _FORGERY.sub(rb"\1\2", answer.get_data())
-    for path in (visit.path, visit.ghost):
-        body = body.replace(_asked(path).encode(), b"")
-    return answer.status_code, answer.content_type, body
+    return answer.status_code, answer.content_type, body.replace(_asked(path).encode(), b"")
 
 
 def _asked(path: str) -> str:
@@ -180,8 +187,8 @@ def _is_known(rule: Rule, method: str) -> bool:
     return method == "GET" or rule.endpoint in _SHOWING | _CHANGING
 
 
-def _visits(house: MarkedHouse, rule: Rule, method: str) -> Iterator[Visit]:
-    for chosen in _chosen(house, _ARGUMENT.findall(rule.rule), []):
+def _visits(tour: Tour, rule: Rule, method: str) -> Iterator[Visit]:
+    for chosen in _chosen(tour, _ARGUMENT.findall(rule.rule), []):
         path = ghost = rule.rule
         for argument, (place, thing) in zip(_ARGUMENT.findall(rule.rule), enumerate(chosen), strict=True):
             pattern = rf"<(?:\w+:)?{argument[1]}>"
@@ -199,106 +206,105 @@ def _visits(house: MarkedHouse, rule: Rule, method: str) -> Iterator[Visit]:
         )
 
 
-def _chosen(
-    house: MarkedHouse, arguments: Sequence[tuple[str, str]], before: Sequence[_Thing]
-) -> Iterator[Sequence[_Thing]]:
+def _chosen(tour: Tour, arguments: Sequence[tuple[str, str]], before: Sequence[_Thing]) -> Iterator[Sequence[_Thing]]:
     if not arguments:
         yield before
         return
     (word, _), *rest = arguments
-    for thing in _THINGS[word](house, before):
-        yield from _chosen(house, rest, [*before, thing])
+    for thing in _THINGS[word](tour, before):
+        yield from _chosen(tour, rest, [*before, thing])
 
 
-def _with_queries(house: MarkedHouse, endpoint: str, visit: Visit) -> Iterator[Visit]:
-    for query in _QUERIES.get(endpoint, lambda _house, _about: ())(house, visit.about):
+def _with_queries(tour: Tour, endpoint: str, visit: Visit) -> Iterator[Visit]:
+    for query in _QUERIES.get(endpoint, lambda _tour, _about: ())(tour, visit.about):
         yield replace(visit, path=f"{visit.path}?{query}", ghost=f"{visit.ghost}?{query}")
-    for place in _SEARCHED.get(endpoint, lambda _house: ())(house):
+    for place in _SEARCHED.get(endpoint, lambda _tour: ())(tour):
         query = urlencode({"q": f"zmark{place.replace('_', '')}", **_EVERYWHERE.get(endpoint, {})})
         yield replace(visit, path=f"{visit.path}?{query}", place=place)
     if endpoint == "new_order.new":
-        for marked in house.parcels:
+        for marked in tour.parcels:
             path, ghost = f"{visit.path}?template={marked.order_number}", f"{visit.path}?template=O-2026-{NOBODY}"
             yield Visit(path, about=marked, ghost=ghost)
 
 
-def _whole(_house: MarkedHouse, about: Marked | None) -> Iterator[str]:
+def _whole(_tour: Tour, about: Marked | None) -> Iterator[str]:
     yield "story=all"
     documents = list(about.documents.values()) if about else []
     yield from (f"document={document}&view=text" for document in documents)
-    yield from (f"document={document}&view=words" for document in documents[:1])
+    if about and about.standing.status == "planned":
+        yield from (f"document={document}&view=words" for document in documents)
 
 
-def _worklists(house: MarkedHouse, _about: Marked | None) -> Iterator[str]:
+def _worklists(tour: Tour, _about: Marked | None) -> Iterator[str]:
     yield "view=pool"
-    for group in sorted({group for person in house.people.values() for group in person.groups}):
+    for group in sorted({group for person in tour.house.people.values() for group in person.groups}):
         yield f"view=pool&group={group}"
 
 
-def _places(house: MarkedHouse) -> list[str]:
-    plain = {marker.place for marker in house.words.values() if marker.is_indexed}
+def _places(tour: Tour) -> list[str]:
+    plain = {marker.place for marker in tour.house.words.values() if marker.is_indexed}
     return sorted(plain - {"price", "number", "order_number"})
 
 
 _EVERYWHERE = {"search.results": {"scope": "all"}, "orders.find": {"scope": "all"}, "parcels.find": {"scope": "all"}}
-_SEARCHED: Mapping[str, Callable[[MarkedHouse], Sequence[str]]] = {
+_SEARCHED: Mapping[str, Callable[[Tour], Sequence[str]]] = {
     "search.results": _places,
     "portal.mine": _places,
-    "parcels.find": lambda _house: ("paper", "remarks"),
-    "orders.find": lambda _house: ("paper", "title_price_sheet"),
-    "api.parcels.find": lambda _house: ("paper", "sender", "text_price_sheet"),
-    "api.parcels.find_orders": lambda _house: ("paper", "customer", "text_invoice"),
+    "parcels.find": lambda _tour: ("paper", "remarks"),
+    "orders.find": lambda _tour: ("paper", "title_price_sheet"),
+    "api.parcels.find": lambda _tour: ("paper", "sender", "text_price_sheet"),
+    "api.parcels.find_orders": lambda _tour: ("paper", "customer", "text_invoice"),
 }
-_QUERIES: Mapping[str, Callable[[MarkedHouse, Marked | None], Iterator[str] | Sequence[str]]] = {
+_QUERIES: Mapping[str, Callable[[Tour, Marked | None], Iterator[str] | Sequence[str]]] = {
     "parcels.show": _whole,
-    "orders.show": lambda _house, _about: ("story=all",),
-    "parcels.find": lambda _house, _about: ("scope=all", "scope=archived", "scope=all&delayed=1&status=planned"),
-    "orders.find": lambda _house, _about: ("scope=all", "scope=rejected"),
-    "api.parcels.document": lambda _house, _about: ("rendition=pdf",),
+    "orders.show": lambda _tour, _about: ("story=all",),
+    "parcels.find": lambda _tour, _about: ("scope=all", "scope=archived", "scope=all&delayed=1&status=planned"),
+    "orders.find": lambda _tour, _about: ("scope=all", "scope=rejected"),
+    "api.parcels.document": lambda _tour, _about: ("rendition=pdf",),
     "worklist.show": _worklists,
     "api.work.find": _worklists,
-    "reports.show": lambda _house, _about: ("days=365",),
+    "reports.show": lambda _tour, _about: ("days=365",),
 }
 
 
-def _parcels(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
-    for marked in house.parcels:
+def _parcels(tour: Tour, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    for marked in tour.parcels:
         yield _Thing(marked.number, f"P-2026-{NOBODY}", marked)
 
 
-def _orders(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
-    for marked in house.parcels:
+def _orders(tour: Tour, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    for marked in tour.parcels:
         yield _Thing(marked.order_number, f"O-2026-{NOBODY}", marked)
 
 
-def _documents(house: MarkedHouse, before: Sequence[_Thing]) -> Iterator[_Thing]:
-    for marked in [thing.about for thing in before if thing.about] or house.parcels:
+def _documents(tour: Tour, before: Sequence[_Thing]) -> Iterator[_Thing]:
+    for marked in [thing.about for thing in before if thing.about] or tour.parcels:
         for kind, document_id in marked.documents.items():
             yield _Thing(document_id, about=marked, subject=f"document:{kind}")
 
 
-def _items(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
-    return (_Thing(marked.item, about=marked) for marked in house.parcels)
+def _items(tour: Tour, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    return (_Thing(marked.item, about=marked) for marked in tour.parcels)
 
 
-def _entries(house: MarkedHouse, _before: Sequence[_Thing]) -> Iterator[_Thing]:
-    return (_Thing(marked.entry, about=marked) for marked in house.parcels)
+def _entries(tour: Tour, _before: Sequence[_Thing]) -> Iterator[_Thing]:
+    return (_Thing(marked.entry, about=marked) for marked in tour.parcels)
 
 
-def _definitions(house: MarkedHouse, _before: Sequence[_Thing]) -> list[_Thing]:
-    with house.database.reading() as tx:
-        return [_Thing(one.id) for one in tx.deployments.in_force() if one.key in ("inspection", "stumbling")]
+def _definitions(tour: Tour, _before: Sequence[_Thing]) -> list[_Thing]:
+    with tour.house.database.reading() as tx:
+        return [_Thing(one.id) for one in tx.deployments.in_force() if one.key == "inspection"]
 
 
-def _fixed(*keys: object) -> Callable[[MarkedHouse, Sequence[_Thing]], list[_Thing]]:
-    return lambda _house, _before: [_Thing(key) for key in keys]
+def _fixed(*keys: object) -> Callable[[Tour, Sequence[_Thing]], list[_Thing]]:
+    return lambda _tour, _before: [_Thing(key) for key in keys]
 
 
-def _files(house: MarkedHouse, before: Sequence[_Thing]) -> list[_Thing]:
+def _files(tour: Tour, before: Sequence[_Thing]) -> list[_Thing]:
     return [_Thing("inspection.bpmn" if before[0].key != 1 else "access.csv")]
 
 
-_Pool = Callable[[MarkedHouse, Sequence[_Thing]], Any]
+_Pool = Callable[[Tour, Sequence[_Thing]], Any]
 _THINGS: Mapping[str, _Pool] = {
     "parcels": _parcels,
     "my-orders": _parcels,
@@ -307,13 +313,13 @@ _THINGS: Mapping[str, _Pool] = {
     "work-items": _items,
     "quarantine": _entries,
     "pages": _fixed(1),
-    "renditions": _fixed("pdf", "text"),
+    "renditions": _fixed("pdf"),
     "diagram": _definitions,
-    "people": lambda house, _before: [_Thing(person.user_id) for person in house.people.values()],
+    "people": lambda tour, _before: [_Thing(person.user_id) for person in tour.house.people.values()],
     "processes": _fixed("order", "inspection"),
     "versions": _fixed(1),
     "deployments": _fixed(1, 2),
-    "drafts": lambda house, _before: [_Thing(house.draft)],
+    "drafts": lambda tour, _before: [_Thing(tour.house.draft)],
     "files": _files,
     "edit": _fixed("inspection.bpmn"),
     "table": _fixed("none.dmn"),
