@@ -222,7 +222,8 @@ def wait_for_files(installation: Installation) -> None:
         time.sleep(0.2)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.long
+@pytest.mark.timeout(0)
 def test_pulling_the_plug_loses_nothing_and_doubles_nothing(installation: Installation) -> None:
     run_kills(installation, KILLS)
 
