@@ -35,6 +35,7 @@ function mark(viewer: NavigatedViewer, box: HTMLElement): void {
 function fit(viewer: NavigatedViewer, box: HTMLElement): void {
   const canvas = viewer.get<Canvas>("canvas");
   const again = (): void => {
+    if (box.clientWidth === 0 || box.clientHeight === 0) return;
     canvas.resized();
     canvas.zoom("fit-viewport", "auto");
   };
