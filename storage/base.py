@@ -32,11 +32,16 @@ def clean_text(text: str) -> str:
 
 def _plain(value: Any) -> Any:
     """Give the value in JSON's own types; what JSON has no type for as `{"$name": text}`, and own keys with `$` as `$$`."""
+    kind = type(value)
+    if kind is str:  # the usual kinds first: whole histories go through here
+        return value if value.isascii() and "\0" not in value else clean_text(value)
+    if kind is list:
+        return [_plain(item) for item in value]
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
         return clean_text(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | Mapping):
         return {_key(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]

@@ -3,6 +3,9 @@
 Variables are plain values: `dict` with text keys, `list`, and immutable leaves (text, numbers, Decimal, dates, times,
 None). A branch is compared with the variables it started from; only its own changes travel to the join, so a branch that
 ends late never brings back an older value of somebody else's.
+
+Inside an instance, mappings and lists are never changed once they are made: who changes something below makes new ones along
+the path. So tokens share what they have in common, and comparing what is shared costs nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,8 +48,13 @@ class Merged:
     conflicts: tuple[Path, ...]
 
 
+def shared(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Give variables of one's own, which share all that lies below."""
+    return dict(variables)
+
+
 def copied(value: Any) -> Any:
-    """Copy mappings and lists at every depth; leaves are immutable and shared."""
+    """Copy mappings and lists at every depth, for what comes from outside or goes there; leaves are immutable and shared."""
     if isinstance(value, dict):
         return {key: copied(item) if isinstance(item, dict | list) else item for key, item in value.items()}
     if isinstance(value, list):
@@ -99,17 +107,20 @@ def _by_path(change: Change) -> Path:
 
 
 def apply_changes(variables: dict[str, Any], to_apply: Iterable[Change]) -> None:
-    """Make the changes in place."""
+    """Make the changes in the variables, and new mappings and lists below them."""
+    own: dict[int, Any] = {}
     for change in to_apply:
-        _apply(variables, change)
+        _apply(variables, change, own)
 
 
-def _apply(variables: dict[str, Any], change: Change) -> None:
+def _apply(variables: dict[str, Any], change: Change, own: dict[int, Any]) -> None:
+    """Make one change; `own` holds the mappings that were made for these variables alone."""
     holder = variables
     for key in change.path[:-1]:
-        inner = holder.get(key)
-        if not isinstance(inner, dict):
-            inner = holder[key] = {}
+        inner: Any = holder.get(key)
+        if id(inner) not in own:
+            inner = holder[key] = dict(inner) if isinstance(inner, dict) else {}
+            own[id(inner)] = inner
         holder = inner
     key, old = change.path[-1], holder.get(change.path[-1])
     if change.deed is Deed.REMOVE:
@@ -117,9 +128,9 @@ def _apply(variables: dict[str, Any], change: Change) -> None:
     elif change.deed is Deed.MAKE:
         holder[key] = old if isinstance(old, dict) else {}
     elif change.deed is Deed.APPEND and isinstance(old, list):
-        old.extend(copied(change.value))
+        holder[key] = [*old, *change.value]
     else:
-        holder[key] = copied(change.value)
+        holder[key] = change.value
 
 
 def merge(base: Mapping[str, Any], branches: Iterable[Mapping[str, Any]], policy: Policy = Policy.REFUSE) -> Merged:
@@ -127,15 +138,16 @@ def merge(base: Mapping[str, Any], branches: Iterable[Mapping[str, Any]], policy
 
     Where they differ the later branch wins, or both values are kept as a list (policy `append`).
     """
-    state, taken, above, conflicts = copied(dict(base)), dict[Path, Change](), set[Path](), list[Path]()
+    state, taken, above, conflicts = shared(base), dict[Path, Change](), set[Path](), list[Path]()
+    own: dict[int, Any] = {}
     for branch in branches:
         mine = changes(base, branch)
         for change in mine:
             if not _clashes(change, taken, above):
-                _apply(state, change)
+                _apply(state, change, own)
                 continue
             conflicts.append(change.path)
-            _apply(state, _both(state, change) if policy is Policy.APPEND else change)
+            _apply(state, _both(state, change) if policy is Policy.APPEND else change, own)
         for change in mine:
             taken.setdefault(change.path, change)
             if change.deed is not Deed.MAKE:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from SpiffWorkflow.bpmn.specs import control, defaults
 
 from engine.spiff import throwing, undoing
-from engine.spiff.changes import copied
+from engine.spiff.changes import copied, shared
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import CANCELLED, COMPLETED, WAITING, Token
 from engine.spiff.triggers import Cancel, Compensation, Condition, Message, Signal, Terminate, Timer, Trigger, key_text
@@ -79,7 +79,7 @@ class Catching(Node):
                 top.withdraw(other)
 
     def _run_hook(self, my_task: Token) -> bool:
-        my_task.data.update(copied(my_task.facts.get("payload", {})))
+        my_task.data.update(my_task.facts.get("payload", {}))
         return True
 
 
@@ -112,7 +112,7 @@ class Rearming(Catching):
             if due is None:
                 return
         net = token.workflow
-        again = net.create(self, token.parent, copied(token.parent.data))
+        again = net.create(self, token.parent, shared(token.parent.data))
         again.host = token.host
         if isinstance(self.trigger, Condition):
             again.facts["must_fall"] = True
@@ -134,7 +134,7 @@ class BoundaryEvent(Rearming, defaults.BoundaryEvent):
         if self.interrupts and not is_going_on:
             net.top_workflow.withdraw(my_task)  # another event of the same moment was faster
         elif self.interrupts:
-            my_task.data = copied(net.variables_at(host))
+            my_task.data = shared(net.variables_at(host))
             net.top_workflow.withdraw(host)
         elif is_going_on:
             self.rearm(my_task)
@@ -157,8 +157,8 @@ class BoundarySplit(Node, control.BoundaryEventSplit):
     def _update_hook(self, my_task: Token) -> bool:
         net = my_task.workflow
         my_task._set_state(COMPLETED)
-        host = net.create(self.activity, my_task, copied(my_task.data), my_task.flow)
-        events = [net.create(spec, my_task, copied(my_task.data)) for spec in self.events]
+        host = net.create(self.activity, my_task, shared(my_task.data), my_task.flow)
+        events = [net.create(spec, my_task, shared(my_task.data)) for spec in self.events]
         net.top_workflow.retire(my_task)
         net.top_workflow.arrive(host)
         for event in events:
@@ -173,7 +173,7 @@ class EventGateway(Node, defaults.EventBasedGateway):
     def leave(self, token: Token) -> None:
         """Let a token wait at each of the events."""
         net = token.workflow
-        racers = [net.create(flow.target, token, copied(token.data), flow.id) for flow in self.flows]
+        racers = [net.create(flow.target, token, shared(token.data), flow.id) for flow in self.flows]
         for racer, flow in zip(racers, self.flows, strict=True):
             racer.facts["race"] = {"gateway": token.id, "flow": flow.drawn}
         for racer in racers:

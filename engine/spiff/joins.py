@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 from SpiffWorkflow.bpmn.specs import control, defaults
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.spiff.changes import copied, merge
+from engine.spiff.changes import merge
 from engine.spiff.choices import all_matches
 from engine.spiff.faults import MergeConflict
 from engine.spiff.nodes import Flow, Node
@@ -67,7 +67,7 @@ class Join(Node):
             where = self.title or self.name
             raise MergeConflict(f"At {where} two branches changed {names} in different ways; set the value and retry.")
         by_hand = {name: used[-1].data[name] for name in settled if name in used[-1].data}
-        return {**merged.variables, **copied(by_hand)}
+        return {**merged.variables, **by_hand}
 
 
 def oldest_per_flow(arrivals: Iterable[Token]) -> dict[str | None, Token]:

@@ -11,7 +11,7 @@ from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 
 from engine.expressions import Expression
 from engine.spiff import undoing
-from engine.spiff.changes import apply_changes, changes, copied
+from engine.spiff.changes import apply_changes, changes, shared
 from engine.spiff.events import Rearming
 from engine.spiff.faults import TooMany
 from engine.spiff.nets import InnerNet
@@ -40,7 +40,7 @@ class Nesting(Node):
 
     def given(self, token: Token) -> dict[str, Any]:
         """Give the variables that the net inside starts with."""
-        return dict(copied(token.data))
+        return shared(token.data)
 
     def taken(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
         """Give the variables that the activity leaves with."""
@@ -76,12 +76,12 @@ class CallActivity(Nesting, defaults.CallActivity):
 
     def given(self, token: Token) -> dict[str, Any]:
         """Work out the mapping into the called process."""
-        given = dict(copied(token.data)) if self.takes_all else {}
-        return given | {name: copied(source.evaluate(token.data)) for name, source in (self.into or {}).items()}
+        given = shared(token.data) if self.takes_all else {}
+        return given | {name: source.evaluate(token.data) for name, source in (self.into or {}).items()}
 
     def taken(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
         """Work out the mapping out of the called process."""
-        mapped = {name: copied(source.evaluate(variables)) for name, source in (self.back or {}).items()}
+        mapped = {name: source.evaluate(variables) for name, source in (self.back or {}).items()}
         if self.gives_all and self.takes_all:
             return variables | mapped
         return {**token.data, **(variables if self.gives_all else {}), **mapped}
@@ -100,11 +100,11 @@ class HandlerTrigger(Rearming, CatchingEvent, BpmnTaskSpec):
             net.top_workflow.withdraw(my_task)
             return False
         if self.interrupts:
-            my_task.data = copied(net.variables())
+            my_task.data = shared(net.variables())
             net.withdraw_all(spare=my_task)
         else:
             self.rearm(my_task)
-            my_task.data = copied(net.variables())
+            my_task.data = shared(net.variables())
         return super()._run_hook(my_task)
 
     def leave(self, token: Token) -> None:
@@ -124,7 +124,7 @@ class EventSubprocess(Nesting, defaults.EventSubprocess):
         """Bring the handler's own changes on the variables at the place where it parted from the rest."""
         if token.parent is None:
             return variables
-        based: dict[str, Any] = copied(token.parent.data)
-        based.update(copied(token.facts.get("brought", {})))
+        based: dict[str, Any] = shared(token.parent.data)
+        based.update(token.facts.get("brought", {}))
         apply_changes(based, changes(token.data, variables))
         return based

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.spiff.changes import copied
+from engine.spiff.changes import shared
 from engine.spiff.tokens import COMPLETED, LIVE, WAITING, Token, gathered, rebased
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ class Net:
         """Put a token on each start event, and arm the event subprocesses."""
         root = self.task_tree = self.create(self.spec.start, None, variables)
         root._set_state(COMPLETED)
-        armed = [self.create(spec, root, copied(variables)) for spec in self.spec.handlers]
-        shared = len(starts) + len(armed) > 1
-        started = [self.create(spec, root, copied(variables) if shared else variables) for spec in starts]
+        armed = [self.create(spec, root, shared(variables)) for spec in self.spec.handlers]
+        is_parted = len(starts) + len(armed) > 1
+        started = [self.create(spec, root, shared(variables) if is_parted else variables) for spec in starts]
         for token in (*armed, *started):
             self.top_workflow.arrive(token)
 
@@ -51,10 +51,10 @@ class Net:
         """Send a token along flows; each branch of several gets variables of its own."""
         if not flows:
             self.place(self.spec.end, token, token.data)
-        shared = len(flows) > 1
+        is_parted = len(flows) > 1
         for flow in flows:
             self.top_workflow.journal.went(flow.drawn)
-            self.place(flow.target, token, copied(token.data) if shared else token.data, flow.id)
+            self.place(flow.target, token, shared(token.data) if is_parted else token.data, flow.id)
 
     def place(self, spec: Any, parent: Token, variables: dict[str, Any], flow: str | None = None) -> None:
         """Make a token and let it arrive."""

@@ -199,7 +199,7 @@ class Work(Node):
 
     def finish(self, token: Token) -> None:
         """Complete the task with the answers."""
-        token.data.update(copied(token.facts.pop("result", {})))
+        token.data.update(token.facts.pop("result", {}))
         token.run()
 
 
@@ -286,7 +286,7 @@ class Operating(Node):
         """Take the results over: the declared outputs, or all of them."""
         taken = self.operation.taken(token.data, token.facts["result"])
         del token.facts["result"]
-        token.data.update(copied(dict(taken)))
+        token.data.update(taken)
         token.complete()
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from SpiffWorkflow.bpmn.specs import defaults
 
 from engine.expressions import Expression
-from engine.spiff.changes import apply_changes, changes, copied
+from engine.spiff.changes import apply_changes, changes, shared
 from engine.spiff.faults import TooMany, Unfit
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import STARTED, Token
@@ -43,7 +43,7 @@ class Repeating(Node):
     def spawn(self, token: Token, number: int, local: dict[str, Any]) -> Token:
         """Make the token of one instance."""
         net = token.workflow
-        child: Token = net.create(self.instance, token, {**copied(token.data), **local})
+        child: Token = net.create(self.instance, token, {**token.data, **local})
         child.facts["instance"] = number
         return child
 
@@ -84,13 +84,13 @@ class MultiInstance(Repeating):
         items = self._items(my_task)
         keys = list(items) if isinstance(items, dict) else None
         values = list(items.values()) if isinstance(items, dict) else items
-        my_task.facts.update(items=copied(values), keys=keys, next=0, done=0, outputs={})
+        my_task.facts.update(items=values, keys=keys, next=0, done=0, outputs={})
         if not values:
             self._deliver(my_task)
             return True
         my_task._set_state(STARTED)
         if not self.is_sequential:
-            my_task.facts["base"] = copied(my_task.data)
+            my_task.facts["base"] = shared(my_task.data)
         for child in [self._next(my_task) for _ in range(1 if self.is_sequential else len(values))]:
             my_task.workflow.top_workflow.arrive(child)
         return None
@@ -121,7 +121,7 @@ class MultiInstance(Repeating):
         token.facts["next"] = number + 1
         local = {COUNTER: number}
         if self.repetition.item:
-            local[self.repetition.item] = copied(token.facts["items"][number])
+            local[self.repetition.item] = token.facts["items"][number]
         return self.spawn(token, number, local)
 
     def take(self, token: Token, number: int, made: dict[str, Any]) -> None:
@@ -129,7 +129,7 @@ class MultiInstance(Repeating):
         facts, details = token.facts, self.repetition
         is_enough = details.condition is not None and bool(details.condition.evaluate(self._counted(token, made)))
         if details.output and details.output_item:
-            facts["outputs"][str(number)] = copied(made.get(details.output_item))
+            facts["outputs"][str(number)] = made.get(details.output_item)
         mine = [change for change in changes(self._start_of(token), made) if change.path[0] not in self._local]
         apply_changes(token.data, mine)
         facts["done"] += 1

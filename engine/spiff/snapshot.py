@@ -18,7 +18,7 @@ from typing import Any, Final
 import msgpack  # type: ignore[import-untyped]  # it has no types
 import zstandard
 
-from engine.spiff.changes import Change, Deed, apply_changes, changes, copied
+from engine.spiff.changes import Change, Deed, apply_changes, changes, shared
 from engine.spiff.faults import BadSnapshot
 from engine.spiff.instances import Instance
 from engine.spiff.nets import InnerNet, Net
@@ -186,7 +186,7 @@ def _fill(net: Net, row: Any, tokens: dict[int, Token]) -> None:
     made: list[Token] = []
     for key, parent, state, number, change_rows, *rest in written:
         token = Token(net, scope.task_specs[scope.names[number]], None if parent is None else made[parent], key, state)
-        token.data = copied(above if parent is None else made[parent].data)
+        token.data = shared(above if parent is None else made[parent].data)
         apply_changes(token.data, [Change(tuple(path), Deed(deed), value) for *path, deed, value in change_rows])
         _recall(token, rest)
         made.append(token)

@@ -8,7 +8,7 @@ receiver, inside the instance first; a signal to all, inside and outside.
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from engine.spiff.changes import copied
+from engine.spiff.changes import copied, shared
 from engine.spiff.tokens import WAITING, Token
 from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger, key_text
 from engine.steps import Thrown, WaitKind
@@ -107,7 +107,7 @@ def _best(tokens: Iterable[Token], kind: type[Error] | type[Escalation], code: s
 
 def _payload(token: Token, trigger: Message | Signal) -> dict[str, Any]:
     if trigger.payload is None:
-        return dict(copied(token.data))
+        return shared(token.data)
     payload = trigger.payload.evaluate(token.data)
     return dict(copied(payload)) if isinstance(payload, Mapping) else {"payload": payload}
 

@@ -14,7 +14,7 @@ from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.spiff.changes import Merged, Path, apply_changes, changes, copied, merge
+from engine.spiff.changes import Merged, Path, apply_changes, changes, merge, shared
 
 FUTURE: Final[int] = TaskState.FUTURE
 WAITING: Final[int] = TaskState.WAITING
@@ -134,7 +134,7 @@ def rebased(fork: Token, value: dict[str, Any]) -> dict[str, Any]:
     """Bring what was changed since a fork on the variables of the fork above."""
     if fork.parent is None:
         return value
-    result: dict[str, Any] = copied(fork.parent.data)
+    result: dict[str, Any] = shared(fork.parent.data)
     apply_changes(result, changes(fork.data, value))
     return result
 

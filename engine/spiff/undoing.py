@@ -8,7 +8,6 @@ which item it was.
 
 from typing import Any
 
-from engine.spiff.changes import copied
 from engine.spiff.nets import InnerNet, Net
 from engine.spiff.tokens import COMPLETED, STARTED, Token
 from engine.spiff.triggers import Cancel, Compensation
@@ -20,7 +19,7 @@ def remember(token: Token) -> None:
     """Write a completed activity into the log of its net, if it can be undone."""
     spec = token.task_spec
     if spec.handler is not None:
-        local = {name: copied(token.data[name]) for name in spec.local_names if name in token.data}
+        local = {name: token.data[name] for name in spec.local_names if name in token.data}
         entry: Entry = {"activity": spec.activity, "scope": token.workflow.spec.name, "handler": spec.handler}
         token.workflow.log.append(entry | {"local": local, "inner": []})
 
@@ -65,7 +64,7 @@ def _run_handler(token: Token, entry: Entry) -> None:
     net.process, net.log = token.workflow.process, entry["inner"]
     top.subprocesses[token.id] = net
     token.facts["local"] = entry["local"]
-    root = net.task_tree = net.create(net.spec.start, None, {**copied(token.data), **copied(entry["local"])})
+    root = net.task_tree = net.create(net.spec.start, None, {**token.data, **entry["local"]})
     root._set_state(COMPLETED)  # noqa: SLF001 - the library's way to set a state
     net.place(net.spec.task_specs[entry["handler"]], root, root.data)
 
