@@ -47,7 +47,7 @@ def rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Itera
     try:
         taken = RehearsedFiles(files, frozenset(options.processes))
         rehearsal = _prepared(taken, options, Path(folder))
-        yield from rehearsal.play()
+        yield from _on_hold_while_told(rehearsal.play())
         end = rehearsal.outcome()
     except _Stop as stop:
         end = stop.end
@@ -64,6 +64,14 @@ def rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Itera
 
 def _out_of_time(_signal: int, _frame: FrameType | None) -> None:
     raise _Stop(End(Outcome.INCIDENT, "time_limit"))
+
+
+def _on_hold_while_told(events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Give the events; the alarm waits while one is handed over, for it must never cut what the caller is sending."""
+    for event in events:
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        yield event
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
 
 
 def _prepared(taken: RehearsedFiles, options: Options, folder: Path) -> "_Rehearsal":

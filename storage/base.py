@@ -43,9 +43,7 @@ def _plain(value: Any) -> Any:
         return clean_text(value)
     if isinstance(value, dict | Mapping):
         return {_key(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return _marked(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else _marked(value)
 
 
 def _key(key: object) -> str:
