@@ -15,7 +15,7 @@ from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.documents import StoredFile
 from storage.errors import AlreadyExists, NotFound
-from storage.parcels import Document, IndexField, Parcel, QuarantineEntry
+from storage.parcels import BY_PERSON, Document, IndexField, Parcel, QuarantineEntry
 
 UNREAD = "unread"
 MAIL = "mail"
@@ -181,7 +181,7 @@ def _fields(delivery: Delivery) -> list[IndexField]:
             name=name,
             value=value,
             confidence=1.0,
-            origin="person",
+            origin=BY_PERSON,
             reason="Entered with the delivery",
             confirmed_by_id=delivery.submitted_by,
             confirmed_at=delivery.received_at,

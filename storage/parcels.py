@@ -143,6 +143,10 @@ class Page(Base):
     image_sha256: Mapped[str | None] = mapped_column(String(64), default=None, index=True)
 
 
+BY_PERSON = "person"
+"""The origin of an index field that a person gave or corrected."""
+
+
 class IndexField(Base):
     """A value read from, or given to, a parcel; `confidence` is 0 to 1, `box` is x0, y0, x1, y1 in pixels of the page."""
 

@@ -13,7 +13,7 @@ from storage.audit import parcel_chain
 from storage.database import Transaction
 from storage.drafts import WorkDraft
 from storage.errors import NotFound
-from storage.parcels import IndexField
+from storage.parcels import BY_PERSON, IndexField
 from storage.people import Actor
 from storage.views import ParcelView
 from storage.work import WorkItem
@@ -24,7 +24,6 @@ from web.sheets import crops
 from web.sight import parcel_behind
 
 _ALWAYS_SHOWN = frozenset({"order_number", "parcel_number"})
-_BY_PERSON = "person"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def hand_in(tx: Transaction, desk: Desk, actor: Actor, values: Mapping[str, Any]
     confirmed = list(_confirmations(tx, desk.form, desk.view, actor, values))
     if not confirmed:
         return
-    changes = {field.name: field.value for field in confirmed if field.origin == _BY_PERSON}
+    changes = {field.name: field.value for field in confirmed if field.origin == BY_PERSON}
     tx.parcels.put_fields(desk.view.id, confirmed)
     tx.search.index_data(desk.view.id)
     tx.audit.record(parcel_chain(desk.view.id), actor.login, "fields_confirmed", desk.view.number, {"fields": changes})
@@ -128,7 +127,7 @@ def _confirmed(tx: Transaction, field: IndexField, value: str, actor: Actor) -> 
         name=field.name,
         value=value,
         confidence=1.0,
-        origin=field.origin if is_same else _BY_PERSON,
+        origin=field.origin if is_same else BY_PERSON,
         page=field.page,
         box=field.box,
         reason=field.reason,

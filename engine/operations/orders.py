@@ -12,7 +12,7 @@ from engine.operations.call import BadCall, Call, Operation
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.orders import Order, OrderLine, Party
-from storage.parcels import IndexField, ParcelState
+from storage.parcels import BY_PERSON, IndexField, ParcelState
 from storage.work import WorkItem
 
 ACTOR: Final = "engine"
@@ -180,7 +180,7 @@ def _confirm_fields(tx: Transaction, call: Call, values: Mapping[str, Any]) -> N
 
 
 def _confirmed(parcel_id: int, name: str, value: str, read: IndexField | None, work: WorkItem) -> IndexField:
-    field = IndexField(parcel_id=parcel_id, name=name, value=value, confidence=1.0, origin="person")
+    field = IndexField(parcel_id=parcel_id, name=name, value=value, confidence=1.0, origin=BY_PERSON)
     if read is not None:
         field.document_id, field.page, field.box = read.document_id, read.page, read.box
         if read.value == value:

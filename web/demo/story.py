@@ -7,7 +7,7 @@ from datetime import timedelta
 from random import Random
 
 from storage.check import check
-from storage.parcels import Parcel, ParcelState
+from storage.parcels import BY_PERSON, Parcel, ParcelState
 from storage.people import Actor
 from storage.search import Filter
 from web.assembly import System
@@ -72,18 +72,19 @@ def _carry(system: System, clerks: Clerks, before: set[int], outcome: Outcome) -
 
 
 def _compare(system: System, parcels: list[Parcel], arrivals: Arrivals, outcome: Outcome, say: Say) -> None:
-    """Count what was read right without help: the first reading of each order that came on paper."""
+    """Count what was read right without help, of each order that came on paper: a value that a person gave does not count."""
     for parcel in parcels:
         if parcel.channel == "form" or parcel.status == "divided":
             continue
         with system.database.reading() as tx:
-            values = {f.name: f.value for f in tx.parcels.fields(parcel.id)}
-        order = best_match(arrivals.read, values)
-        wrong = {name: values.get(name, "") for name, value in order.fields.items() if values.get(name) != value}
+            fields = tx.parcels.fields(parcel.id)
+        order = best_match(arrivals.read, {field.name: field.value for field in fields})
+        read = {field.name: field.value for field in fields if field.origin != BY_PERSON}
+        wrong = [name for name, value in order.fields.items() if read.get(name) != value]
         outcome.printed += len(order.fields)
         outcome.right += len(order.fields) - len(wrong)
-        for name, value in wrong.items():
-            say(f"  {parcel.number}  read {name} as “{value}”, printed “{order.printed[name]}”")
+        for name in wrong:
+            say(f"  {parcel.number}  did not read {name}, printed “{order.printed[name]}”, without help")
 
 
 def _look_at_end(system: System, parcels: list[Parcel], clerks: Clerks, outcome: Outcome) -> None:
