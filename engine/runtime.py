@@ -30,7 +30,7 @@ from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
 from storage.jobs import IncidentState, Job, JobState
 from storage.people import Actor
-from storage.processes import InstanceState, ProcessDefinition
+from storage.processes import ProcessDefinition
 from storage.steps import CompletedItem, NewMessage
 
 SYSTEM = "system"
@@ -91,7 +91,7 @@ class Engine:
             begun_by = start_event if message is None else self._waiting_for(tx, definition, message)
             return self._begin(tx, definition, parcel_id, given, cause, start_event=begun_by, request_key=request_key)
 
-        return self._transact(start)
+        return self.transact(start)
 
     def complete(
         self,
@@ -122,12 +122,12 @@ class Engine:
                 completed=CompletedItem(item.id, actor.user_id, None if outcome is None else str(outcome)),
             )
             live = tx.processes.usable(item.instance)
-            self._move(tx, live, lambda execution, now: execution.complete(item.key, dict(answers), now), cause)
+            self.move(tx, live, lambda execution, now: execution.complete(item.key, dict(answers), now), cause)
             if also is not None:
                 also(tx)
             return live.id
 
-        return self._transact(complete)
+        return self.transact(complete)
 
     def resume(self, job_id: int, result: Mapping[str, Any]) -> bool:
         """Bring an operation's result back as a step; False when the instance does not want it any more."""
@@ -178,15 +178,15 @@ class Engine:
                 return self._start_by_timer(tx, timer.definition_id, timer_id, cause)
             key, live = timer.key, tx.processes.live(timer.instance_id)
             details = {"node": timer.node}
-            self._move(
+            self.move(
                 tx,
                 live,
                 lambda execution, now: execution.fire(key, now),
-                cause(_subject(live), key=key, details=details),
+                cause(subject_of(live), key=key, details=details),
             )
             return True
 
-        return self._transact(fire)
+        return self.transact(fire)
 
     def correlate(
         self,
@@ -213,11 +213,11 @@ class Engine:
             handover = tx.processes.receiver(message_id, any_key=any_key)
             return Correlation(None if handover is None else self._hand_over(tx, handover))
 
-        return self._transact(correlate)
+        return self.transact(correlate)
 
     def signal(self, name: str, payload: Mapping[str, Any] | None = None) -> int:
         """Send a signal to everybody who waits for it now, and give how many; `deliver_pending` hands it over."""
-        return self._transact(lambda tx: tx.processes.broadcast(name, dict(payload or {})))
+        return self.transact(lambda tx: tx.processes.broadcast(name, dict(payload or {})))
 
     def deliver_pending(self) -> int:
         """Hand over the signals and messages whose receivers wait, one transaction each; gives how many."""
@@ -246,9 +246,9 @@ class Engine:
                 key, live = incident.key, tx.processes.live(incident.instance_id)
                 details = {"node": incident.node, "corrected": sorted(corrected or {})}
                 cause = Cause("incident.retried", actor, f"incident:{incident_id}", details=details)
-                self._move(tx, live, lambda execution, now: execution.retry(key, now, corrected), cause)
+                self.move(tx, live, lambda execution, now: execution.retry(key, now, corrected), cause)
 
-        self._transact(retry)
+        self.transact(retry)
 
     def give_up(self, incident_id: int, actor: str, reason: str, *, error_code: str | None = None) -> None:
         """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance."""
@@ -264,39 +264,14 @@ class Engine:
                 return
             key, live = incident.key, tx.processes.live(incident.instance_id)
             if error_code is None or key is None:
-                self._move(tx, live, lambda execution, now: execution.terminate(now), cause(end_reason=reason))
+                self.move(tx, live, lambda execution, now: execution.terminate(now), cause(end_reason=reason))
             else:
-                self._move(
-                    tx, live, lambda execution, now: execution.throw_error(key, error_code, reason, now), cause()
-                )
+                self.move(tx, live, lambda execution, now: execution.throw_error(key, error_code, reason, now), cause())
 
-        self._transact(give_up)
+        self.transact(give_up)
 
-    def terminate(self, instance_id: int, actor: str, reason: str) -> None:
-        """End an instance with a reason; its open items are withdrawn, its timers and jobs are gone."""
-
-        def terminate(tx: Transaction) -> None:
-            live = tx.processes.live(instance_id)
-            cause = Cause("process.terminated", actor, _subject(live), details={"reason": reason}, end_reason=reason)
-            self._move(tx, live, lambda execution, now: execution.terminate(now), cause)
-
-        self._transact(terminate)
-
-    def suspend(self, instance_id: int, actor: str) -> None:
-        """Let an instance rest: nothing moves it until it goes on."""
-        self._switch(instance_id, actor, InstanceState.ACTIVE, InstanceState.SUSPENDED, "process.suspended")
-
-    def go_on(self, instance_id: int, actor: str) -> None:
-        """Let a suspended instance go on."""
-        self._switch(instance_id, actor, InstanceState.SUSPENDED, InstanceState.ACTIVE, "process.resumed")
-
-    def _switch(self, instance_id: int, actor: str, expected: InstanceState, state: InstanceState, action: str) -> None:
-        with self._database.transaction() as tx:
-            tx.processes.set_state(instance_id, expected, state)
-            parcel_id = tx.processes.one(instance_id).parcel_id
-            tx.audit.record(_chain(instance_id, parcel_id), actor, action, f"instance:{instance_id}")
-
-    def _transact(self, work: Callable[[Transaction], _T]) -> _T:
+    def transact(self, work: Callable[[Transaction], _T]) -> _T:
+        """Do something in one transaction; begin again where somebody else has moved the same instance meanwhile."""
         for attempt in range(1, _TRIES + 1):
             try:
                 with self._database.transaction() as tx:
@@ -311,6 +286,13 @@ class Engine:
                 failpoint("step.committed")
                 return result
         raise AssertionError
+
+    def move(self, tx: Transaction, live: LiveInstance, move: Move, cause: Cause) -> None:
+        """Move an instance within a transaction; raises `Conflict` when it does not wait for the cause's key any more."""
+        execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
+        if cause.key and all(wait.key != cause.key for wait in execution.waits()):
+            raise Conflict("The process does not wait for this any more; load the page again.")
+        self._run(tx, live, execution, move, cause)
 
     def _waiting_for(self, tx: Transaction, definition: ProcessDefinition, message: str) -> str | None:
         outline = self._programs.of(tx, definition.deployment_id).processes.get(definition.key)
@@ -341,15 +323,9 @@ class Engine:
         )
         details = {"process": definition.key, "version": definition.version}
         self._run(
-            tx, live, execution, lambda started, now: started.advance(now), cause(_subject(live), details=details)
+            tx, live, execution, lambda started, now: started.advance(now), cause(subject_of(live), details=details)
         )
         return live.id
-
-    def _move(self, tx: Transaction, live: LiveInstance, move: Move, cause: Cause) -> None:
-        execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
-        if cause.key and all(wait.key != cause.key for wait in execution.waits()):
-            raise Conflict("The process does not wait for this any more; load the page again.")
-        self._run(tx, live, execution, move, cause)
 
     def _run(self, tx: Transaction, live: LiveInstance, execution: Execution, move: Move, cause: Cause) -> None:
         course = Course(live, execution, is_new=not live.snapshot)
@@ -391,10 +367,10 @@ class Engine:
                 return False
             details = {"node": job.node, "operation": job.operation}
             cause = Cause(action, SYSTEM, f"job:{job_id}", key=job.key, details=details, done_job_id=job_id)
-            self._move(tx, tx.processes.live(job.instance_id), move(job.key), cause)
+            self.move(tx, tx.processes.live(job.instance_id), move(job.key), cause)
             return True
 
-        return self._transact(settle)
+        return self.transact(settle)
 
     def _start_by_timer(
         self, tx: Transaction, definition_id: int | None, timer_id: int, cause: Callable[..., Cause]
@@ -412,7 +388,7 @@ class Engine:
 
     def _try_to_hand_over(self, handover: Handover) -> bool:
         try:
-            self._transact(lambda tx: self._hand_over(tx, handover))
+            self.transact(lambda tx: self._hand_over(tx, handover))
         except (Conflict, NotFound) as reason:
             _log.info("not delivered yet: %s", reason)
             return False
@@ -428,8 +404,8 @@ class Engine:
             return instance_id
         key, live = handover.key, tx.processes.live(handover.instance_id)
         tx.processes.take(handover, live.id)  # before the step, with which the subscription goes
-        move = cause(_subject(live), key=key)
-        self._move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
+        move = cause(subject_of(live), key=key)
+        self.move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
         return live.id
 
 
@@ -448,7 +424,8 @@ def _reasons(answers: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answers.items() if (name == "reason" or name.endswith("_reason")) and value}
 
 
-def _subject(live: LiveInstance) -> str:
+def subject_of(live: LiveInstance) -> str:
+    """Name an instance as the audit does."""
     return f"instance:{live.id}"
 
 

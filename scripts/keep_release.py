@@ -107,7 +107,7 @@ def _small_ones(shop: Printer) -> None:
         jobs = [job.id for job in tx.jobs.unfinished()]
     for job_id in jobs:
         shop.engine.resume(job_id, {"noted": True})
-    shop.engine.suspend(suspended, "manager")
+    shop.operator.suspend(suspended, "manager", "It has to wait.")
 
 
 def _orders(shop: Printer, intake: Intake, clock: FakeClock) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from storage.audit import parcel_chain
 from storage.base import Base, identity
 
 
@@ -109,6 +110,11 @@ class ProcessInstance(Base):
     failure: Mapped[dict[str, Any] | None]
     end_reason: Mapped[str | None]
     request_key: Mapped[str | None] = mapped_column(unique=True)
+
+    @property
+    def chain(self) -> str:
+        """The audit chain the instance writes to: its parcel's, else its own."""
+        return f"instance:{self.id}" if self.parcel_id is None else parcel_chain(self.parcel_id)
 
 
 class SubscriptionKind(StrEnum):

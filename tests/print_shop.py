@@ -12,6 +12,7 @@ from order_walk import FIELDS, ORDER, recognised
 
 from engine.deployment import Deployed, ProgramCache, Surroundings, deploy, read_folder
 from engine.forms import read_form
+from engine.operating import Operator
 from engine.operations.archive import Archivist, archive_operations
 from engine.operations.call import Call, Operation
 from engine.operations.letters import LetterOffice, LetterPage, check_letter, letter_operations
@@ -60,6 +61,7 @@ class Printer:
         self.deployed = self._deploy(operations)
         self.programs = ProgramCache(BERLIN)
         self.engine = Engine(database, self.programs)
+        self.operator = Operator(self.engine)
         self.worklist = Worklist(database, self.engine)
         self.worker = Worker(database, self.engine, operations, node="desk")
         self.people = self._staff()

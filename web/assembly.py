@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from capture.intake import Intake
 from capture.recognition import Recogniser
 from engine.deployment import ProgramCache, Surroundings
+from engine.operating import Operator
 from engine.operations.call import Operation
 from engine.operations.letters import check_letter
 from engine.reloading import reloader
@@ -42,6 +43,7 @@ class System:
     database: Database
     programs: ProgramCache
     engine: Engine
+    operator: Operator
     worklist: Worklist
     operations: Mapping[str, Operation]
     intake: Intake
@@ -91,6 +93,7 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         database=database,
         programs=programs,
         engine=engine,
+        operator=Operator(engine),
         worklist=Worklist(database, engine),
         operations=operations_of(settings, database, Recogniser(database, begin_process, open_parcel_later)),
         intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),

@@ -86,7 +86,7 @@ class Upgraded:
             suspended = [one.id for one in tx.processes.all() if one.state is InstanceState.SUSPENDED]
             stuck = [incident.id for incident in tx.jobs.incidents()]
         for instance_id in suspended:
-            engine.go_on(instance_id, "manager")
+            self.shop.operator.go_on(instance_id, "manager", "It has waited.")
         for incident_id in stuck:
             engine.retry(incident_id, "manager", {"count": 2})
         for key in self.running().values():

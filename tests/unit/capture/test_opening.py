@@ -151,7 +151,7 @@ def test_what_comes_for_an_order_that_is_not_on_its_way_is_a_new_parcel_that_nam
             seal(tx, order_parcel, retention_until=tx.now.date())
         [instance] = [one.id for one in tx.processes.of_parcel(order_parcel)]
     if why == "ended":
-        office.house.system.engine.terminate(instance, "boss", "no more")
+        office.house.system.operator.terminate(instance, "boss", "no more")
     number = "O-1999-000001" if why == "unknown" else number
 
     arrived = office.arrive(stack(cover_sheet(number), LETTER))

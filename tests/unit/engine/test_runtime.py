@@ -167,25 +167,25 @@ def test_terminating_withdraws_open_items_and_keeps_the_reason(office: Office) -
     office.deploy(REVIEW)
     instance = office.engine.start("order", office.parcel())
 
-    office.engine.terminate(instance, "ann", "the customer has called")
+    office.operator.terminate(instance, "ann", "the customer has called")
 
     with office.database.reading() as tx:
         [item] = tx.work.of_instance(instance)
         assert item.state == "withdrawn"
         assert tx.processes.one(instance).end_reason == "the customer has called"
     with pytest.raises(Conflict):
-        office.engine.terminate(instance, "ann", "again")
+        office.operator.terminate(instance, "ann", "again")
 
 
 def test_a_suspended_instance_does_not_move_until_it_goes_on(office: Office) -> None:
     office.deploy(REVIEW)
     ann = office.person("ann")
     instance = office.engine.start("order", office.parcel())
-    office.engine.suspend(instance, "ann")
+    office.operator.suspend(instance, "ann", "the customer thinks it over")
 
     with pytest.raises(Conflict, match="suspended"):
         office.do(instance, "enter", ann)
-    office.engine.go_on(instance, "ann")
+    office.operator.go_on(instance, "ann", "he has thought it over")
     office.do(instance, "enter", ann)
 
     assert "accounting" in office.items(instance)

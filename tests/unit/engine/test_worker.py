@@ -169,7 +169,7 @@ def test_a_result_that_comes_too_late_changes_nothing(office: Office) -> None:
     with office.database.transaction() as tx:
         [job_id] = tx.jobs.waiting()
         tx.jobs.claim(job_id, "elsewhere")
-    office.engine.terminate(instance, "ann", "enough")
+    office.operator.terminate(instance, "ann", "enough")
 
     assert office.engine.resume(job_id, {"digest": "late"}) is False
     assert office.state(instance) == "terminated"
