@@ -15,9 +15,8 @@ from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.documents import StoredFile
 from storage.errors import AlreadyExists, NotFound
-from storage.parcels import BY_PERSON, Document, IndexField, Parcel, QuarantineEntry
+from storage.parcels import BY_PERSON, UNREAD, Document, IndexField, Parcel, QuarantineEntry
 
-UNREAD = "unread"
 MAIL = "mail"
 
 OpenLater = Callable[[Transaction, Parcel], None]

@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from capture.cutting import Cut, cut_pages
 from capture.errors import Unreadable
 from capture.findings import FoundDocument
-from capture.intake import MAIL, UNREAD
+from capture.intake import MAIL
 from capture.profile import Profile
 from capture.reading import Only, read_file
 from capture.separation import parcels_of, separate
@@ -15,6 +15,7 @@ from storage import parcels as rows
 from storage.audit import parcel_chain
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.parcels import UNREAD
 
 ACTOR = "recognition"
 ATTACHED = "attached"

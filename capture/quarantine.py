@@ -1,10 +1,10 @@
 """What a person decides about a file in quarantine: try to read it again, attach it as it is, or discard it with a reason."""
 
-from capture.intake import UNREAD, OpenLater
+from capture.intake import OpenLater
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.errors import Invalid
-from storage.parcels import Document, Parcel, QuarantineEntry, QuarantineState
+from storage.parcels import UNREAD, Document, Parcel, QuarantineEntry, QuarantineState
 from storage.people import Actor
 
 AS_IT_IS = "other"

@@ -4,7 +4,8 @@ Opening is a job of its own, before the process starts: only it may make several
 behind the cover sheet of an order that is on its way to that order, in place of a process of its own. Recognising is the first
 operation of the process: pages with words, document kinds, index fields with confidence and reason. Both may be repeated:
 what has been read is not read again, and what a person has confirmed is not read over. A file that cannot be read goes to
-quarantine with its reason, and the rest goes on.
+quarantine with its reason, and the rest goes on; read later, it still gives its fields. Papers that we print ourselves (a
+filled-in form, letters) are shown and found like others, but no fields are read from them: what they say is known already.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +15,7 @@ from typing import Any
 from capture.errors import Unreadable
 from capture.extraction import Surroundings, extract
 from capture.findings import Barcode, DocumentKind, FoundDocument, FoundField, Page, Source, Symbology, Word
-from capture.intake import MAIL, UNREAD
+from capture.intake import MAIL
 from capture.lookup import Customer
 from capture.opening import ACTOR, STACK, Part, add_part, apart, attach, note_order, order_noted, orders_named, parts_of
 from capture.profile import Profile, load_profile
@@ -24,6 +25,7 @@ from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.errors import NotFound
 from storage.orders import Party
+from storage.parcels import UNREAD
 
 DIVIDED = "divided"
 SHEETS = {DocumentKind.SEPARATOR, DocumentKind.COVER}
@@ -57,7 +59,7 @@ class Recogniser:
             unread = [d for d in tx.parcels.documents(parcel_id) if d.kind == UNREAD]
             named = order_noted(tx, parcel_id)
         if parcel.state is not rows.ParcelState.RECEIVED:
-            self._read_documents(parcel_id)
+            self._read_documents(parcel_id, then=self._add_fields)
             return
         paths, profile = self.database.documents.path, profile_of(parcel)
         parts = [part for document in unread for part in parts_of(document, paths(document.sha256), profile)]
@@ -83,11 +85,8 @@ class Recogniser:
         self._read_documents(parcel_id)
         with self.database.transaction() as tx:
             parcel = tx.parcels.locked(parcel_id)
-            profile = profile_of(parcel)
-            tx.parcels.put_fields(parcel_id, self._fields(tx, parcel, profile))
-            self._note_customer(tx, parcel)
-            tx.search.index_data(parcel_id)
-            return self._outcome(tx, parcel, profile)
+            self._put_fields(tx, parcel, self._fields(tx, parcel))
+            return self._outcome(tx, parcel, profile_of(parcel))
 
     # -- opening
 
@@ -118,15 +117,15 @@ class Recogniser:
 
     # -- reading
 
-    def _read_documents(self, parcel_id: int) -> None:
-        """Read every document that nobody has read yet, each in a transaction of its own."""
+    def _read_documents(self, parcel_id: int, then: Begin | None = None) -> None:
+        """Read every document that nobody has read yet, each in a transaction of its own, in which `then` is done too."""
         with self.database.reading() as tx:
             parcel = tx.parcels.one(parcel_id)
             unread = [d for d in tx.parcels.documents(parcel_id) if d.kind == UNREAD]
         for document in unread:
-            self._read_document(parcel, document)
+            self._read_document(parcel, document, then)
 
-    def _read_document(self, parcel: rows.Parcel, document: rows.Document) -> None:
+    def _read_document(self, parcel: rows.Parcel, document: rows.Document, then: Begin | None) -> None:
         path = self.database.documents.path(document.sha256)
         try:
             reading = read_file(path, profile_of(parcel), name=document.file_name, images=True)
@@ -141,6 +140,8 @@ class Recogniser:
             tx.search.index_text(document.id)
             details = {"document": document.title, "kind": kept.kind, "pages": len(reading.pages)}
             tx.audit.record(parcel_chain(document.parcel_id), ACTOR, "document_read", document.title, details)
+            if then is not None:
+                then(tx, tx.parcels.locked(document.parcel_id))
 
     def _quarantine(self, document: rows.Document, fault: Unreadable) -> None:
         with self.database.transaction() as tx:
@@ -152,11 +153,24 @@ class Recogniser:
 
     # -- fields
 
-    def _fields(self, tx: Transaction, parcel: rows.Parcel, profile: Profile) -> list[rows.IndexField]:
-        """Extract the fields from all documents together; the surest value of each name wins."""
+    def _put_fields(self, tx: Transaction, parcel: rows.Parcel, fields: Sequence[rows.IndexField]) -> None:
+        tx.parcels.put_fields(parcel.id, fields)
+        self._note_customer(tx, parcel)
+        tx.search.index_data(parcel.id)
+
+    def _add_fields(self, tx: Transaction, parcel: rows.Parcel) -> None:
+        """Extract the fields once more, after a late document; those that an order was registered with stay as they are."""
+        settled = {f.name for f in tx.parcels.fields(parcel.id)} if tx.orders.of_parcel(parcel.id) else set()
+        self._put_fields(tx, parcel, [f for f in self._fields(tx, parcel) if f.name not in settled])
+
+    def _fields(self, tx: Transaction, parcel: rows.Parcel) -> list[rows.IndexField]:
+        """Extract the fields from all documents that came from outside; the surest value of each name wins."""
+        profile = profile_of(parcel)
         surroundings = Surroundings(_headers(parcel), None, [_customer(party) for party in tx.orders.parties()])
         best: dict[str, tuple[FoundField, int]] = {}
         for document in tx.parcels.documents(parcel.id):
+            if _is_our_own(document):
+                continue
             pages = [page_of(row) for row in tx.parcels.pages(document.id)]
             for found in extract(pages, profile, surroundings) if pages else ():
                 name = self.field_names.get(found.name, found.name)
@@ -166,6 +180,8 @@ class Recogniser:
 
     def _note_customer(self, tx: Transaction, parcel: rows.Parcel) -> None:
         """Give the parcel its customer as soon as the number is sure, so that the right people see it."""
+        if parcel.customer_id is not None:
+            return
         number = next((f for f in tx.parcels.fields(parcel.id) if f.name == "customer_number"), None)
         party = tx.orders.party_numbered(number.value) if number else None
         if party is not None and number is not None and number.confidence >= self._threshold(parcel, "customer_number"):
@@ -200,6 +216,11 @@ def profile_of(parcel: rows.Parcel) -> Profile:
         return load_profile(parcel.profile or "order")
     except NotFound:
         return load_profile("order")
+
+
+def _is_our_own(document: rows.Document) -> bool:
+    """Tell whether we have printed the document ourselves, from data that we know already."""
+    return document.origin == rows.FORM_ORIGIN or document.origin.startswith(rows.LETTER_ORIGIN)
 
 
 def _headers(parcel: rows.Parcel) -> Mapping[str, str]:

@@ -22,6 +22,12 @@ FORMAT = "parcelflow manifest 1"
 _NOT_FROZEN = frozenset({"state", "status", "legal_hold", "retention_until", "version", "sealed_at", "manifest_sha256"})
 
 
+class FilesWait(Conflict):
+    """A file of the parcel is unread or waits in quarantine; read it, or decide about it, then let the archiving try again."""
+
+    code = "files_wait"
+
+
 def retention_end(day: date, years: int) -> date:
     """Give the last day of a retention period of whole years, which begins when the year of `day` ends (§ 147 AO)."""
     return date(day.year + years, 12, 31)
@@ -31,13 +37,15 @@ def seal(tx: Transaction, parcel_id: int, *, retention_until: date, actor: str =
     """Archive a parcel: write its manifest, set the retention date, and let nothing change any more.
 
     Every original and rendition is read and compared with its digest first: raises `Damaged` when one does not fit, `Sealed` when
-    the parcel lies in the archive already, `Conflict` when it was rejected.
+    the parcel lies in the archive already, `Conflict` when it was rejected, `FilesWait` when one of its files is unread or waits
+    in quarantine.
     """
     parcel = tx.parcels.locked(parcel_id)
     if parcel.sealed_at is not None:
         raise Sealed(f"The parcel {parcel.number} lies in the archive already.")
     if parcel.state is ParcelState.REJECTED:
         raise Conflict(f"The parcel {parcel.number} was rejected and is not archived.")
+    check_settled(tx, parcel)
     content = contents(tx, parcel)
     for digest in digests(content):
         tx.documents.verify(digest)
@@ -48,6 +56,17 @@ def seal(tx: Transaction, parcel_id: int, *, retention_until: date, actor: str =
     details = {"manifest": stored.sha256, "retention_until": retention_until}
     tx.audit.record(parcel_chain(parcel_id), actor, "sealed", parcel.number, details)
     return parcel
+
+
+def check_settled(tx: Transaction, parcel: Parcel) -> None:
+    """Raise `FilesWait` while something is owed about a file of the parcel."""
+    waiting = tx.parcels.unsettled(parcel.id)
+    if waiting:
+        names = ", ".join(f"“{name}”" for name in waiting)
+        raise FilesWait(
+            f"The parcel {parcel.number} is not archived while {names} is unread or waits in quarantine; "
+            "decide about it there, then try again."
+        )
 
 
 def contents(tx: Transaction, parcel: Parcel) -> dict[str, Any]:

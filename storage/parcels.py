@@ -5,12 +5,19 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, select, update
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, select, union_all, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import BIG, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 from storage.numbering import yearly_number
+
+UNREAD = "unread"
+"""The kind of a document that nobody has read yet."""
+
+FORM_ORIGIN = "form"
+LETTER_ORIGIN = "letter "
+"""Where the documents come from that we print ourselves: a filled-in form, a letter (the beginning of its origin)."""
 
 
 class ParcelState(StrEnum):
@@ -391,6 +398,14 @@ class Parcels:
         """Give all that was put into quarantine from a parcel, decided about or not, oldest first."""
         statement = select(QuarantineEntry).where(QuarantineEntry.parcel_id == parcel_id).order_by(QuarantineEntry.id)
         return self._unit.session.scalars(statement).all()
+
+    def unsettled(self, parcel_id: int) -> Sequence[str]:
+        """Give the names of a parcel's files about which something is still owed: unread, or waiting in quarantine."""
+        unread = select(Document.file_name).where(Document.parcel_id == parcel_id, Document.kind == UNREAD)
+        waiting = select(QuarantineEntry.file_name).where(
+            QuarantineEntry.parcel_id == parcel_id, QuarantineEntry.state == QuarantineState.WAITING
+        )
+        return self._unit.session.scalars(union_all(unread, waiting)).all()
 
     def quarantine_entry(self, entry_id: int) -> QuarantineEntry:
         """Give the entry by id; raises `NotFound`."""

@@ -11,8 +11,9 @@ from reportlab.lib.units import mm
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from capture.delivery import Delivery, Enclosure
+from storage.parcels import FORM_ORIGIN
 
-NAME = "form"
+NAME = FORM_ORIGIN
 TITLE = "Order form"
 _MARGIN = 20 * mm
 _COLUMNS = (55 * mm, 115 * mm)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from engine.operations.call import Call, Operation
 from engine.operations.orders import ACTOR
-from storage.archive import retention_end, seal
+from storage.archive import check_settled, retention_end, seal
 from storage.database import Database
 from storage.parcels import Parcel
 
@@ -31,12 +31,14 @@ def archive_operations(archivist: Archivist) -> dict[str, Operation]:
 def archive_parcel(archivist: Archivist, call: Call) -> Mapping[str, Any]:
     """Seal the parcel with a manifest of all digests; gives `manifest` (its digest) and `retention_until`.
 
-    A parcel that is sealed already stays as it is. Raises `Damaged` when stored bytes do not fit their digest.
+    A parcel that is sealed already stays as it is. Raises `Damaged` when stored bytes do not fit their digest,
+    `FilesWait` while a file of it is unread or waits in quarantine: after the last try an operator is told.
     """
     with archivist.database.reading() as tx:
         parcel = tx.parcels.one(call.parcel)
         if parcel.sealed_at is not None:
             return _answer(parcel)
+        check_settled(tx, parcel)
     archivist.make_searchable(call.parcel)
     with archivist.database.transaction() as tx:
         parcel = tx.parcels.locked(call.parcel)

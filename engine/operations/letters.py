@@ -14,7 +14,7 @@ from engine.operations.templates import Filled, faults_of_letter, faults_of_text
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.documents import StoredFile
-from storage.parcels import Document, Page, Rendition, RenditionKind
+from storage.parcels import LETTER_ORIGIN, Document, Page, Rendition, RenditionKind
 
 LETTERS: Final = "letters/"
 """The folder of a deployment that holds the templates."""
@@ -120,7 +120,7 @@ def _written_before(tx: Transaction, call: Call) -> Document | None:
 
 
 def _origin(call: Call) -> str:
-    return f"letter {call.mark}"
+    return f"{LETTER_ORIGIN}{call.mark}"
 
 
 def _append(tx: Transaction, call: Call, written: _Written) -> Document:
