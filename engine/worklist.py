@@ -27,8 +27,7 @@ def check_may_complete(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
 def _check_may_act(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
     if item.rights is not None and not item.rights.may_act:
         raise Refused("You may look at this parcel, but not work on it; ask an administrator for the right.")
-    is_offered_to_all = item.candidate_group is None and item.assignee_id is None
-    if item.assignee_id in actor.user_ids or is_offered_to_all or tx.work.is_candidate(item, actor):
+    if item.assignee_id in actor.user_ids or item.is_for_everybody or tx.work.is_candidate(item, actor):
         return
     raise Refused("This work item is offered to another group; ask one of its people.")
 

@@ -141,7 +141,7 @@ class DocumentStore:
             written.chmod(0o440)
             written.rename(place)
         for folder in (place.parent, place.parent.parent, self.folder):  # whoever made them may not have come so far
-            _sync_folder(folder)
+            sync_folder(folder)
 
     def _remove(self, sha256: str, before: datetime) -> bool:
         with self._lock(fcntl.LOCK_EX):
@@ -161,7 +161,8 @@ def _copy(stream: BinaryIO, target: IO[bytes]) -> StoredFile:
     return StoredFile(digest.hexdigest(), size)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Let the names of a folder's files survive a power cut."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

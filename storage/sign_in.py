@@ -2,13 +2,14 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String, delete, select, update
+from sqlalchemy import ForeignKey, String, delete, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit
 from storage.people import User
 
 _TOUCH_EVERY = timedelta(minutes=5)
+_FORGOTTEN_AFTER = timedelta(days=1)
 
 
 class BrowserSession(Base):
@@ -49,7 +50,7 @@ class SignIns:
         row = self._throttle(subject)
         if row.blocked_until is not None and row.blocked_until > now:
             return row.blocked_until
-        if row.failed_at < now - timedelta(days=1):
+        if row.failed_at < now - _FORGOTTEN_AFTER:
             row.failures = 0
         row.failures += 1
         row.failed_at = now
@@ -66,6 +67,20 @@ class SignIns:
     def forgive(self, subject: str) -> None:
         """Forget the tries for a subject, after the right password."""
         self._unit.session.execute(delete(SignInThrottle).where(SignInThrottle.subject == subject))
+
+    def take_back(self, subject: str) -> None:
+        """Forget one try for a subject, after the right password: those of others there stay counted."""
+        counted = update(SignInThrottle).where(SignInThrottle.subject == subject, SignInThrottle.failures > 0)
+        self._unit.session.execute(counted.values(failures=SignInThrottle.failures - 1, blocked_until=None))
+
+    def sweep(self) -> int:
+        """Forget the tries of subjects that have not tried for a day; gives how many subjects."""
+        now = self._unit.now
+        old = delete(SignInThrottle).where(
+            SignInThrottle.failed_at < now - _FORGOTTEN_AFTER,
+            or_(SignInThrottle.blocked_until.is_(None), SignInThrottle.blocked_until <= now),
+        )
+        return len(self._unit.session.scalars(old.returning(SignInThrottle.subject)).all())
 
     def open(self, user_id: int, key_hash: str, lifetime: timedelta) -> None:
         """Begin a session; those that are over are swept on the way."""

@@ -46,6 +46,11 @@ class ItemInHand:
         """Tell whether the item still waits."""
         return self.state in OPEN_WORK
 
+    @property
+    def is_for_everybody(self) -> bool:
+        """Tell whether the item was given neither to a group nor to a person, so that whoever may act on the parcel may do it."""
+        return self.candidate_group is None and self.assignee_id is None
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from flask import Flask, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
-from web import auth, problems, security, tokens
+from web import auth, pace, problems, security, tokens
 from web.api import interface
 from web.assembly import System
 from web.context import EXTENSION, person_or_none
@@ -58,6 +58,7 @@ def create_app(system: System) -> Flask:
     app.extensions[EXTENSION] = system
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    pace.keep_pace(app, system)
     auth.guard(app)
     app.before_request(tokens.recognise)
     app.before_request(_admit)

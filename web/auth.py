@@ -89,6 +89,7 @@ def sign_in(login: str, password: str, address: str) -> None:
     key = secrets.token_urlsafe(32)
     with home.database.transaction() as tx:
         tx.sign_ins.forgive(_account(login))
+        tx.sign_ins.take_back(_place(address))
         tx.sign_ins.open(user.id, _digest(key), timedelta(hours=home.settings.web.session_hours))
         _refresh_hash(tx, user, password)
         tx.audit.record(SYSTEM_CHAIN, user.login, "signed_in", f"person {user.login}")
@@ -140,7 +141,7 @@ def _count(home: System, login: str, address: str) -> None:
     """Count the try before it is checked, so that many at once do not slip through."""
     with home.database.transaction() as tx:
         pause = {"first": _FIRST_PAUSE, "longest": _LONGEST_PAUSE}
-        until = tx.sign_ins.attempt(f"address {address}", free=_ADDRESS_FREE, **pause)
+        until = tx.sign_ins.attempt(_place(address), free=_ADDRESS_FREE, **pause)
         until = until or tx.sign_ins.attempt(_account(login), free=_ACCOUNT_FREE, **pause)
         now = tx.now
     if until is not None:
@@ -149,6 +150,10 @@ def _count(home: System, login: str, address: str) -> None:
 
 def _account(login: str) -> str:
     return f"account {login.lower()}"
+
+
+def _place(address: str) -> str:
+    return f"address {address}"
 
 
 def _digest(key: str) -> str:

@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import TextIO
 
 from capture.channels.drop_folder import DropFolder
-from capture.channels.mail_server import MailServer
+from capture.channels.mail_server import DoorLimits, MailServer
 from capture.channels.mailbox import Mailbox
 from capture.delivery import Channel
 from engine.worker import Worker
@@ -109,7 +109,14 @@ def channels_of(system: System) -> Iterator[Channel]:
     if settings.mail_server.is_on:
         server = settings.mail_server
         recipients = {address.lower(): "order" for address in server.recipients}
-        yield MailServer(server.host, server.port, recipients, clock)
+        door = DoorLimits(
+            connections=server.most_connections,
+            of_one_address=server.most_of_one_address,
+            recipients=server.most_recipients,
+            commands=server.most_commands,
+            idle_seconds=server.idle_seconds,
+        )
+        yield MailServer(server.host, server.port, recipients, clock, door=door)
     if settings.mailbox.host is not None:
         box = settings.mailbox
         yield Mailbox(

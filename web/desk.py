@@ -48,7 +48,7 @@ def in_reach(tx: Transaction, actor: Actor, item_id: int) -> ItemInHand:
     """Take up a work item for somebody to whom it is offered or given; raises `NotFound` for anybody else."""
     hand = tx.work.in_hand(item_id, actor)
     is_theirs = hand.assignee_id in actor.user_ids or hand.completed_by_id == actor.user_id
-    if not is_theirs and not tx.work.is_candidate(hand, actor) and hand.candidate_group is not None:
+    if not is_theirs and not hand.is_for_everybody and not tx.work.is_candidate(hand, actor):
         raise NotFound("There is no such work item; look for it in the worklist.")
     return hand
 

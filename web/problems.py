@@ -11,12 +11,14 @@ from werkzeug.exceptions import HTTPException, SecurityError
 from engine.errors import DefinitionError
 from storage.errors import AlreadyTaken, Conflict, Damaged, Invalid, NotFound, ParcelflowError, Refused, Unavailable
 from web.auth import TooManyTries
+from web.pace import TooFast
 from web.tokens import TokenRefused
 
 log = logging.getLogger("parcelflow.web")
 
 _STATUSES: tuple[tuple[type[ParcelflowError], HTTPStatus], ...] = (
     (TooManyTries, HTTPStatus.TOO_MANY_REQUESTS),
+    (TooFast, HTTPStatus.TOO_MANY_REQUESTS),
     (TokenRefused, HTTPStatus.UNAUTHORIZED),
     (NotFound, HTTPStatus.NOT_FOUND),
     (Refused, HTTPStatus.FORBIDDEN),
@@ -103,7 +105,7 @@ def _ours(error: ParcelflowError) -> Response:
     if status is HTTPStatus.NOT_FOUND:
         return problem(status, NotFound.code, _SENTENCES[status])
     response = problem(status, error.code, sentence, **_members(error))
-    if isinstance(error, TooManyTries):
+    if isinstance(error, TooManyTries | TooFast):
         response.headers["Retry-After"] = str(error.seconds)
     if isinstance(error, AlreadyTaken):
         response.headers["X-Taken-By"] = error.who.encode("ascii", "replace").decode()

@@ -49,6 +49,14 @@ class WebSettings(_Part):
     session_idle_minutes: int = Field(
         default=120, ge=5, description="Minutes without a request after which one signs in again."
     )
+    most_sign_ins: int = Field(
+        default=120,
+        ge=1,
+        description="Requests to the sign-in page, and tokens tried in vain, of one address in a minute.",
+    )
+    most_api_requests: int = Field(
+        default=1200, ge=1, description="Requests to the REST interface with one token in a minute."
+    )
 
     @property
     def address(self) -> str:
@@ -80,6 +88,11 @@ class MailServerSettings(_Part):
     host: str = "127.0.0.1"
     port: int = Field(default=2525, ge=0, le=65535)
     recipients: Words = ("orders@parcelflow.example",)
+    most_connections: int = Field(default=50, ge=1, description="Connections at the same time.")
+    most_of_one_address: int = Field(default=10, ge=1, description="Connections of one address at the same time.")
+    most_recipients: int = Field(default=100, ge=1, description="Recipients of one mail.")
+    most_commands: int = Field(default=500, ge=10, description="Commands of one kind in one connection.")
+    idle_seconds: int = Field(default=60, ge=1, description="A connection that says nothing for so long is ended.")
 
 
 class MailboxSettings(_Part):

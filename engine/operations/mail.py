@@ -1,5 +1,6 @@
 """Mails to the customer: filled in from a text template, with attachments, sent by SMTP or laid into a folder."""
 
+import os
 import smtplib
 import ssl
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from engine.operations.particulars import particulars
 from engine.operations.templates import TemplateFailed, fill_text
 from storage.audit import parcel_chain
 from storage.database import Database, Transaction
+from storage.documents import sync_folder
 from storage.parcels import RenditionKind
 
 _SECONDS: Final = 30
@@ -62,12 +64,16 @@ class OutboxFolder:
     folder: Path
 
     def send(self, message: EmailMessage) -> None:
-        """Write the mail; the same one again replaces itself."""
+        """Write the mail durably; the same one again replaces itself."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = str(message["Message-ID"]).strip("<>").partition("@")[0]
         unfinished = self.folder / f"{name}.part"
-        unfinished.write_bytes(message.as_bytes(policy=SMTP))
+        with unfinished.open("wb") as file:
+            file.write(message.as_bytes(policy=SMTP))
+            file.flush()
+            os.fsync(file.fileno())
         unfinished.replace(self.folder / f"{name}.eml")
+        sync_folder(self.folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class Trouble:
 
     incident: Incident
     number: str | None
+    is_in_sight: bool
     message: str
     data: str
 
@@ -39,6 +40,11 @@ class Cause:
     code: str
     expression: str | None
     troubles: Sequence[Trouble]
+
+    @property
+    def is_in_sight(self) -> bool:
+        """Tell whether the person may act on any of them."""
+        return any(one.is_in_sight for one in self.troubles)
 
     @property
     def message(self) -> str:
@@ -79,8 +85,11 @@ def give_up() -> ResponseReturnValue:
 
 def _each(act: Callable[[int], None]) -> tuple[int, int]:
     """Act on each chosen incident in a transaction of its own; those that somebody dealt with already are counted."""
+    chosen = request.form.getlist("incident", type=int)[:_MOST_AT_ONCE]
+    with system().database.reading() as tx:
+        _check_in_sight(tx, chosen)
     done = late = 0
-    for incident_id in request.form.getlist("incident", type=int)[:_MOST_AT_ONCE]:
+    for incident_id in chosen:
         try:
             act(incident_id)
         except (Conflict, NotFound):
@@ -88,6 +97,13 @@ def _each(act: Callable[[int], None]) -> tuple[int, int]:
         else:
             done += 1
     return done, late
+
+
+def _check_in_sight(tx: Transaction, chosen: Sequence[int]) -> None:
+    """Raise `NotFound` when one of the incidents does not exist or belongs to a parcel that the person may not see."""
+    for parcel_id in {tx.jobs.incident(incident_id).parcel_id for incident_id in chosen}:
+        if parcel_id is not None and parcel_behind(tx, person(), parcel_id) is None:
+            raise NotFound("There is no such incident.")
 
 
 def _tell(words: str, done: int, late: int) -> None:
@@ -99,9 +115,11 @@ def _tell(words: str, done: int, late: int) -> None:
 
 def _trouble(tx: Transaction, incident: Incident) -> Trouble:
     view = parcel_behind(tx, person(), incident.parcel_id)
-    is_open = incident.parcel_id is None or (view is not None and view.rights.reads_field("*"))
+    is_loose = incident.parcel_id is None
+    is_open = is_loose or (view is not None and view.rights.reads_field("*"))
     data = to_json(incident.data) if is_open and incident.data else ""
-    return Trouble(incident, view.number if view else None, incident.message if is_open else "", data)
+    message = incident.message if is_open else ""
+    return Trouble(incident, view.number if view else None, is_loose or view is not None, message, data)
 
 
 def _causes(troubles: Sequence[Trouble]) -> list[Cause]:

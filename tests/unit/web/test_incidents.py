@@ -123,8 +123,41 @@ def test_what_somebody_dealt_with_already_is_counted_and_changes_nothing(office:
     adam.post("/incidents/give-up", incident=[first], reason="no")
     adam.get("/incidents")
 
-    adam.post("/incidents/give-up", incident=[first, second, 999], reason="no")
+    adam.post("/incidents/give-up", incident=[first, second], reason="no")
 
     page = adam.text("/incidents")
     assert "Given up: 1." in page
-    assert "2 had been dealt with already." in page
+    assert "1 had been dealt with already." in page
+
+
+@pytest.mark.parametrize("act", ["retry", "give-up"])
+def test_an_incident_of_a_parcel_that_one_may_not_see_is_not_there_to_act_on(office: House, act: str) -> None:
+    office.person("olga", "process_owners")
+    _, incident = _stumble(office)
+    olga = office.visitor("olga")
+    page = olga.text("/incidents")
+
+    answer = olga.post(f"/incidents/{act}", incident=[incident], reason="no")
+
+    assert answer.status_code == 404
+    assert f'value="{incident}"' not in page
+    assert "belongs to an order that you may not see" in page
+    assert _state(office, incident) is IncidentState.OPEN
+    assert olga.post(f"/incidents/{act}", incident=[999], reason="no").status_code == 404
+
+
+def test_with_one_incident_out_of_sight_nothing_is_done_to_the_others(office: House) -> None:
+    office.person("olga", "process_owners")
+    loose = office.system.engine.start("stumbling", None, {"wanted": "soon"})
+    [free] = _open(office)
+    _, hidden = _stumble(office)
+    olga = office.visitor("olga")
+    olga.get("/incidents")
+
+    assert olga.post("/incidents/give-up", incident=[free, hidden], reason="no").status_code == 404
+    assert _state(office, free) is IncidentState.OPEN
+    olga.get("/incidents")
+    assert olga.post("/incidents/give-up", incident=[free], reason="no").status_code == 302
+
+    with office.database.reading() as tx:
+        assert tx.processes.one(loose).state is InstanceState.TERMINATED

@@ -61,6 +61,30 @@ def test_many_tries_from_one_address_are_stopped_whatever_the_name(
     assert len(checked) <= 25
 
 
+def test_many_people_sign_in_from_one_address_and_a_guesser_among_them_is_still_stopped(small_house: House) -> None:
+    small_house.person("boss", "manager")
+
+    for _ in range(30):
+        small_house.visitor("boss")
+    wrong = [small_house.visitor().post("/sign-in", login=f"name{n}", password="x").status_code for n in range(25)]
+
+    assert wrong[:20] == [422] * 20
+    assert wrong[-1] == 429
+
+
+def test_tries_are_forgotten_after_a_day_and_not_before(house: House, clock: FakeClock) -> None:
+    for name in ("early", "late"):
+        house.visitor().post("/sign-in", login=name, password="wrong")
+        clock.advance(timedelta(hours=13))
+    with house.database.transaction() as tx:
+        first = tx.sign_ins.sweep()
+        clock.advance(timedelta(hours=12))
+    with house.database.transaction() as tx:
+        second, third = tx.sign_ins.sweep(), tx.sign_ins.sweep()
+
+    assert (first, second, third) == (1, 2, 0)
+
+
 def test_signing_in_begins_a_new_session_with_a_new_key(small_house: House) -> None:
     small_house.person("boss", "manager")
     visitor = small_house.visitor("boss")

@@ -1,7 +1,11 @@
 """The worklist and work items: claim, release, complete, drafts, and who is told what when somebody was faster."""
 
+from datetime import timedelta
+
 import pytest
 from house import House
+
+from storage.people import Substitution
 
 
 @pytest.fixture
@@ -198,3 +202,25 @@ def test_the_pool_is_paged_without_gaps_or_repeats(office: House) -> None:
     on_second = {number for number in numbers if number in second}
     assert len(on_first) == 50
     assert on_second == numbers - on_first
+
+
+def test_an_item_given_to_one_person_is_there_for_that_person_and_a_substitute_alone(small_house: House) -> None:
+    small_house.deploy("parcelflow:assignee=\"'anna'\"")
+    anna, _, carl = (small_house.person(login, "accounting") for login in ("anna", "bert", "carl"))
+    with small_house.database.transaction() as tx:
+        absence = Substitution(
+            absent_id=anna.user_id, substitute_id=carl.user_id, begins_at=tx.now, ends_at=tx.now + timedelta(days=1)
+        )
+        tx.people.substitute(absence)
+    items = [small_house.begin(small_house.parcel()[0]) for _ in range(2)]
+    sent = {"decision": "accept", "run_length": "10"}
+
+    for login, status in (("bert", 404), ("carl", 200), ("anna", 200)):
+        assert small_house.visitor(login).get(f"/work-items/{items[0]}").status_code == status
+    bert = small_house.visitor("bert")
+    bert.get("/worklist")
+    assert bert.post(f"/work-items/{items[0]}/complete", **sent).status_code == 404
+    for login, item in zip(("carl", "anna"), items, strict=True):
+        visitor = small_house.visitor(login)
+        visitor.get(f"/work-items/{item}")
+        assert visitor.post(f"/work-items/{item}/complete", **sent).status_code == 302

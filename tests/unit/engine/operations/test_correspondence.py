@@ -1,6 +1,7 @@
 """Letters, mails and the archive: each deed is done once for a call, on both databases."""
 
 import email
+import os
 import socket
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
@@ -100,6 +101,21 @@ class Desk:
 @pytest.fixture
 def desk(database: Database, tmp_path: Path) -> Desk:
     return Desk(database, tmp_path)
+
+
+def test_a_mail_lies_in_the_folder_for_good_before_it_is_on_record(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.call("send_mail", {"mail": "news", "values": {"news": "x"}}, "an earlier call")
+    synced: list[tuple[str, int]] = []
+    fsync = os.fsync
+
+    def watch(handle: int) -> None:
+        synced.append((Path(f"/proc/self/fd/{handle}").readlink().suffix, desk.history().count("mail_sent")))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watch)
+    desk.call("send_mail", NEWS)
+
+    assert synced == [(".part", 1), ("", 1)]
 
 
 WORK_SHEET = {"letter": "work_sheet", "title": "Work sheet", "values": {"priority": 50}}
