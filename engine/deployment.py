@@ -221,6 +221,7 @@ def _statuses(checked: Checked, path: str, data: bytes) -> dict[str, str]:
 
 def _context(checked: Checked, surroundings: Surroundings) -> LintContext:
     return LintContext(
+        is_to_run=True,
         forms=None if surroundings.is_trial else checked.forms,
         decisions=None if surroundings.is_trial else set(checked.decisions),
         operations=surroundings.operations,

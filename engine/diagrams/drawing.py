@@ -7,13 +7,17 @@ from lxml import etree
 
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vocabulary import (
+    BPMN,
     CATCH_EVENT,
+    EVENT_DEFINITIONS,
     FLOW_NODES,
     PROCESS,
     SCOPES,
     SEQUENCE_FLOW,
     THROW_EVENT,
+    EventKind,
     bpmn,
+    event_definitions,
     identity,
     is_true,
     kind,
@@ -33,8 +37,8 @@ class Drawing:
             if self.elements.setdefault(identity(element) or "", element) is not element:
                 self.repeated.append(element)
         self.processes = list(self.root.iter(PROCESS))
-        marked = {process for process in self.processes if is_true(process, "isExecutable")}
-        self._executable = marked or set(self.processes)
+        self._marked = {process for process in self.processes if is_true(process, "isExecutable")}
+        self._executable = self._marked or set(self.processes)
         self.nodes = list(self.root.iter(*FLOW_NODES))
         self.flows = list(self.root.iter(SEQUENCE_FLOW))
         self.lanes = self._lanes()
@@ -94,6 +98,35 @@ class Drawing:
         """Tell whether an element lies in a process that is drawn beside the one that runs."""
         process = process_of(element)
         return process is not None and not self.executable(process)
+
+    @property
+    def has_marked(self) -> bool:
+        """Whether a process of the file is marked as executable."""
+        return bool(self._marked)
+
+    def is_marked(self, element: etree._Element) -> bool:
+        """Tell whether an element lies in a process that is marked as executable; what lies in none belongs to each."""
+        process = process_of(element)
+        return self.has_marked if process is None else process in self._marked
+
+    def kinds(self, event: etree._Element) -> list[EventKind]:
+        """Tell what an event waits for or throws, one kind for each definition; definitions that are only referred to count."""
+        referred = [self.named(reference.text) for reference in event.findall(bpmn("eventDefinitionRef"))]
+        definitions = [*event_definitions(event), *(one for one in referred if one is not None)]
+        return [EVENT_DEFINITIONS[str(one.tag)] for one in definitions if one.tag in EVENT_DEFINITIONS]
+
+    def kind(self, event: etree._Element) -> EventKind:
+        """Tell the kind of an event, which is multiple where it has several definitions."""
+        kinds = self.kinds(event)
+        if len(kinds) > 1:
+            return EventKind.PARALLEL_MULTIPLE if is_true(event, "parallelMultiple") else EventKind.MULTIPLE
+        return kinds[0] if kinds else EventKind.NONE
+
+    def is_elsewhere(self, element: etree._Element, reference: str) -> bool:
+        """Tell whether a reference leads into another file: its prefix stands for another name space than this one's."""
+        prefix, colon, _ = reference.strip().rpartition(":")
+        home = element.nsmap.get(prefix) if colon else None
+        return home not in {None, BPMN, self.root.get("targetNamespace")}
 
     def _identified(self) -> Iterator[etree._Element]:
         return (element for element in self.root.iter(f"{bpmn('*')}") if identity(element))

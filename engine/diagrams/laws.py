@@ -1,6 +1,9 @@
 """The laws a diagram is checked against: code, severity and, where it comes from the standard, the clause.
 
 Clauses are those of BPMN 2.0.2, which is ISO/IEC 19510. `docs/lint.md` says the same in words for process owners.
+
+Some laws only say what the engine needs: a picture may leave a condition or a time open, as the standard lets it, so breaking
+one of these in a process that is not marked as executable is a warning until somebody deploys it.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -20,11 +23,16 @@ class Law:
 
     severity: Severity
     clause: str = ""
+    is_to_run: bool = False
+    """Whether it only binds what is to be run, and not a picture."""
 
 
 @dataclass(frozen=True, slots=True)
 class LintContext:
-    """What exists around a diagram; None means unknown, and nothing is said about it."""
+    """What exists around a diagram; None means unknown, and nothing is said about it.
+
+    `is_to_run` means that the diagram is about to be run, whatever it says about itself.
+    """
 
     forms: Collection[str] | None = None
     decisions: Collection[str] | None = None
@@ -32,6 +40,7 @@ class LintContext:
     groups: Collection[str] | None = None
     statuses: Collection[str] | None = None
     processes: Collection[str] | None = None
+    is_to_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,10 @@ def _error(clause: str = "") -> Law:
     return Law(Severity.ERROR, clause)
 
 
+def _needed(clause: str = "") -> Law:
+    return Law(Severity.ERROR, clause, is_to_run=True)
+
+
 def _warning(clause: str = "") -> Law:
     return Law(Severity.WARNING, clause)
 
@@ -63,8 +76,10 @@ _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
 _FOUNDATION: Final = "8.3 Foundation"
 _COMMON: Final = "8.4 Common Elements"
+_COLLABORATION: Final = "9.3 Pool and Participant"
 _PROCESS: Final = "10.2 Basic Process Concepts"
 _ACTIVITIES: Final = "10.3 Activities"
+_DATA: Final = "10.4 Items and Data"
 _EVENTS: Final = "10.5 Events"
 _GATEWAYS: Final = "10.6 Gateways"
 _COMPENSATION: Final = "10.7 Compensation"
@@ -72,8 +87,8 @@ _LANES: Final = "10.8 Lanes"
 
 LAWS: Final[dict[str, Law]] = {
     # the file as a whole
-    "no_process": _error(_PROCESS),
-    "no_executable_process": _error(_PROCESS),
+    "no_process": _needed(_PROCESS),
+    "no_executable_process": _needed(_PROCESS),
     "process_not_executable": _info(_PROCESS),
     "empty_process": _warning(_PROCESS),
     "no_picture": _warning(),
@@ -82,7 +97,8 @@ LAWS: Final[dict[str, Law]] = {
     "flow_without_id": _warning(_FOUNDATION),
     "unusual_id": _warning(_FOUNDATION),
     "unknown_element": _error(),
-    "unsupported_element": _error(),
+    "unsupported_element": _needed(),
+    "not_a_boolean": _error(_FOUNDATION),
     "too_many_findings": _warning(),
     # references
     "unknown_reference": _error(_FOUNDATION),
@@ -90,22 +106,28 @@ LAWS: Final[dict[str, Law]] = {
     "unknown_lane_member": _warning(_LANES),
     "node_in_two_lanes": _warning(_LANES),
     "definition_without_name": _warning(_COMMON),
-    "unknown_process": _error(_ACTIVITIES),
-    "unknown_form": _error(),
-    "unknown_decision": _error(),
-    "unknown_operation": _error(),
-    "unknown_group": _error(),
-    "unknown_status": _error(),
+    "unknown_process": _needed(_ACTIVITIES),
+    "unknown_form": _needed(),
+    "unknown_decision": _needed(),
+    "unknown_operation": _needed(),
+    "unknown_group": _needed(),
+    "unknown_status": _needed(),
+    "flow_listed_wrongly": _warning(_COMMON),
     # structure
     "flow_crosses_pool": _error(_SEQUENCE_RULES),
     "flow_crosses_subprocess": _error(_SEQUENCE_RULES),
     "flow_misplaced": _info(_PROCESS),
     "message_flow_inside_pool": _error(_MESSAGE_RULES),
+    "message_flow_end": _error(_MESSAGE_RULES),
+    "participant_count": _error(_COLLABORATION),
     "start_with_incoming": _error(_SEQUENCE_RULES),
     "end_with_outgoing": _error(_SEQUENCE_RULES),
     "boundary_with_incoming": _error(_SEQUENCE_RULES),
+    "event_not_connected": _error(_EVENTS),
+    "no_end": _info(_EVENTS),
     "boundary_attached_wrongly": _error(_EVENTS),
     "handler_with_flows": _error(_COMPENSATION),
+    "handler_without_event": _warning(_COMPENSATION),
     "no_start": _error(_PROCESS),
     "several_starts": _warning(_EVENTS),
     "subprocess_start": _error(_ACTIVITIES),
@@ -113,16 +135,19 @@ LAWS: Final[dict[str, Law]] = {
     "implicit_split": _info(_SEQUENCE_RULES),
     # gateways
     "gateway_without_outgoing": _error(_GATEWAYS),
-    "flow_without_condition": _error(_GATEWAYS),
+    "flow_without_condition": _needed(_GATEWAYS),
     "gateway_without_default": _warning(_GATEWAYS),
     "wrong_default": _error(_GATEWAYS),
     "condition_on_default": _warning(_GATEWAYS),
     "condition_not_allowed": _error(_COMMON),
     "event_gateway_targets": _error(_GATEWAYS),
     "event_gateway_start": _error(_GATEWAYS),
+    "gateway_direction": _error(_GATEWAYS),
+    "gateway_without_choice": _info(_GATEWAYS),
+    "single_condition": _info(_COMMON),
     # events
     "wrong_event": _error(_EVENTS),
-    "event_incomplete": _error(_EVENTS),
+    "event_incomplete": _needed(_EVENTS),
     "message_by_name": _warning(_EVENTS),
     "event_not_interrupting": _error(_EVENTS),
     "cancel_outside_transaction": _error(_EVENTS),
@@ -133,37 +158,53 @@ LAWS: Final[dict[str, Law]] = {
     "link_with_flow": _error(_EVENTS),
     "compensation_without_handler": _error(_COMPENSATION),
     # activities and data
-    "call_without_process": _error(_ACTIVITIES),
+    "ad_hoc_contents": _error(_ACTIVITIES),
+    "receive_start": _error(_ACTIVITIES),
+    "multi_instance_behavior": _error(_ACTIVITIES),
+    "loop_twice": _error(_ACTIVITIES),
+    "data_on_subprocess": _error(_DATA),
+    "data_sets": _error(_DATA),
+    "data_association_ends": _error(_DATA),
+    "call_without_process": _needed(_ACTIVITIES),
     "call_of_itself": _warning(_ACTIVITIES),
-    "binding_without_version": _error(),
-    "script_empty": _error(_ACTIVITIES),
-    "script_unreadable": _error(),
+    "binding_without_version": _needed(),
+    "script_empty": _needed(_ACTIVITIES),
+    "script_unreadable": _needed(),
     "script_language": _warning(),
-    "expression_unreadable": _error(),
-    "expression_foreign": _error(),
+    "expression_unreadable": _needed(),
+    "expression_foreign": _needed(),
     "expression_translated": _info(),
-    "timer_unreadable": _error(_EVENTS),
+    "timer_unreadable": _needed(_EVENTS),
     "negative_loop_maximum": _error(_ACTIVITIES),
-    "loop_without_end": _error(_ACTIVITIES),
-    "multi_instance_count": _error(_ACTIVITIES),
+    "loop_without_end": _needed(_ACTIVITIES),
+    "multi_instance_count": _needed(_ACTIVITIES),
     "token_quantity": _error(_ACTIVITIES),
     "service_without_operation": _warning(_ACTIVITIES),
-    "rule_without_decision": _error(_ACTIVITIES),
+    "rule_without_decision": _needed(_ACTIVITIES),
     "user_without_group": _warning(),
     "user_without_name": _info(),
-    "assignment_incomplete": _error(),
+    "assignment_incomplete": _needed(),
     "vendor_ignored": _warning(),
     "unknown_attribute": _warning(),
     "unknown_word": _error(),
 }
 
 
-def finding(drawing: Drawing, fault: Fault) -> Finding:
+def finding(drawing: Drawing, fault: Fault, context: LintContext) -> Finding:
     """Address a fault to the process owner; what lies in a process that is only drawn is never more than advice."""
     law = LAWS[fault.code]
-    severity = Severity.INFO if drawing.is_picture_only(fault.element) else fault.severity or law.severity
+    severity = _severity(drawing, fault, context, law)
     message = f"{fault.message} (BPMN 2.0, {law.clause})" if law.clause else fault.message
     return Finding(drawing.file, addressed(fault.element), severity, fault.code, message)
+
+
+def _severity(drawing: Drawing, fault: Fault, context: LintContext, law: Law) -> Severity:
+    if drawing.is_picture_only(fault.element):
+        return Severity.INFO
+    if fault.severity is not None:
+        return fault.severity
+    is_open = law.is_to_run and not context.is_to_run and not drawing.is_marked(fault.element)
+    return Severity.WARNING if is_open else law.severity
 
 
 def addressed(element: etree._Element) -> str | None:

@@ -5,12 +5,16 @@ from typing import Final
 
 from engine.diagrams import (
     lint_activities,
+    lint_collaboration,
+    lint_data,
     lint_events,
     lint_expressions,
     lint_file,
     lint_gateways,
+    lint_loops,
     lint_references,
     lint_structure,
+    lint_surroundings,
     lint_timers,
 )
 from engine.diagrams.drawing import Drawing
@@ -23,10 +27,14 @@ MAXIMUM_FINDINGS: Final = 500
 RULES: Final[tuple[Rule, ...]] = (
     *lint_file.RULES,
     *lint_references.RULES,
+    *lint_surroundings.RULES,
     *lint_structure.RULES,
+    *lint_collaboration.RULES,
     *lint_gateways.RULES,
     *lint_events.RULES,
     *lint_activities.RULES,
+    *lint_loops.RULES,
+    *lint_data.RULES,
     *lint_expressions.RULES,
     *lint_timers.RULES,
 )
@@ -38,19 +46,20 @@ def lint_diagram(diagram: Diagram, context: LintContext = UNKNOWN_SURROUNDINGS) 
     """Check a diagram against every law; give at most 500 findings, errors first."""
     drawing = Drawing(diagram)
     found = list(dict.fromkeys(_findings(drawing, context)))
-    if not any(one.severity is Severity.ERROR for one in found):
+    runs = context.is_to_run or drawing.has_marked
+    if runs and not any(one.severity is Severity.ERROR for one in found):
         found += _refusals(diagram)
     found.sort(key=lambda one: _ORDER.index(one.severity))
     if len(found) > MAXIMUM_FINDINGS:
         message = f"There are more than {MAXIMUM_FINDINGS} findings; correct these first."
-        found[MAXIMUM_FINDINGS:] = [finding(drawing, Fault("too_many_findings", drawing.root, message))]
+        found[MAXIMUM_FINDINGS:] = [finding(drawing, Fault("too_many_findings", drawing.root, message), context)]
     return found
 
 
 def _findings(drawing: Drawing, context: LintContext) -> Iterator[Finding]:
     for rule in RULES:
         for fault in rule(drawing, context):
-            yield finding(drawing, fault)
+            yield finding(drawing, fault, context)
 
 
 def _refusals(diagram: Diagram) -> list[Finding]:

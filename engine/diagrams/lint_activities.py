@@ -7,21 +7,20 @@ from lxml import etree
 
 from engine.diagrams.drawing import Drawing, process_of
 from engine.diagrams.laws import Fault, LintContext, Rule
-from engine.diagrams.rewrites_of_flow import MAXIMUM_QUANTITY
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
-    MULTI_INSTANCE,
-    STANDARD_LOOP,
+    AD_HOC,
+    END_EVENT,
+    PROCESS,
     Binding,
     ConflictPolicy,
     bound_version,
     bpmn,
     called_element,
-    child_text,
-    collection,
     decision,
     identity,
     inputs,
+    is_true,
     local_reference,
     operation,
     ours,
@@ -60,6 +59,28 @@ def receivers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         if not local_reference(task.get("messageRef")):
             message = f"The receive task {title(task)} names no message and waits for one of its own name; choose one."
             yield Fault("message_by_name", task, message)
+
+
+def starting_receivers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find receive tasks that should start a process and cannot."""
+    for task in drawing.root.iter(bpmn("receiveTask")):
+        scope = task.getparent()
+        if is_true(task, "instantiate") and (drawing.incoming(task) or scope is None or scope.tag != PROCESS):
+            message = (
+                f"The receive task {title(task)} starts the process: no flow may lead to it, no subprocess hold it."
+            )
+            yield Fault("receive_start", task, message)
+
+
+def ad_hoc_contents(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find ad-hoc subprocesses without an activity, or with an end event."""
+    for scope in drawing.root.iter(AD_HOC):
+        if not any(child.tag in ACTIVITIES for child in scope):
+            message = f"The ad-hoc subprocess {title(scope)} holds no activity; draw what can be done in it."
+            yield Fault("ad_hoc_contents", scope, message)
+        for event in scope.iterchildren(END_EVENT):
+            message = f"The ad-hoc subprocess {title(scope)} may have no end event; delete {title(event)}."
+            yield Fault("ad_hoc_contents", event, message)
 
 
 def people(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -104,68 +125,18 @@ def assignments(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
                 yield _incomplete(node, f"a variable “{passing.source[:80]}” that is passed to no proper name")
 
 
-def loops(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find loops that cannot end, and multi-instance activities that do not say how many."""
-    for loop in drawing.root.iter(STANDARD_LOOP):
-        activity, maximum = _owner(loop), loop.get("loopMaximum")
-        if maximum is not None and not _is_count(maximum):
-            message = (
-                f"The loop of {title(activity)} has the maximum “{maximum[:20]}”; write a number of rounds, 0 or more."
-            )
-            yield Fault("negative_loop_maximum", activity, message)
-        elif maximum is None and not child_text(loop, "loopCondition"):
-            yield Fault(
-                "loop_without_end",
-                activity,
-                f"The loop of {title(activity)} never ends; write a condition or a maximum.",
-            )
-    for loop in drawing.root.iter(MULTI_INSTANCE):
-        yield from _instances(_owner(loop), loop)
-
-
-def quantities(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find token quantities that no engine can keep."""
-    for activity in drawing.root.iter(*ACTIVITIES):
-        for name in ("startQuantity", "completionQuantity"):
-            text = (activity.get(name) or "1").strip()
-            if not (_is_count(text) and 1 <= int(text) <= MAXIMUM_QUANTITY):
-                message = (
-                    f"The {name} of {title(activity)} is {text[:20]}; it must be a number from 1 to {MAXIMUM_QUANTITY}."
-                )
-                yield Fault("token_quantity", activity, message)
-
-
 def _incomplete(node: etree._Element, what: str) -> Fault:
     return Fault("assignment_incomplete", node, f"{title(node)} has {what}; complete it.")
-
-
-def _instances(activity: etree._Element, loop: etree._Element) -> Iterator[Fault]:
-    cardinality = child_text(loop, "loopCardinality")
-    if (cardinality is None) == (collection(loop) is None):
-        message = f"The multi-instance activity {title(activity)} needs either a number of instances or a collection."
-        yield Fault("multi_instance_count", activity, message)
-    elif cardinality is not None and cardinality.startswith("-"):
-        message = f"The multi-instance activity {title(activity)} has a negative number of instances; write 0 or more."
-        yield Fault("multi_instance_count", activity, message)
-
-
-def _owner(loop: etree._Element) -> etree._Element:
-    activity = loop.getparent()
-    return loop if activity is None else activity
-
-
-def _is_count(text: str) -> bool:
-    return text.strip().isascii() and text.strip().isdigit() and len(text) < 10  # noqa: PLR2004 - a billion is enough
 
 
 RULES: Final[tuple[Rule, ...]] = (
     services,
     business_rules,
     receivers,
+    starting_receivers,
+    ad_hoc_contents,
     people,
     calls,
     words,
     assignments,
-    loops,
-    quantities,
 )

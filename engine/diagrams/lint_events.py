@@ -1,7 +1,7 @@
 """Laws about events: which kind may stand where, what each needs, links and compensation."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lxml import etree
@@ -21,17 +21,19 @@ from engine.diagrams.vocabulary import (
     EventKind,
     bpmn,
     child_text,
-    event_kind,
     identity,
     is_event_subprocess,
     is_true,
+    local_reference,
     title,
 )
+from engine.errors import Severity
 
-_ALWAYS: Final = frozenset({EventKind.MESSAGE, EventKind.SIGNAL, EventKind.MULTIPLE})
-_CAUGHT: Final = _ALWAYS | {EventKind.TIMER, EventKind.CONDITIONAL, EventKind.PARALLEL_MULTIPLE}
+_ALWAYS: Final = frozenset({EventKind.MESSAGE, EventKind.SIGNAL})
+_CAUGHT: Final = _ALWAYS | {EventKind.TIMER, EventKind.CONDITIONAL}
 _INSIDE: Final = _CAUGHT | {EventKind.ERROR, EventKind.ESCALATION, EventKind.COMPENSATION}
 _THROWN: Final = _ALWAYS | {EventKind.NONE, EventKind.ESCALATION, EventKind.COMPENSATION}
+_INTERRUPTING: Final = {EventKind.ERROR, EventKind.CANCEL}
 _PLACES: Final[dict[str, frozenset[EventKind]]] = {
     START_EVENT: _CAUGHT | {EventKind.NONE},
     CATCH_EVENT: _CAUGHT | {EventKind.LINK},
@@ -42,15 +44,16 @@ _PLACES: Final[dict[str, frozenset[EventKind]]] = {
 
 
 def places(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find events of a kind that cannot stand where they are."""
+    """Find events of a kind that cannot stand where they are (Table 10.93)."""
     for event in drawing.root.iter(*EVENTS):
-        scope, what = event.getparent(), event_kind(event)
+        scope = event.getparent()
         if event.tag == START_EVENT and scope is not None and scope.tag != PROCESS:
             continue
-        if what not in _PLACES[str(event.tag)]:
-            wrong = "without a trigger" if what is EventKind.NONE else f"of the kind {what}"
-            message = f"There is no {described(event)} {wrong} in BPMN; change {title(event)} to another kind."
-            yield Fault("wrong_event", event, message)
+        for what in dict.fromkeys(drawing.kinds(event)) or _nothing(drawing, event):
+            if what not in _PLACES[str(event.tag)]:
+                wrong = "without a trigger" if what is EventKind.NONE else f"of the kind {what}"
+                message = f"There is no {described(event)} {wrong} in BPMN; change {title(event)} to another kind."
+                yield Fault("wrong_event", event, message)
 
 
 def event_subprocesses(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -59,17 +62,18 @@ def event_subprocesses(drawing: Drawing, _context: LintContext) -> Iterator[Faul
         if not is_event_subprocess(scope):
             continue
         events = scope.findall(START_EVENT)
-        if len(events) != 1 or event_kind(events[0]) not in _INSIDE:
+        kinds = drawing.kinds(events[0]) if events else []
+        if len(events) != 1 or not kinds or not _INSIDE.issuperset(kinds):
             message = f"The event subprocess {title(scope)} needs one start event, with a trigger such as a message or an error."
             yield Fault("event_subprocess_start", scope, message)
 
 
 def interruptions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find events that always interrupt and are drawn as if they did not."""
+    """Find events that always interrupt and are drawn as if they did not (Table 10.93)."""
     for event in drawing.root.iter(BOUNDARY_EVENT, START_EVENT):
         attribute = "cancelActivity" if event.tag == BOUNDARY_EVENT else "isInterrupting"
-        always = event_kind(event) in {EventKind.ERROR, EventKind.CANCEL}
-        if always and not is_true(event, attribute, default=True):
+        always = _INTERRUPTING | ({EventKind.COMPENSATION} if event.tag == START_EVENT else set())
+        if not always.isdisjoint(drawing.kinds(event)) and not is_true(event, attribute, default=True):
             message = f"The event {title(event)} always interrupts; draw it as an interrupting one."
             yield Fault("event_not_interrupting", event, message)
 
@@ -91,7 +95,8 @@ def contents(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     for event in drawing.root.iter(*EVENTS):
         for definition in event:
             if reason := _missing(event, definition):
-                yield Fault("event_incomplete", event, f"The event {title(event)} {reason}.")
+                severity = Severity.ERROR if len(_times(definition)) > 1 else None
+                yield Fault("event_incomplete", event, f"The event {title(event)} {reason}.", severity)
 
 
 def links(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -114,10 +119,14 @@ def links(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find compensation boundary events without a handler."""
     leaving = {
-        link.get("sourceRef"): drawing.named(link.get("targetRef")) for link in drawing.root.iter(bpmn("association"))
+        local_reference(link.get("sourceRef")): drawing.named(link.get("targetRef"))
+        for link in drawing.root.iter(bpmn("association"))
     }
+    for activity in drawing.nodes:
+        if is_true(activity, "isForCompensation") and not is_event_subprocess(activity):
+            yield from _unused_handler(activity, leaving.values())
     for event in drawing.root.iter(BOUNDARY_EVENT):
-        if event_kind(event) is not EventKind.COMPENSATION:
+        if EventKind.COMPENSATION not in drawing.kinds(event):
             continue
         handler = leaving.get(identity(event))
         if handler is None or not is_true(handler, "isForCompensation") or handler.getparent() is not event.getparent():
@@ -132,15 +141,29 @@ def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("handler_with_flows", event, message)
 
 
+def _unused_handler(activity: etree._Element, handlers: Iterable[etree._Element | None]) -> Iterator[Fault]:
+    if not any(activity is handler for handler in handlers):
+        message = f"Nothing leads to the compensation handler {title(activity)}; connect a compensation event with it."
+        yield Fault("handler_without_event", activity, message)
+
+
+def _nothing(drawing: Drawing, event: etree._Element) -> list[EventKind]:
+    """Give the kind of an event without any definition; what refers to a definition that is not there is told elsewhere."""
+    return [] if event.find(bpmn("eventDefinitionRef")) is not None else [drawing.kind(event)]
+
+
 def _missing(event: etree._Element, definition: etree._Element) -> str:
     if definition.tag == bpmn("timerEventDefinition"):
-        texts = [name for name in ("timeDate", "timeDuration", "timeCycle") if child_text(definition, name)]
-        return "" if len(texts) == 1 else "needs one time: a date, a duration or a cycle"
+        return "" if len(_times(definition)) == 1 else "needs one time: a date, a duration or a cycle"
     if definition.tag == bpmn("conditionalEventDefinition"):
         return "" if child_text(definition, "condition") else "has no condition; write one"
     if definition.tag == bpmn("linkEventDefinition"):
         return "" if link_name(event, definition) else "has no link name; give it the name of its partner"
     return ""
+
+
+def _times(definition: etree._Element) -> list[str]:
+    return [name for name in ("timeDate", "timeDuration", "timeCycle") if child_text(definition, name)]
 
 
 def _links(scope: etree._Element, tag: str) -> dict[str, list[etree._Element]]:

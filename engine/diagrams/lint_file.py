@@ -35,7 +35,24 @@ from engine.diagrams.vocabulary import (
     kind,
     title,
 )
+from engine.errors import Severity
 
+_BOOLEANS: Final = frozenset(
+    (
+        "cancelActivity",
+        "cancelRemainingInstances",
+        "instantiate",
+        "isCollection",
+        "isExecutable",
+        "isForCompensation",
+        "isInterrupting",
+        "isSequential",
+        "parallelMultiple",
+        "testBefore",
+        "triggeredByEvent",
+        "waitForCompletion",
+    )
+)
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 
 
@@ -101,7 +118,17 @@ def unsupported(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         for construct in _constructs(element, drawing):
             if construct in UNSUPPORTED:
                 message = f"{title(element)} needs what the engine cannot run: {construct}; draw it in another way."
-                yield Fault("unsupported_element", element, message)
+                severity = Severity.ERROR if construct is Construct.CHOREOGRAPHY else None
+                yield Fault("unsupported_element", element, message, severity)
+
+
+def booleans(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find attributes that are yes or no and say neither (XML Schema: true, false, 1 or 0)."""
+    for element in drawing.root.iter(f"{{{BPMN}}}*"):
+        for name in _BOOLEANS.intersection(map(str, element.attrib)):
+            if (element.get(name) or "").strip() not in {"true", "false", "1", "0"}:
+                message = f"{title(element)} has “{(element.get(name) or '')[:40]}” as {name}; write true or false."
+                yield Fault("not_a_boolean", element, message)
 
 
 def vendors(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -194,4 +221,13 @@ def _vendor_settings(element: etree._Element) -> Iterator[tuple[etree._Element, 
         yield parent if owner is None else owner, f"{vendor}:{kind(element)[:80]}"
 
 
-RULES: Final[tuple[Rule, ...]] = (processes, picture, ids, unknown_elements, unsupported, vendors, own_attributes)
+RULES: Final[tuple[Rule, ...]] = (
+    processes,
+    picture,
+    ids,
+    unknown_elements,
+    unsupported,
+    booleans,
+    vendors,
+    own_attributes,
+)

@@ -17,13 +17,13 @@ from engine.diagrams.vocabulary import (
     EventKind,
     bpmn,
     condition,
-    event_kind,
     is_true,
     local_reference,
     title,
 )
 
 EVENT_GATEWAY: Final = bpmn("eventBasedGateway")
+_DIRECTIONS: Final = {"Converging": (True, False), "Diverging": (False, True), "Mixed": (True, True)}
 _AWAITED: Final = {EventKind.MESSAGE, EventKind.SIGNAL, EventKind.TIMER, EventKind.CONDITIONAL}
 
 
@@ -74,6 +74,33 @@ def defaults(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("condition_on_default", default, message)
 
 
+def directions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find gateways whose flows contradict the direction they say they have, and those that neither divide nor join."""
+    for gateway in drawing.root.iter(*GATEWAYS):
+        into, out = len(drawing.incoming(gateway)), len(drawing.outgoing(gateway))
+        direction = gateway.get("gatewayDirection", "Unspecified")
+        joins, divides = _DIRECTIONS.get(direction, (into > 1, out > 1))
+        if (joins, divides) != (into > 1, out > 1):
+            message = (
+                f"The gateway {title(gateway)} is marked as {direction.lower()}, but has {into} flows in and {out} out."
+            )
+            yield Fault("gateway_direction", gateway, message)
+        elif into == out == 1:
+            message = f"The gateway {title(gateway)} neither divides nor joins anything; it can go."
+            yield Fault("gateway_without_choice", gateway, message)
+
+
+def single_conditions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find activities whose only way out has a condition: where it does not hold, the token stops."""
+    for activity in drawing.root.iter(*ACTIVITIES):
+        flows = drawing.outgoing(activity)
+        if len(flows) == 1 and condition(flows[0]):
+            message = (
+                f"The only flow out of {title(activity)} has a condition; where it does not hold, nothing goes on."
+            )
+            yield Fault("single_condition", flows[0], message)
+
+
 def misplaced_conditions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find conditions on flows where nothing is chosen."""
     for flow in drawing.flows:
@@ -101,7 +128,7 @@ def awaited_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             if reason := _not_awaitable(drawing, target):
                 message = f"{title(target)} cannot stand behind the event-based gateway {title(gateway)}: {reason}."
                 yield Fault("event_gateway_targets", target, message)
-        if _mixes_receivers(targets):
+        if _mixes_receivers(drawing, targets):
             message = (
                 f"Behind the event-based gateway {title(gateway)} use either receive tasks or message events, not both."
             )
@@ -116,6 +143,11 @@ def starting_gateways(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         if starts and (drawing.incoming(gateway) or scope is None or scope.tag != PROCESS):
             message = f"The gateway {title(gateway)} starts the process: no flow may lead into it, nor may a subprocess hold it."
             yield Fault("event_gateway_start", gateway, message)
+        elif not starts and gateway.get("eventGatewayType") == "Parallel":
+            message = (
+                f"The gateway {title(gateway)} waits for all its events, which only one that starts the process can."
+            )
+            yield Fault("event_gateway_start", gateway, message)
 
 
 def _not_awaitable(drawing: Drawing, target: etree._Element) -> str:
@@ -125,18 +157,20 @@ def _not_awaitable(drawing: Drawing, target: etree._Element) -> str:
         return "it has a boundary event" if drawing.attached(target) else ""
     if target.tag in ACTIVITIES or target.tag != CATCH_EVENT:
         return "only catching events and receive tasks can"
-    return "" if event_kind(target) in _AWAITED else "it must wait for a message, signal, time or condition"
+    return "" if _AWAITED.issuperset(drawing.kinds(target)) else "it must wait for a message, signal, time or condition"
 
 
-def _mixes_receivers(targets: list[etree._Element]) -> bool:
+def _mixes_receivers(drawing: Drawing, targets: list[etree._Element]) -> bool:
     tasks = any(target.tag == bpmn("receiveTask") for target in targets)
-    return tasks and any(target.tag == CATCH_EVENT and event_kind(target) is EventKind.MESSAGE for target in targets)
+    return tasks and any(EventKind.MESSAGE in drawing.kinds(target) for target in targets)
 
 
 RULES: Final[tuple[Rule, ...]] = (
     ways_out,
     conditions,
     defaults,
+    directions,
+    single_conditions,
     misplaced_conditions,
     awaited_events,
     starting_gateways,

@@ -1,7 +1,6 @@
 """Laws about references: what an element names must exist, and be of the right kind."""
 
-from collections.abc import Collection, Iterator
-from difflib import get_close_matches
+from collections.abc import Iterator
 from typing import Final
 
 from lxml import etree
@@ -14,21 +13,16 @@ from engine.diagrams.vocabulary import (
     FLOW_NODES,
     GLOBAL_TASKS,
     PROCESS,
-    assignee,
+    SEQUENCE_FLOW,
     bpmn,
     called_element,
-    candidate_groups,
-    decision,
-    form,
-    group_expression,
     identity,
     is_event_subprocess,
-    lane_key,
+    kind,
     local_reference,
-    operation,
-    status,
     title,
 )
+from engine.errors import Severity
 
 _TARGETS: Final[dict[str, frozenset[str]]] = {
     "messageRef": frozenset({bpmn("message")}),
@@ -37,8 +31,25 @@ _TARGETS: Final[dict[str, frozenset[str]]] = {
     "escalationRef": frozenset({bpmn("escalation")}),
     "activityRef": ACTIVITIES,
     "dataObjectRef": frozenset({bpmn("dataObject")}),
+    "dataStoreRef": frozenset({bpmn("dataStore")}),
+    "itemSubjectRef": frozenset({bpmn("itemDefinition")}),
+    "operationRef": frozenset({bpmn("operation")}),
+    "correlationKeyRef": frozenset({bpmn("correlationKey")}),
     "processRef": frozenset({PROCESS}),
 }
+_TARGETS_BY_TEXT: Final[dict[str, frozenset[str]]] = {
+    bpmn("incoming"): frozenset({SEQUENCE_FLOW, bpmn("messageFlow")}),
+    bpmn("outgoing"): frozenset({SEQUENCE_FLOW, bpmn("messageFlow")}),
+    bpmn("correlationPropertyRef"): frozenset({bpmn("correlationProperty")}),
+    bpmn("inMessageRef"): frozenset({bpmn("message")}),
+    bpmn("outMessageRef"): frozenset({bpmn("message")}),
+    bpmn("dataInputRefs"): frozenset({bpmn("dataInput")}),
+    bpmn("dataOutputRefs"): frozenset({bpmn("dataOutput")}),
+    bpmn("source"): frozenset({bpmn("linkEventDefinition")}),
+    bpmn("target"): frozenset({bpmn("linkEventDefinition")}),
+}
+_ADVISORY: Final = frozenset({"itemSubjectRef", "source", "target"})
+"""References whose end the engine never needs, and which other tools often leave open."""
 _NEEDED: Final = {
     bpmn("messageEventDefinition"): ("messageRef", "message"),
     bpmn("signalEventDefinition"): ("signalRef", "signal"),
@@ -68,17 +79,11 @@ def definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find references to messages, signals, errors and the like that lead to nothing or to something else."""
     for element in drawing.root.iter(f"{bpmn('*')}"):
         for attribute, kinds in _TARGETS.items():
-            if not local_reference(element.get(attribute)):
-                continue
-            named = drawing.named(element.get(attribute))
-            what = attribute.removesuffix("Ref")
-            if named is None:
-                message = f"{title(element)} refers to the {what} “{element.get(attribute)}”, which does not exist; choose one."
-                yield Fault("unknown_reference", element, message)
-            elif named.tag not in kinds:
-                yield Fault(
-                    "wrong_reference", element, f"{title(element)} refers to {title(named)}, which is no {what}."
-                )
+            if local_reference(written := element.get(attribute)):
+                yield from _reference(drawing, element, attribute, written or "", kinds)
+        listed = _TARGETS_BY_TEXT.get(str(element.tag))
+        if listed and local_reference(element.text) and not _is_relationship(element):
+            yield from _reference(drawing, element, kind(element), element.text or "", listed)
     for reference in drawing.root.iter(bpmn("eventDefinitionRef")):
         named = drawing.named(reference.text)
         if named is None or named.tag not in EVENT_DEFINITIONS or named.getparent() is not drawing.root:
@@ -87,6 +92,30 @@ def definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault(
                 "unknown_reference", owner, f"{title(owner)} refers to an event definition that does not exist."
             )
+
+
+def listed_flows(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find nodes that list a flow as theirs which does not lead there; the flow itself says where it leads."""
+    for node in drawing.nodes:
+        for name, flows in (("incoming", drawing.incoming(node)), ("outgoing", drawing.outgoing(node))):
+            for listed in node.iterchildren(bpmn(name)):
+                named = drawing.named(listed.text)
+                if named is not None and named.tag == SEQUENCE_FLOW and not any(named is flow for flow in flows):
+                    message = (
+                        f"{title(node)} lists {title(named)} as {name}, but that flow leads elsewhere; the flow counts."
+                    )
+                    yield Fault("flow_listed_wrongly", node, message)
+
+
+def associations(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find associations that connect nothing."""
+    for link in drawing.root.iter(bpmn("association")):
+        for attribute in ("sourceRef", "targetRef"):
+            if drawing.named(link.get(attribute)) is None and not drawing.is_elsewhere(link, link.get(attribute, "")):
+                message = (
+                    f"The association {title(link)} does not connect two things that exist; connect it or delete it."
+                )
+                yield Fault("unknown_reference", link, message)
 
 
 def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -139,51 +168,15 @@ def lanes(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
                     yield Fault("node_in_two_lanes", lane, message)
 
 
-def called_processes(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
-    """Find call activities that call a process that nobody has."""
-    local = {identity(e) for e in drawing.root if e.tag == PROCESS or e.tag in GLOBAL_TASKS}
+def called_kinds(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find call activities that call something in the file which cannot be called."""
     for call in drawing.root.iter(bpmn("callActivity")):
-        called = called_element(call)
-        if called is None:
-            yield Fault("call_without_process", call, f"The call activity {title(call)} names no process; choose one.")
-        elif context.processes is not None and called not in local and called not in context.processes:
-            message = f"The call activity {title(call)} calls the process “{called}”, which does not exist; choose another one."
-            yield Fault("unknown_process", call, message)
-
-
-def surroundings(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
-    """Find forms, decisions, operations and statuses that nobody has."""
-    for node in drawing.nodes:
-        for name, known, code, what in (
-            (form(node), context.forms, "unknown_form", "form"),
-            (decision(node), context.decisions, "unknown_decision", "decision"),
-            (operation(node), context.operations, "unknown_operation", "operation"),
-            (status(node), context.statuses, "unknown_status", "status"),
-        ):
-            if name is not None and known is not None and name not in known:
-                message = f"{title(node)} names the {what} “{name}”, which does not exist; {_choices(name, known)}"
-                yield Fault(code, node, message)
-
-
-def groups(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
-    """Find user tasks that nobody may do, or that name a group that nobody has."""
-    known = context.groups
-    for task in (*drawing.root.iter(bpmn("userTask")), *drawing.root.iter(bpmn("manualTask"))):
-        if group_expression(task) is not None:
-            continue
-        named, lane = candidate_groups(task), drawing.lane(task)
-        keys = named or ((lane_key(lane.get("name", "")),) if lane is not None else ())
-        if not keys and not assignee(task):
+        named = drawing.named(called_element(call))
+        if named is not None and named.tag != PROCESS and named.tag not in GLOBAL_TASKS:
             message = (
-                f"The task {title(task)} has neither a group nor a lane, so nobody is asked to do it; put it in a lane."
+                f"The call activity {title(call)} calls {title(named)}, which is neither a process nor a global task."
             )
-            yield Fault("user_without_group", task, message)
-        for key in keys:
-            if known is not None and key not in known and (named or not assignee(task)):
-                message = (
-                    f"The task {title(task)} is for the group “{key}”, which does not exist; {_choices(key, known)}"
-                )
-                yield Fault("unknown_group", task, message)
+            yield Fault("wrong_reference", call, message)
 
 
 def boundaries(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -200,19 +193,31 @@ def boundaries(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("boundary_attached_wrongly", event, message)
 
 
-def _choices(name: str, known: Collection[str]) -> str:
-    close = get_close_matches(name, sorted(known), 1)
-    return f"did you mean “{close[0]}”?" if close else "choose another one."
+def _is_relationship(element: etree._Element) -> bool:
+    return (parent := element.getparent()) is not None and parent.tag == bpmn("relationship")
+
+
+def _reference(
+    drawing: Drawing, element: etree._Element, attribute: str, written: str, kinds: frozenset[str]
+) -> Iterator[Fault]:
+    named, what = drawing.named(written), attribute.removesuffix("Ref")
+    if named is None and not drawing.is_elsewhere(element, written):
+        place = next(element.iterancestors(*FLOW_NODES, SEQUENCE_FLOW), element)
+        message = f"{title(place)} refers to the {what} “{written.strip()[:80]}”, which does not exist; choose one."
+        yield Fault("unknown_reference", element, message, Severity.WARNING if attribute in _ADVISORY else None)
+    elif named is not None and named.tag not in kinds:
+        message = f"{title(element)} refers to {title(named)}, which is no {what}."
+        yield Fault("wrong_reference", element, message)
 
 
 RULES: Final[tuple[Rule, ...]] = (
     flows,
     definitions,
+    listed_flows,
+    associations,
     incomplete_events,
     nameless_definitions,
     lanes,
-    called_processes,
-    surroundings,
-    groups,
+    called_kinds,
     boundaries,
 )

@@ -11,15 +11,15 @@ from engine.diagrams.vocabulary import (
     ACTIVITIES,
     AD_HOC,
     BOUNDARY_EVENT,
+    CATCH_EVENT,
     END_EVENT,
     EVENTS,
     PROCESS,
     SCOPES,
     START_EVENT,
+    THROW_EVENT,
     EventKind,
-    bpmn,
     condition,
-    event_kind,
     is_event_subprocess,
     is_true,
     title,
@@ -46,19 +46,6 @@ def borders(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             )
 
 
-def message_flows(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find message flows that connect nothing, or two places in one pool."""
-    for flow in drawing.root.iter(bpmn("messageFlow")):
-        ends = [drawing.named(flow.get(name)) for name in ("sourceRef", "targetRef")]
-        homes = [None if end is None else _home(drawing, end) for end in ends]
-        if None in ends:
-            message = f"The message flow {title(flow)} does not connect two things that exist; connect it or delete it."
-            yield Fault("unknown_reference", flow, message)
-        elif homes[0] is not None and homes[0] is homes[1]:
-            message = f"The message flow {title(flow)} stays inside one pool; draw a sequence flow instead."
-            yield Fault("message_flow_inside_pool", flow, message)
-
-
 def endings(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find events with a flow on the wrong side."""
     for node in drawing.nodes:
@@ -71,6 +58,25 @@ def endings(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         if node.tag == END_EVENT and drawing.outgoing(node):
             message = f"A flow leaves the end event {title(node)}; use an intermediate event or delete the flow."
             yield Fault("end_with_outgoing", node, message)
+
+
+def connections(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find events without a flow on a side where they must have one; an ad-hoc subprocess goes without flows."""
+    for event in drawing.root.iter(*EVENTS):
+        scope = event.getparent()
+        if scope is None or scope.tag not in SCOPES or scope.tag == AD_HOC:
+            continue
+        side = _missing_side(drawing, event, scope)
+        if side:
+            message = f"No flow leads {side} the event {title(event)}; connect it or delete it."
+            yield Fault("event_not_connected", event, message)
+
+
+def ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Point out scopes with a start event that have no end event."""
+    for scope in drawing.root.iter(*(SCOPES - {AD_HOC})):
+        if scope.find(START_EVENT) is not None and scope.find(END_EVENT) is None:
+            yield Fault("no_end", scope, f"{title(scope)} has a start event and no end event; draw where it ends.")
 
 
 def handlers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -96,9 +102,9 @@ def starts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             message = f"Nothing starts {title(scope)}: each node in it has a flow leading into it; draw a start event."
             yield Fault("no_start", scope, message)
         elif scope.tag == PROCESS:
-            yield from _process_starts(scope, events)
+            yield from _process_starts(drawing, scope, events)
         elif not is_event_subprocess(scope):
-            yield from _subprocess_starts(scope, events)
+            yield from _subprocess_starts(drawing, scope, events)
 
 
 def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -131,16 +137,21 @@ def implicit_splits(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("implicit_split", node, message)
 
 
-def _home(drawing: Drawing, end: etree._Element) -> etree._Element | None:
-    """Give the process of a node or pool; a pool without process is its own home."""
-    if end.tag == bpmn("participant"):
-        process = drawing.named(end.get("processRef"))
-        return end if process is None else process
-    return process_of(end)
+def _missing_side(drawing: Drawing, event: etree._Element, scope: etree._Element) -> str:
+    """Say on which side of an event a flow is missing; where nothing starts or ends, paths begin and stop anywhere."""
+    kinds = drawing.kinds(event)
+    catches_link = event.tag == CATCH_EVENT and EventKind.LINK in kinds
+    throws_link = event.tag == THROW_EVENT and EventKind.LINK in kinds
+    compensates = event.tag == BOUNDARY_EVENT and EventKind.COMPENSATION in kinds
+    begins = event.tag in {START_EVENT, BOUNDARY_EVENT} or catches_link
+    if not begins and not drawing.incoming(event) and scope.find(START_EVENT) is not None:
+        return "to"
+    stops = event.tag == END_EVENT or throws_link or compensates
+    return "away from" if not stops and not drawing.outgoing(event) and scope.find(END_EVENT) is not None else ""
 
 
-def _process_starts(process: etree._Element, events: list[etree._Element]) -> Iterator[Fault]:
-    plain = [event for event in events if event_kind(event) is EventKind.NONE]
+def _process_starts(drawing: Drawing, process: etree._Element, events: list[etree._Element]) -> Iterator[Fault]:
+    plain = [event for event in events if drawing.kind(event) is EventKind.NONE]
     if len(plain) > 1:
         message = (
             f"{title(process)} has {len(plain)} plain start events; a start by hand would not know which one to take."
@@ -148,14 +159,14 @@ def _process_starts(process: etree._Element, events: list[etree._Element]) -> It
         yield Fault("several_starts", plain[1], message)
 
 
-def _subprocess_starts(scope: etree._Element, events: list[etree._Element]) -> Iterator[Fault]:
+def _subprocess_starts(drawing: Drawing, scope: etree._Element, events: list[etree._Element]) -> Iterator[Fault]:
     if len(events) > 1 or (events and scope.tag == AD_HOC):
         allowed = "no" if scope.tag == AD_HOC else "one"
         yield Fault(
             "subprocess_start", scope, f"The subprocess {title(scope)} may have {allowed} start event; delete the rest."
         )
     for event in events:
-        if event_kind(event) is not EventKind.NONE:
+        if drawing.kind(event) is not EventKind.NONE:
             message = f"The start event {title(event)} of a subprocess cannot wait for anything; make it a plain one."
             yield Fault("subprocess_start", event, message)
 
@@ -175,4 +186,4 @@ def _entries(drawing: Drawing, scope: etree._Element) -> Iterator[etree._Element
             yield node
 
 
-RULES: Final[tuple[Rule, ...]] = (borders, message_flows, endings, handlers, starts, unreachable, implicit_splits)
+RULES: Final[tuple[Rule, ...]] = (borders, endings, connections, ends, handlers, starts, unreachable, implicit_splits)

@@ -64,9 +64,9 @@ def events() -> dict[str, str]:
         found[f"throw: {name}"] = line(node("intermediateThrowEvent", "z", definition))
         found[f"end: {name}"] = line(node("task", "t")) + node("endEvent", "z", definition) + flow("t", "z")
         for cancel in ("true", "false"):
-            edge = node("boundaryEvent", "z", definition, attachedToRef="t", cancelActivity=cancel)
+            edge = node("boundaryEvent", "z", definition, attachedToRef="t", cancelActivity=cancel) + flow("z", "end")
             found[f"boundary {cancel}: {name}"] = line(node("userTask", "t", parcelflow_assignee="a")) + edge
-            start = node("startEvent", "z", definition, isInterrupting=cancel)
+            start = node("startEvent", "z", definition, isInterrupting=cancel) + node("endEvent", "y") + flow("z", "y")
             handler = node("subProcess", "h", start, triggeredByEvent="true")
             found[f"handler {cancel}: {name}"] = line(node("task", "t")) + handler
         found[f"inner start: {name}"] = line(node("subProcess", "h", node("startEvent", "z", definition)))

@@ -50,6 +50,7 @@ RICH: Final = process(
     + flow("g", "end", "b == 'c'")
     + node("intermediateCatchEvent", "m", '<bpmn:messageEventDefinition messageRef="message"/>')
     + flow("wait", "m")
+    + flow("m", "end")
     + node("laneSet", "lanes", node("lane", "lane", "<bpmn:flowNodeRef>look</bpmn:flowNodeRef>", name="QA")),
     '<bpmn:message id="message" name="Message"/>',
 )

@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 from drawing_board import codes, definitions, event, flow, line, lint, node, process, read
+from standard_rules import RULES
 
 from engine.diagrams import vocabulary
 from engine.diagrams.laws import LAWS, LintContext
@@ -236,6 +237,23 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         "unreachable",
         beside(node("task", "a") + node("task", "b") + flow("a", "b") + flow("b", "a")),
         boundary("error", node("task", "after") + flow("edge", "after")),
+    ),
+    (
+        "flow_listed_wrongly",
+        process(line(node("task", "work", "<bpmn:incoming>work_end</bpmn:incoming>"))),
+        process(line(node("task", "work", "<bpmn:incoming>start_work</bpmn:incoming>"))),
+    ),
+    ("no_end", process(START + TASK + flow("start", "work")), process(TASK)),
+    (
+        "handler_without_event",
+        beside(node("task", "undo", isForCompensation="true")),
+        boundary("compensate", HANDLER),
+    ),
+    ("gateway_without_choice", process(line(node("exclusiveGateway", "g"))), choice("parallelGateway", "", "")),
+    (
+        "single_condition",
+        process(START + TASK + END + flow("start", "work") + flow("work", "end", "a")),
+        GOOD,
     ),
     ("implicit_split", beside(node("endEvent", "also") + flow("work", "also")), GOOD),
     (
@@ -514,7 +532,7 @@ def test_a_law_speaks_of_the_diagram_that_breaks_it_and_of_no_other(code: str, b
 
 
 def test_every_law_has_a_diagram_that_breaks_it() -> None:
-    assert {case[0] for case in CASES} == set(LAWS) - {"too_many_findings"}
+    assert {case[0] for case in CASES} | {rule.code for rule in RULES} == set(LAWS) - {"too_many_findings"}
 
 
 def test_a_good_diagram_has_no_findings() -> None:
@@ -565,6 +583,16 @@ def test_a_service_task_without_operation_is_an_error_once_the_operations_are_kn
 
     assert severity(LintContext()) is Severity.WARNING
     assert severity(LintContext(operations=set())) is Severity.ERROR
+
+
+def test_a_picture_may_leave_open_what_only_a_run_needs() -> None:
+    unsaid = choice("exclusiveGateway", "", "").replace(b'isExecutable="true"', b"")
+
+    def severity(context: LintContext) -> Severity:
+        return next(one.severity for one in lint(unsaid, context) if one.code == "flow_without_condition")
+
+    assert severity(LintContext()) is Severity.WARNING
+    assert severity(LintContext(is_to_run=True)) is Severity.ERROR
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:

@@ -1,0 +1,46 @@
+"""The rules of the standard, each broken once and kept once, and which event may stand where."""
+
+from typing import Final
+
+import pytest
+from drawing_board import lint
+from standard_rules import DEFINITIONS, PLACES, RULES, Rule, an_event
+
+from engine.diagrams.laws import LAWS
+from engine.errors import Severity
+
+WARNED: Final = {"condition_on_default"}
+"""Rules of the standard that the engine can do without: breaking them is a warning."""
+
+
+def errors(data: bytes) -> set[str]:
+    return {one.code for one in lint(data) if one.severity is Severity.ERROR}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
+def test_a_model_that_breaks_a_rule_is_told_so_and_its_twin_is_left_alone(rule: Rule) -> None:
+    found = [one for one in lint(rule.broken) if one.code == rule.code]
+
+    assert [one.severity is Severity.ERROR for one in found] != []
+    assert all(one.severity is Severity.ERROR or one.code in WARNED for one in found)
+    assert all(one.element for one in found)
+    assert errors(rule.sound) - {"unsupported_element"} == set()
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
+def test_a_picture_is_measured_by_the_standard_too(rule: Rule) -> None:
+    """What is no process to run may leave open what only a run needs, and nothing else."""
+    picture = rule.broken.replace(b'isExecutable="true"', b'isExecutable="false"')
+    found = [one for one in lint(picture) if one.code == rule.code]
+
+    assert found
+    assert errors(rule.sound.replace(b'isExecutable="true"', b'isExecutable="false"')) == set()
+    assert LAWS[rule.code].is_to_run or rule.code in WARNED or rule.code in errors(picture)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("kind", DEFINITIONS)
+def test_each_event_stands_only_where_the_standard_has_it(place: str, kind: str) -> None:
+    found = errors(an_event(place, DEFINITIONS[kind]))
+
+    assert (found == set()) == (kind in PLACES[place].split()), found
