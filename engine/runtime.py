@@ -332,9 +332,9 @@ class Engine:
         course.add(move(execution, tx.now))
         failpoint("step.run")
         self._exchange(tx, course, execution)
-        tx.processes.apply(course.record(execution, cause))
         details = {**cause.details, **course.trace()}
         tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
+        tx.processes.apply(course.record(execution, cause))
 
     def _exchange(self, tx: Transaction, course: Course, execution: Execution) -> None:
         """Send off what the steps have thrown, and give the instance the messages that were kept for it."""

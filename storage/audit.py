@@ -8,19 +8,22 @@ the commit.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import String, UniqueConstraint, func, insert, select
+from sqlalchemy import String, UniqueConstraint, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, clean_text, identity, to_json
 from storage.errors import Conflict
+from storage.statements import Batch, Fixed
 
 SYSTEM_CHAIN = "system"
 _GENESIS = "0" * 64
@@ -118,6 +121,23 @@ class AuditTrail:
         for chain, entries in groupby(pending, key=attrgetter("chain")):
             self._append(chain, list(entries))
 
+    def write_with(self, batch: Batch) -> None:
+        """Let a batch write what was recorded so far; only what is recorded alone in chains whose heads are known."""
+        chains = Counter(entry.chain for entry in self._pending)
+        for entry in self._pending:
+            if chains[entry.chain] == 1 and entry.chain in self._heads:
+                row = entry.after(self._heads[entry.chain])
+                batch.add(_CLAIMS[self._kind], row, check=partial(self._claimed, entry, row))
+        self._pending = [entry for entry in self._pending if chains[entry.chain] > 1 or entry.chain not in self._heads]
+
+    def _claimed(self, entry: _Entry, row: Mapping[str, Any], written: int) -> None:
+        """Know the head that was written; or record the event once more, behind those of whoever was faster."""
+        if written:
+            self._heads[entry.chain] = _Head(row["number"], row["hash"])
+        else:
+            self._heads.pop(entry.chain, None)
+            self._pending.insert(0, entry)
+
     def history(self, chain: str) -> Sequence[AuditEvent]:
         """Give all events of a chain in order."""
         self.write()
@@ -182,8 +202,15 @@ class AuditTrail:
         self._heads[chain] = _Head(rows[-1]["number"], rows[-1]["hash"])
 
     def _claim(self, row: Mapping[str, Any]) -> bool:
-        statement = _CLAIMS["postgresql" if self._unit.is_postgresql else "sqlite"]
-        return self._unit.connection.execute(statement, dict(row)).scalar() is not None
+        taken: list[int] = []
+        batch = Batch(self._unit.connection)
+        batch.add(_CLAIMS[self._kind], row, check=taken.append)
+        batch.send()
+        return taken == [1]
+
+    @property
+    def _kind(self) -> str:
+        return "postgresql" if self._unit.is_postgresql else "sqlite"
 
     def _read_head(self, chain: str) -> _Head:
         statement = (
@@ -196,10 +223,17 @@ class AuditTrail:
         return _Head(row.number, row.hash) if row else _Head(0, _GENESIS)
 
 
+_COLUMNS = {
+    name: bindparam(name, type_=AuditEvent.__table__.c[name].type)
+    for name in (*_Entry.__slots__, "number", "previous", "hash")
+}
 _CLAIMS = {
-    name: dialect.insert(AuditEvent.__table__)
-    .on_conflict_do_nothing(index_elements=["chain", "number"])
-    .returning(AuditEvent.__table__.c.id)
+    name: Fixed(
+        dialect.insert(AuditEvent.__table__)
+        .inline()
+        .values(_COLUMNS)
+        .on_conflict_do_nothing(index_elements=["chain", "number"])
+    )
     for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
 }
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
 
 from sqlalchemy import BigInteger, Connection, Date, DateTime, Dialect, Enum, Integer, MetaData, Table, Text
@@ -212,9 +213,13 @@ class Unit:
         self.connection = connection
         self.now = now
         self.is_reading = is_reading
-        self.session = Session(connection, expire_on_commit=False, autoflush=True)
         self.before_commit: list[Callable[[], None]] = []
         self.wake: Wake | None = None
+
+    @cached_property
+    def session(self) -> Session:
+        """The mapped rows of this transaction; made when somebody asks for it."""
+        return Session(self.connection, expire_on_commit=False, autoflush=True)
 
     @property
     def is_postgresql(self) -> bool:

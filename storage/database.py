@@ -23,6 +23,7 @@ from storage.orders import Orders
 from storage.parcels import Parcels
 from storage.people import People
 from storage.sign_in import SignIns
+from storage.statements import driver_connection, driver_errors
 
 if TYPE_CHECKING:
     from storage.deployments import Deployments
@@ -142,9 +143,19 @@ class Transaction(Unit):
 
         return Jobs(self)
 
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Let go of the mapped rows at the end."""
+        try:
+            yield
+        finally:
+            if "session" in self.__dict__:
+                self.session.close()
+
     def complete(self) -> None:
         """Write what is still held back; called once, before the commit."""
-        self.session.flush()
+        if "session" in self.__dict__:
+            self.session.flush()
         for write in self.before_commit:
             write()
 
@@ -175,7 +186,7 @@ class Database:
         with _translated(), self.engine.connect() as connection, connection.begin():
             transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=False)
             transaction.wake = self.wake
-            with transaction.session:
+            with transaction.closing():
                 yield transaction
                 transaction.complete()
 
@@ -184,7 +195,7 @@ class Database:
         """Only read, and see the database as it was at the first look: an attempt to write raises."""
         with _translated(), self._reading.connect() as connection, connection.begin():
             transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=True)
-            with transaction.session:
+            with transaction.closing():
                 yield transaction
 
     def migrate(self) -> None:
@@ -255,7 +266,8 @@ def _open_sqlite(url: URL, *, begin: str = "BEGIN IMMEDIATE", pragmas: Sequence[
 
     @event.listens_for(engine, "begin")
     def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+        with driver_errors(connection):
+            driver_connection(connection).execute(begin)
 
     return engine
 

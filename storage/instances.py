@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Row, String, and_, bindparam, case, cast, delete, exists, func, insert, or_, select, update
+from sqlalchemy import String, and_, bindparam, case, cast, delete, exists, func, insert, or_, select, update
 
 from storage.audit import AuditEvent, parcel_chain
 from storage.errors import Conflict, NotFound
@@ -20,6 +20,7 @@ from storage.processes import (
     SignalCopy,
     SubscriptionKind,
 )
+from storage.statements import Fixed
 from storage.steps import NewMessage, StepRecord, write_step
 
 if TYPE_CHECKING:
@@ -99,11 +100,11 @@ LIVE_COLUMNS = (
 LIVE_FROM = ProcessInstance.__table__.join(ProcessDefinition.__table__, _d.id == _i.definition_id).outerjoin(
     Parcel.__table__, _p.id == _i.parcel_id
 )
-_LOAD = select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindparam("instance"))
+_LOAD = Fixed(select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindparam("instance")))
 _FITS = or_(_m.correlation_key.is_not_distinct_from(_s.correlation_key), _s.definition_id.is_not(None))
 
 
-def live_instance(row: Row[Any]) -> LiveInstance:
+def live_instance(row: Sequence[Any]) -> LiveInstance:
     """Make the value from a row that begins with `LIVE_COLUMNS`."""
     return LiveInstance(*row[: len(LIVE_COLUMNS)])
 
@@ -116,7 +117,7 @@ class Processes:
 
     def live(self, instance_id: int) -> LiveInstance:
         """Take up an instance; raises `NotFound`, and `Conflict` when it has ended or is suspended."""
-        row = self._unit.connection.execute(_LOAD, {"instance": instance_id}).first()
+        row = _LOAD.first(self._unit.connection, {"instance": instance_id})
         if row is None:
             raise NotFound("There is no such process instance.")
         return self.usable(live_instance(row))

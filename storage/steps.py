@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, cast, delete, func, insert, null, select, text, union_all, update
+from sqlalchemy import bindparam, cast, delete, func, insert, null, or_, select, text, union_all, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import StaleVersion
 from storage.failpoints import failpoint
@@ -20,6 +21,7 @@ from storage.processes import (
     ProcessInstance,
     SubscriptionKind,
 )
+from storage.statements import Batch, Fixed, insertion
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
 
 if TYPE_CHECKING:
@@ -121,7 +123,8 @@ class StepRecord:
 
 
 _i, _w = ProcessInstance.__table__.c, WorkItem.__table__.c
-_STATE = (
+_IS_OPEN = or_(*(_w.state == state for state in OPEN_WORK))
+_STATE = Fixed(
     update(ProcessInstance)
     .where(_i.id == bindparam("instance"), _i.version == bindparam("seen"))
     .values(
@@ -133,9 +136,9 @@ _STATE = (
         end_reason=bindparam("why"),
     )
 )
-_COMPLETE = (
+_COMPLETE = Fixed(
     update(WorkItem)
-    .where(_w.id == bindparam("item"), _w.state.in_(OPEN_WORK))
+    .where(_w.id == bindparam("item"), _IS_OPEN)
     .values(
         state=WorkState.COMPLETED,
         completed_at=bindparam("at"),
@@ -143,27 +146,66 @@ _COMPLETE = (
         outcome=bindparam("answer"),
     )
 )
-_ADD_ITEM = insert(WorkItem)
-_ADD_TIMER = insert(Timer)
-_ADD_SUBSCRIPTION = insert(MessageSubscription)
+_WITHDRAW = Fixed(
+    update(WorkItem)
+    .where(_w.instance_id == bindparam("instance"), _w.key == bindparam("wait"), _IS_OPEN)
+    .values(state=WorkState.WITHDRAWN, completed_at=bindparam("at"))
+)
+_ADD_ITEM = Fixed(
+    insertion(
+        WorkItem,
+        *("instance_id", "parcel_id", "process_key", "key", "node", "name", "form", "candidate_group", "assignee_id"),
+        *("state", "due_at", "due_order", "priority", "outcome_field", "instructions", "created_at", "claimed_at"),
+    )
+)
+_ADD_FURTHER_CANDIDATE = Fixed(
+    insert(FurtherCandidate).from_select(
+        ["work_item_id", "candidate_group"],
+        select(_w.id, bindparam("group", type_=_w.candidate_group.type)).where(
+            _w.instance_id == bindparam("instance"), _w.key == bindparam("wait")
+        ),
+    )
+)
+_REMOVE_TIMER = Fixed(delete(Timer).where(Timer.instance_id == bindparam("instance"), Timer.key == bindparam("wait")))
+_ADD_TIMER = Fixed(insertion(Timer, "instance_id", "key", "node", "due_at", "schedule"))
+_REMOVE_SUBSCRIPTION = Fixed(
+    delete(MessageSubscription).where(
+        MessageSubscription.instance_id == bindparam("instance"), MessageSubscription.key == bindparam("wait")
+    )
+)
+_ADD_SUBSCRIPTION = Fixed(
+    insertion(MessageSubscription, "instance_id", "key", "kind", "name", "correlation_key", "created_at")
+)
+_SET_STATUS = Fixed(
+    update(Parcel)
+    .where(Parcel.id == bindparam("parcel"))
+    .values(status=bindparam("changed_to"), version=Parcel.version + 1)
+)
+_ADD_PASSED_STATUS = Fixed(insertion(StatusChange, "parcel_id", "status", "entered_at", "left_at"))
 
 
 def write_step(unit: "Transaction", record: StepRecord) -> None:
-    """Write the step; raises `StaleVersion` when the instance or the work item was changed meanwhile."""
-    _write_state(unit, record)
-    failpoint("step.state_saved")
-    _complete_item(unit, record)
-    _close(unit, record)
-    _open_items(unit, record)
-    failpoint("step.items_inserted")
-    _open_waits(unit, record)
-    _set_statuses(unit, record)
+    """Write the step, and what the audit trail has taken down of it; raises `StaleVersion` when another was faster."""
+    people = _people(unit, {item.assignee for item in record.items if item.assignee})
+    batch = Batch(unit.connection)
+    _write_state(batch, unit, record)
+    batch.mark("step.state_saved")
+    _complete_item(batch, unit, record)
+    _close_waits(batch, unit, record)
+    _open_items(batch, unit, record, people)
+    batch.mark("step.items_inserted")
+    _open_waits(batch, unit, record)
+    _set_statuses(batch, unit, record)
+    unit.audit.write_with(batch)
+    batch.send()
+    _settle_jobs(unit, record)
+    _tell_operators(unit, record)
     for job in record.jobs:
         unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
     failpoint("step.jobs_inserted")
 
 
-def _write_state(unit: "Transaction", record: StepRecord) -> None:
+def _write_state(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
     is_over = record.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
     values = {
         "instance": record.instance_id,
@@ -175,62 +217,38 @@ def _write_state(unit: "Transaction", record: StepRecord) -> None:
         "broken": None if record.failure is None else dict(record.failure),
         "why": record.end_reason,
     }
-    if unit.connection.execute(_STATE, values).rowcount != 1:
+    batch.add(_STATE, values, check=_moved_on)
+
+
+def _moved_on(changed: int) -> None:
+    if changed != 1:
         raise StaleVersion("Somebody else has moved this process on; load it again and repeat.")
 
 
-def _complete_item(unit: "Transaction", record: StepRecord) -> None:
-    if record.completed is None:
-        return
-    done = record.completed
-    values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
-    if unit.connection.execute(_COMPLETE, values).rowcount != 1:
+def _complete_item(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
+    if record.completed is not None:
+        done = record.completed
+        values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
+        batch.add(_COMPLETE, values, check=_completed)
+
+
+def _completed(changed: int) -> None:
+    if changed != 1:
         raise StaleVersion("Somebody else has completed this work item; choose another one.")
 
 
-def _close(unit: "Transaction", record: StepRecord) -> None:
-    execute, instance = unit.connection.execute, record.instance_id
-    if record.withdrawn_items:
-        items = _w.instance_id == instance, _w.key.in_(record.withdrawn_items), _w.state.in_(OPEN_WORK)
-        execute(update(WorkItem).where(*items).values(state=WorkState.WITHDRAWN, completed_at=unit.now))
-    if record.done_job_id is not None:
-        unit.jobs.finish(record.done_job_id)
-    if record.cancelled_jobs:
-        unit.jobs.cancel(instance, record.cancelled_jobs)
-    if record.closed_timers:
-        execute(delete(Timer).where(Timer.instance_id == instance, Timer.key.in_(record.closed_timers)))
-    if record.closed_subscriptions:
-        chosen = MessageSubscription.instance_id == instance, MessageSubscription.key.in_(record.closed_subscriptions)
-        execute(delete(MessageSubscription).where(*chosen))
-    if record.closed_incidents is None or record.closed_incidents:
-        _close_incidents(unit, record)
+def _close_waits(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
+    instance, at = record.instance_id, unit.now
+    batch.add(_WITHDRAW, *({"instance": instance, "wait": key, "at": at} for key in record.withdrawn_items))
+    batch.add(_REMOVE_TIMER, *({"instance": instance, "wait": key} for key in record.closed_timers))
+    batch.add(_REMOVE_SUBSCRIPTION, *({"instance": instance, "wait": key} for key in record.closed_subscriptions))
 
 
-def _close_incidents(unit: "Transaction", record: StepRecord) -> None:
-    incident = Incident.__table__.c
-    chosen = [incident.instance_id == record.instance_id, incident.state == IncidentState.OPEN]
-    if record.closed_incidents is not None:
-        chosen.append(incident.key.in_(record.closed_incidents))
-    unit.connection.execute(update(Incident).where(*chosen).values(state=IncidentState.RESOLVED, closed_at=unit.now))
-
-
-def _open_items(unit: "Transaction", record: StepRecord) -> None:
-    if not record.items:
-        return
-    people = _people(unit, {item.assignee for item in record.items if item.assignee})
-    unit.connection.execute(_ADD_ITEM, [_item_row(unit, record, item, people) for item in record.items])
+def _open_items(batch: Batch, unit: "Transaction", record: StepRecord, people: Mapping[str, int]) -> None:
+    batch.add(_ADD_ITEM, *(_item_row(unit, record, item, people) for item in record.items))
     further = [(item.key, group) for item in record.items for group in item.groups[1:]]
-    if further:
-        ids = {
-            row.key: row.id
-            for row in unit.connection.execute(
-                select(_w.key, _w.id).where(
-                    _w.instance_id == record.instance_id, _w.key.in_([key for key, _ in further])
-                )
-            )
-        }
-        rows = [{"work_item_id": ids[key], "candidate_group": group} for key, group in further]
-        unit.connection.execute(insert(FurtherCandidate), rows)
+    rows = ({"instance": record.instance_id, "wait": key, "group": group} for key, group in further)
+    batch.add(_ADD_FURTHER_CANDIDATE, *rows)
 
 
 def _people(unit: "Transaction", logins: set[str]) -> Mapping[str, int]:
@@ -263,14 +281,10 @@ def _item_row(unit: "Transaction", record: StepRecord, item: NewItem, people: Ma
     }
 
 
-def _open_waits(unit: "Transaction", record: StepRecord) -> None:
-    if record.timers:
-        unit.connection.execute(_ADD_TIMER, [_timer_row(record, timer) for timer in record.timers])
-    if record.subscriptions:
-        rows = [_subscription_row(unit, record, subscription) for subscription in record.subscriptions]
-        unit.connection.execute(_ADD_SUBSCRIPTION, rows)
-    for incident in record.incidents:
-        unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
+def _open_waits(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
+    batch.add(_ADD_TIMER, *(_timer_row(record, timer) for timer in record.timers))
+    rows = (_subscription_row(unit, record, subscription) for subscription in record.subscriptions)
+    batch.add(_ADD_SUBSCRIPTION, *rows)
 
 
 def _timer_row(record: StepRecord, timer: NewTimer) -> dict[str, Any]:
@@ -294,35 +308,64 @@ def _subscription_row(unit: "Transaction", record: StepRecord, subscription: New
     }
 
 
-def _set_statuses(unit: "Transaction", record: StepRecord) -> None:
+def _set_statuses(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
     if not record.statuses or record.parcel_id is None:
         return
-    execute, parcel_id = unit.connection.execute, record.parcel_id
+    parcel_id, at = record.parcel_id, unit.now
     *passed, last = record.statuses
-    execute(update(Parcel).where(Parcel.id == parcel_id).values(status=last, version=Parcel.version + 1))
-    rows = [{"parcel_id": parcel_id, "status": name, "entered_at": unit.now, "left_at": unit.now} for name in passed]
-    if rows:
-        execute(insert(StatusChange), rows)
-    execute(_change_status(unit), {"parcel": parcel_id, "changed_to": last, "at": unit.now})
+    batch.add(_SET_STATUS, {"parcel": parcel_id, "changed_to": last})
+    rows = ({"parcel_id": parcel_id, "status": name, "entered_at": at, "left_at": at} for name in passed)
+    batch.add(_ADD_PASSED_STATUS, *rows)
+    change = _CHANGE_STATUS["postgresql" if unit.is_postgresql else "sqlite"]
+    batch.add(change, {"parcel": parcel_id, "changed_to": last, "at": at})
 
 
-def _change_status(unit: "Transaction") -> Any:
+def _change_status(*, is_sqlite: bool) -> Any:
     """Leave the current status and enter another one, in one statement; PostgreSQL wants to be told the types."""
-    row, is_sqlite = StatusChange.__table__.c, unit.connection.dialect.name == "sqlite"
+    row = StatusChange.__table__.c
     now = bindparam("at", type_=row.entered_at.type)
     current = select(row.id, row.parcel_id, row.status, row.entered_at, now).where(
         row.parcel_id == bindparam("parcel"), row.left_at.is_(None)
     )
     number = null() if is_sqlite else func.nextval(func.pg_get_serial_sequence("status_change", "id"))
-    values: tuple[Any, ...] = (bindparam("parcel"), bindparam("changed_to"), now, null())
     kinds = (row.parcel_id, row.status, row.entered_at, row.left_at)
+    values = (bindparam("parcel", type_=kinds[0].type), bindparam("changed_to", type_=kinds[1].type), now, null())
     told: Sequence[Any] = (
         values if is_sqlite else [cast(value, kind.type) for value, kind in zip(values, kinds, strict=True)]
     )
     entered = select(number, *told).where(text("true"))
     columns = ["id", "parcel_id", "status", "entered_at", "left_at"]
-    statement = unit.insert(StatusChange).from_select(columns, union_all(current, entered), include_defaults=False)
-    return statement.on_conflict_do_update(index_elements=["id"], set_={"left_at": statement.excluded.left_at})
+    added = (
+        (sqlite if is_sqlite else postgresql)
+        .insert(StatusChange)
+        .from_select(columns, union_all(current, entered), include_defaults=False)
+    )
+    return added.on_conflict_do_update(index_elements=["id"], set_={"left_at": added.excluded.left_at})
+
+
+_CHANGE_STATUS = {name: Fixed(_change_status(is_sqlite=name == "sqlite")) for name in ("sqlite", "postgresql")}
+
+
+def _settle_jobs(unit: "Transaction", record: StepRecord) -> None:
+    if record.done_job_id is not None:
+        unit.jobs.finish(record.done_job_id)
+    if record.cancelled_jobs:
+        unit.jobs.cancel(record.instance_id, record.cancelled_jobs)
+
+
+def _tell_operators(unit: "Transaction", record: StepRecord) -> None:
+    if record.closed_incidents is None or record.closed_incidents:
+        _close_incidents(unit, record)
+    for incident in record.incidents:
+        unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
+
+
+def _close_incidents(unit: "Transaction", record: StepRecord) -> None:
+    incident = Incident.__table__.c
+    chosen = [incident.instance_id == record.instance_id, incident.state == IncidentState.OPEN]
+    if record.closed_incidents is not None:
+        chosen.append(incident.key.in_(record.closed_incidents))
+    unit.connection.execute(update(Incident).where(*chosen).values(state=IncidentState.RESOLVED, closed_at=unit.now))
 
 
 def post_messages(unit: "Transaction", messages: Sequence[NewMessage], time_to_live: timedelta) -> None:

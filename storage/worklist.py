@@ -14,6 +14,7 @@ from storage.numbering import NumberSeries
 from storage.parcels import Parcel
 from storage.people import Actor
 from storage.processes import ProcessInstance
+from storage.statements import Fixed
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Place:
 _w = WorkItem.__table__.c
 _p = Parcel.__table__.c
 _REVISION = select(NumberSeries.last).where(NumberSeries.name == REVISION).scalar_subquery().label("revision")
-_IN_HAND = (
+_IN_HAND = Fixed(
     select(
         *LIVE_COLUMNS,
         _w.id,
@@ -86,6 +87,7 @@ _IN_HAND = (
     .select_from(LIVE_FROM.join(WorkItem.__table__, _w.instance_id == ProcessInstance.__table__.c.id))
     .where(_w.id == bindparam("item"))
 )
+_OF_ITEM = slice(len(LIVE_COLUMNS), len(LIVE_COLUMNS) + 12)
 
 
 class WorkItems:
@@ -96,15 +98,13 @@ class WorkItems:
 
     def in_hand(self, item_id: int, actor: Actor) -> ItemInHand:
         """Take up an item with its instance; raises `NotFound` when it does not exist or the person may not see it."""
-        row = self._unit.connection.execute(_IN_HAND, {"item": item_id}).first()
+        row = _IN_HAND.first(self._unit.connection, {"item": item_id})
         if row is None:
             raise NotFound("There is no such work item; look for it in the worklist.")
         rights = self._rights(row, actor)
         if rights is not None and not rights.is_visible:
             raise NotFound("There is no such work item; look for it in the worklist.")
-        instance = live_instance(row)
-        columns = {name: row._mapping[name] for name in ItemInHand.__slots__ if name not in ("rights", "instance")}  # noqa: SLF001 - its public name
-        return ItemInHand(**columns, rights=rights, instance=instance)
+        return ItemInHand(*[*row[_OF_ITEM], rights, live_instance(row)])
 
     def is_candidate(self, item: ItemInHand, actor: Actor) -> bool:
         """Tell whether the item is offered to one of the person's groups."""

@@ -1,6 +1,7 @@
 import pytest
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
-from sqlalchemy import event, select
+from sqlalchemy import select
+from statements import counted
 
 from storage.errors import AlreadyTaken, Conflict, NotFound, Refused
 from storage.job_engine import JobEngine
@@ -79,12 +80,12 @@ def test_a_completion_that_yields_one_item_takes_at_most_eight_statements(office
     instance = office.engine.start("order", office.parcel())
     item = office.item(instance, "one")
     office.do(office.engine.start("order", office.parcel()), "one", ann)  # program and rights are known from now on
-    statements: list[str] = []
-    event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
 
-    office.engine.complete(item, ann, {})
+    with counted(office.database) as told:
+        office.engine.complete(item, ann, {})
 
-    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 8, "\n".join(statements)
+    assert 0 < len(told.statements) <= 8, "\n".join(told.statements)
+    assert told.commits == 1
     assert office.items(instance).keys() == {"two"}
 
 
@@ -101,14 +102,14 @@ def test_a_completion_with_an_item_a_status_and_a_job_takes_at_most_ten_statemen
     ann = office.person("ann")
     item = office.item(office.engine.start("order", office.parcel()), "one")
     office.do(office.engine.start("order", office.parcel()), "one", ann)  # program and rights are known from now on
-    statements: list[str] = []
-    event.listen(office.database.engine, "before_cursor_execute", lambda *told: statements.append(told[2]))
 
-    office.engine.complete(item, ann, {})
+    with counted(office.database) as told:
+        office.engine.complete(item, ann, {})
     engine.close()
 
-    assert len([text for text in statements if not text.startswith("BEGIN")]) <= 10, "\n".join(statements)
-    assert sum("workflow_" in text for text in statements) == 2
+    assert len(told.statements) <= 10, "\n".join(told.statements)
+    assert told.commits == 1
+    assert sum("workflow_" in text for text in told.statements) == 2
     with office.database.reading() as tx:
         assert len(tx.jobs.waiting()) == 2
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from factories import a_parcel
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
+from statements import counted
 
 from storage.audit import SYSTEM_CHAIN, BrokenChain, parcel_chain
 from storage.database import Database
@@ -82,13 +83,11 @@ def test_events_recorded_before_and_after_a_look_at_the_history_are_one_chain(da
 
 @pytest.mark.parametrize(("events", "statements"), [(0, 0), (1, 2), (5, 3)])
 def test_events_are_written_in_few_statements(database: Database, events: int, statements: int) -> None:
-    seen: list[str] = []
-    with database.transaction() as tx:
-        event.listen(tx.connection, "before_cursor_execute", lambda *arguments: seen.append(arguments[2]))
+    with counted(database) as told, database.transaction() as tx:
         for _ in range(events):
             tx.audit.record("parcel:1", "pat", "claimed", "item")
 
-    assert len(seen) == statements
+    assert len(told.statements) == statements
 
 
 def test_the_database_refuses_to_change_or_remove_an_event(written: Database) -> None:

@@ -1,0 +1,189 @@
+"""Statements that are made ready once: text and conversion of values, for each kind of database.
+
+SQLAlchemy looks both up anew at every call, which costs more than the database takes for the few statements of a step. A
+`Fixed` statement remembers them. It runs on the driver's own connection, within the transaction that SQLAlchemy has begun,
+and what the driver reports is raised as SQLAlchemy raises it.
+
+A `Batch` holds writes and sends them together: on PostgreSQL in one round trip (pipeline mode), on SQLite one after the other.
+What each has changed is looked at in order, so that a version found stale comes before the errors that follow from it.
+"""
+
+import sqlite3
+from collections import namedtuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import psycopg
+from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, bindparam, insert
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase
+
+from storage.failpoints import failpoint
+
+Values = Mapping[str, Any]
+Converter = Callable[[Any], Any]
+Check = Callable[[int], None]
+
+
+class Fixed:
+    """A statement whose text never changes; each value comes by the name of its `bindparam`."""
+
+    def __init__(self, statement: Any) -> None:
+        self.statement = statement
+        self._forms: dict[str, _Form] = {}
+
+    def form(self, dialect: Dialect) -> "_Form":
+        """Give text and converters for a kind of database."""
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _Form(self.statement, dialect)
+        return form
+
+    def first(self, connection: Connection, values: Values) -> Any:
+        """Run it and give the first row, a named tuple, or None."""
+        form = self.form(connection.dialect)
+        with driver_errors(connection):
+            cursor = driver_connection(connection).execute(form.text, form.given(values))
+            row = cursor.fetchone()
+            cursor.close()
+        return None if row is None else form.taken(row)
+
+
+def insertion(mapped: type[DeclarativeBase], *names: str) -> Any:
+    """Give an INSERT of these columns, each with a value of its own name."""
+    table: Any = mapped.__table__
+    return insert(table).inline().values({name: bindparam(name, type_=table.c[name].type) for name in names})
+
+
+class Batch:
+    """Writes of one transaction that are sent together."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._writes: list[_Write] = []
+
+    def add(self, statement: Fixed, *rows: Values, check: Check | None = None) -> None:
+        """Add a write, once for each of the values; `check` is given the number of rows that it has changed, and may raise."""
+        if rows:
+            form = statement.form(self._connection.dialect)
+            self._writes.append(_Write(form, [form.given(row) for row in rows], check))
+
+    def mark(self, name: str) -> None:
+        """Set a failpoint between what comes before and after."""
+        self._writes.append(_Write(None, [name], None))
+
+    def send(self) -> None:
+        """Send all of them, and check in order what each has changed."""
+        writes, self._writes = self._writes, []
+        driver = driver_connection(self._connection)
+        with driver_errors(self._connection):
+            if isinstance(driver, psycopg.Connection):
+                _send_at_once(driver, writes)
+            else:
+                for write in writes:
+                    _check([(write, write.run(driver))])
+
+
+def _send_at_once(driver: "psycopg.Connection[Any]", writes: "Sequence[_Write]") -> None:
+    sent: list[tuple[_Write, Any]] = []
+    try:
+        with driver.pipeline():
+            sent.extend((write, write.run(driver)) for write in writes)
+    except psycopg.Error:
+        _check([(write, cursor) for write, cursor in sent if cursor is not None and cursor.pgresult is not None])
+        raise
+    _check(sent)
+
+
+def _check(sent: "Sequence[tuple[_Write, Any]]") -> None:
+    for write, cursor in sent:
+        if write.check is not None:
+            write.check(cursor.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    """One write of a batch; without a form it is a failpoint."""
+
+    form: "_Form | None"
+    rows: list[Any]
+    check: Check | None
+
+    def run(self, driver: Any) -> Any:
+        if self.form is None:
+            return failpoint(self.rows[0])
+        cursor = driver.cursor()
+        if len(self.rows) == 1:
+            cursor.execute(self.form.text, self.rows[0])
+        else:
+            cursor.executemany(self.form.text, self.rows)
+        return cursor
+
+
+class _Form:
+    """What a statement is for one kind of database: its text, and how values go in and rows come out."""
+
+    def __init__(self, statement: Any, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        self.text = str(compiled)
+        self._is_positional = bool(compiled.positiontup)
+        binds = [(name, compiled.binds[name]) for name in compiled.positiontup or compiled.binds]
+        self._given = [(name, _inward(bind, dialect)) for name, bind in binds if bind.required]
+        self._fixed = {name: _fixed(bind, dialect) for name, bind in binds if not bind.required}
+        self._places = [name for name, _ in binds]
+        columns = tuple(getattr(statement, "selected_columns", ()))
+        self._columns = [_outward(column, dialect) for column in columns]
+        self._row = _row_kind(columns)
+
+    def given(self, values: Values) -> Any:
+        """Convert the values for the driver."""
+        converted = {name: values[name] if turn is None else turn(values[name]) for name, turn in self._given}
+        if self._fixed:
+            converted |= self._fixed
+        return [converted[name] for name in self._places] if self._is_positional else converted
+
+    def taken(self, row: Sequence[Any]) -> Any:
+        """Convert a row from the driver."""
+        return self._row._make(
+            [value if turn is None else turn(value) for value, turn in zip(row, self._columns, strict=True)]
+        )
+
+
+def _row_kind(columns: "Sequence[ColumnElement[Any]]") -> Any:
+    return namedtuple("Row", [column.key or "" for column in columns], rename=True)  # noqa: PYI024 - its names come with the statement
+
+
+def _inward(bind: BindParameter[Any], dialect: Dialect) -> Converter | None:
+    return bind.type.dialect_impl(dialect).bind_processor(dialect)
+
+
+def _fixed(bind: BindParameter[Any], dialect: Dialect) -> Any:
+    turn = _inward(bind, dialect)
+    return bind.value if turn is None else turn(bind.value)
+
+
+def _outward(column: ColumnElement[Any], dialect: Dialect) -> Converter | None:
+    return column.type.dialect_impl(dialect).result_processor(dialect, None)
+
+
+def driver_connection(connection: Connection) -> Any:
+    """Give the driver's connection, on which the transaction of SQLAlchemy's runs."""
+    return connection.connection.driver_connection
+
+
+@contextmanager
+def driver_errors(connection: Connection) -> Iterator[None]:
+    """Raise the driver's errors as SQLAlchemy would have, and give up a connection that has broken."""
+    try:
+        yield
+    except (sqlite3.Error, psycopg.Error) as error:
+        driver, reported = driver_connection(connection), cast("Any", error)
+        is_broken = connection.dialect.is_disconnect(reported, driver, None)
+        if is_broken:
+            connection.invalidate(error)
+        base = connection.dialect.loaded_dbapi.Error
+        raise DBAPIError.instance(
+            None, None, error, base, connection_invalidated=is_broken, dialect=connection.dialect
+        ) from error
