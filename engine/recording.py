@@ -44,6 +44,8 @@ class Cause:
     completed: CompletedItem | None = None
     done_job_id: int | None = None
     end_reason: str | None = None
+    rests: bool = False
+    """Whether the instance is suspended, and stays so."""
 
 
 class Course:
@@ -82,6 +84,8 @@ class Course:
         opened = [wait for key, wait in waits.items() if self._before.get(key) != wait]
         closed = [wait for key, wait in self._before.items() if waits.get(key) != wait and key != cause.key]
         state, failure = _STATES[self.steps[-1].state], self.steps[-1].failure
+        if cause.rests and state is InstanceState.ACTIVE:
+            state = InstanceState.SUSPENDED
         return StepRecord(
             instance_id=self.live.id,
             version=self.live.version,
@@ -113,7 +117,7 @@ class Course:
     ) -> tuple[str, ...] | None:
         if not self.live.has_incidents:
             return ()
-        if state is not InstanceState.ACTIVE:
+        if state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED):
             return None
         return (*sorted(self._stuck_before - set(stuck)), *cancelled)
 

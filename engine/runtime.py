@@ -28,9 +28,9 @@ from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound, StaleVersion
 from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
-from storage.jobs import IncidentState, Job, JobState
+from storage.jobs import Incident, IncidentState, Job, JobState
 from storage.people import Actor
-from storage.processes import ProcessDefinition
+from storage.processes import ProcessDefinition, ProcessInstance
 from storage.steps import CompletedItem, NewMessage
 
 SYSTEM = "system"
@@ -161,9 +161,12 @@ class Engine:
     def variables(self, instance_id: int) -> Mapping[str, Any]:
         """Give the variables of an instance, running or ended."""
         with self._database.reading() as tx:
-            instance = tx.processes.one(instance_id)
-            deployment = tx.deployments.definition(instance.definition_id).deployment_id
-            return Execution.load(self._programs.of(tx, deployment), instance.snapshot).variables()
+            return self.load(tx, tx.processes.one(instance_id)).variables()
+
+    def load(self, tx: Transaction, instance: ProcessInstance) -> Execution:
+        """Bring an instance, running or ended, into memory to look at it."""
+        deployment_id = tx.deployments.definition(instance.definition_id).deployment_id
+        return Execution.load(self._programs.of(tx, deployment_id), instance.snapshot)
 
     def fire_timer(self, timer_id: int) -> bool:
         """Fire a due timer, once; False when it is gone, or not due any more."""
@@ -226,7 +229,7 @@ class Engine:
         return sum(self._try_to_hand_over(handover) for handover in handovers)
 
     def retry(self, incident_id: int, actor: str, corrected: Mapping[str, Any] | None = None) -> None:
-        """Let a stuck token, with corrected variables if given, or a stopped job go on.
+        """Let a stuck token or a stopped job try again, with corrected variables of its activity if given.
 
         Raises `Conflict` when somebody has dealt with it already.
         """
@@ -235,13 +238,7 @@ class Engine:
             incident = tx.jobs.incident(incident_id)
             tx.jobs.close_incident(incident_id, IncidentState.RESOLVED, actor)
             if incident.job_id is not None:
-                tx.jobs.restart(incident.job_id)
-                tx.audit.record(
-                    _chain(incident.instance_id, incident.parcel_id),
-                    actor,
-                    "incident.retried",
-                    f"incident:{incident_id}",
-                )
+                self._retry_job(tx, incident, actor, corrected or {})
             elif incident.instance_id is not None and incident.key is not None:
                 key, live = incident.key, tx.processes.live(incident.instance_id)
                 details = {"node": incident.node, "corrected": sorted(corrected or {})}
@@ -293,6 +290,20 @@ class Engine:
         if cause.key and all(wait.key != cause.key for wait in execution.waits()):
             raise Conflict("The process does not wait for this any more; load the page again.")
         self._run(tx, live, execution, move, cause)
+
+    def _retry_job(self, tx: Transaction, incident: Incident, actor: str, corrected: Mapping[str, Any]) -> None:
+        """Restart a stopped job; the variables that its activity sees are corrected first, and its inputs with them."""
+        subject, key = f"incident:{incident.id}", incident.key
+        if corrected and incident.instance_id is not None and key is not None:
+            live = tx.processes.live(incident.instance_id)
+            details = {"node": incident.node, "corrected": sorted(corrected)}
+            cause = Cause("incident.retried", actor, subject, details=details)
+            self.move(tx, live, lambda execution, now: execution.correct(key, corrected, now), cause)
+        else:
+            tx.audit.record(_chain(incident.instance_id, incident.parcel_id), actor, "incident.retried", subject)
+        job = tx.jobs.one(incident.job_id or 0)
+        if job.state is JobState.STOPPED:  # new inputs have begun it anew
+            tx.jobs.restart(job.id)
 
     def _waiting_for(self, tx: Transaction, definition: ProcessDefinition, message: str) -> str | None:
         outline = self._programs.of(tx, definition.deployment_id).processes.get(definition.key)
@@ -399,8 +410,9 @@ class Engine:
         cause, payload = partial(Cause, action, SYSTEM), dict(handover.payload)
         if handover.instance_id is None:
             definition = tx.deployments.definition(handover.definition_id or 0)
+            tx.processes.take(handover)  # before the steps, which may come to wait for the same name
             instance_id = self._begin(tx, definition, None, payload, cause, start_event=handover.key)
-            tx.processes.take(handover, instance_id)
+            tx.processes.note_receiver(handover, instance_id)
             return instance_id
         key, live = handover.key, tx.processes.live(handover.instance_id)
         tx.processes.take(handover, live.id)  # before the step, with which the subscription goes

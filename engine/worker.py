@@ -17,7 +17,7 @@ from engine.errors import BusinessError, EngineError
 from engine.operations.call import Call, Operation
 from engine.runtime import Engine
 from storage.database import Database
-from storage.errors import Conflict, NotFound, ParcelflowError
+from storage.errors import Conflict, NotFound, ParcelflowError, Suspended
 from storage.failpoints import failpoint
 from storage.job_engine import JobEngine
 from storage.jobs import Job, JobKind, NewIncident
@@ -114,6 +114,9 @@ class Worker:
             return
         try:
             self._work(job)
+        except Suspended:
+            with self._database.transaction() as tx:
+                tx.jobs.put_back(job.id, job.attempts)
         except Exception as error:  # noqa: BLE001 - whatever an operation raises is retried, then shown to an operator
             self._note_failure(job, error)
 

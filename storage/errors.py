@@ -6,6 +6,7 @@ ParcelflowError
 │   └── Sealed               what lies in the archive is not changed any more
 ├── Conflict                 somebody else was faster, or the thing is no longer in the state it was in
 │   ├── AlreadyTaken         a work item went to another person
+│   ├── Suspended            the process instance rests until somebody lets it go on
 │   ├── AlreadyExists        a unique name or number is in use
 │   └── StaleVersion         the row was changed since it was read; load again and repeat
 ├── Invalid                  a value cannot be stored as it is
@@ -61,6 +62,12 @@ class AlreadyTaken(Conflict):
         super().__init__(f"{who} took this at {when:%Y-%m-%d %H:%M} UTC; choose another one.")
         self.who = who
         self.when = when
+
+
+class Suspended(Conflict):
+    """The process instance rests; an administrator or the process owner can let it go on."""
+
+    code = "suspended"
 
 
 class AlreadyExists(Conflict):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import String, and_, bindparam, case, cast, delete, exists, func, insert, or_, select, update
 
 from storage.audit import AuditEvent, parcel_chain
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, NotFound, Suspended
 from storage.jobs import Incident, IncidentState
 from storage.parcels import Parcel, ParcelState
 from storage.processes import (
@@ -101,6 +101,18 @@ LIVE_FROM = ProcessInstance.__table__.join(ProcessDefinition.__table__, _d.id ==
     Parcel.__table__, _p.id == _i.parcel_id
 )
 _LOAD = Fixed(select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindparam("instance")))
+_RESTS = (
+    exists()
+    .where(_i.id == _s.instance_id, _i.state == InstanceState.SUSPENDED)
+    .correlate(MessageSubscription.__table__)
+)
+_o = MessageSubscription.__table__.alias("other_subscription").c
+_IS_KEPT_FOR_ANOTHER = (
+    exists()
+    .where(_o.kind == _s.kind, _o.name == _s.name, _o.correlation_key.is_not_distinct_from(_m.correlation_key))
+    .where(_i.id == _o.instance_id, _i.state == InstanceState.SUSPENDED)
+    .correlate(MessageSubscription.__table__, BufferedMessage.__table__)
+)
 _FITS = or_(_m.correlation_key.is_not_distinct_from(_s.correlation_key), _s.definition_id.is_not(None))
 
 
@@ -115,16 +127,18 @@ class Processes:
     def __init__(self, unit: "Transaction") -> None:
         self._unit = unit
 
-    def live(self, instance_id: int) -> LiveInstance:
-        """Take up an instance; raises `NotFound`, and `Conflict` when it has ended or is suspended."""
+    def live(self, instance_id: int, *, also_suspended: bool = False) -> LiveInstance:
+        """Take up an instance; raises `NotFound`, `Suspended` unless that is wanted too, and `Conflict` when it has ended."""
         row = _LOAD.first(self._unit.connection, {"instance": instance_id})
         if row is None:
             raise NotFound("There is no such process instance.")
-        return self.usable(live_instance(row))
+        return self.usable(live_instance(row), also_suspended=also_suspended)
 
-    def usable(self, live: LiveInstance) -> LiveInstance:
-        """Give the instance back when it can go on, with its audit chain made ready; raises `Conflict` otherwise."""
-        if live.state is not InstanceState.ACTIVE:
+    def usable(self, live: LiveInstance, *, also_suspended: bool = False) -> LiveInstance:
+        """Give the instance back when it can go on, with its audit chain made ready; raises as `live` does otherwise."""
+        if live.state is InstanceState.SUSPENDED and not also_suspended:
+            raise Suspended("The process instance is suspended; let it go on first.")
+        if live.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED):
             raise Conflict(f"The process instance is {live.state} and does not go on.")
         if live.chain_head is not None:
             number, digest = live.chain_head.split(":")
@@ -252,8 +266,8 @@ class Processes:
         )
         return self._unit.connection.execute(statement.limit(1)).first() is not None
 
-    def take(self, handover: Handover, instance_id: int) -> None:
-        """Mark a message or signal as delivered; raises `Conflict` when another has delivered it."""
+    def take(self, handover: Handover, instance_id: int | None = None) -> None:
+        """Mark a message or signal as delivered, to whom if that is known; raises `Conflict` when another has delivered it."""
         if handover.message_id is not None:
             self.take_message(handover.message_id, instance_id)
         else:
@@ -261,7 +275,13 @@ class Processes:
             if copies.rowcount != 1:
                 raise Conflict("The signal was delivered already.")
 
-    def take_message(self, message_id: int, instance_id: int) -> None:
+    def note_receiver(self, handover: Handover, instance_id: int) -> None:
+        """Note which instance a message has started."""
+        if handover.message_id is not None:
+            this = BufferedMessage.id == handover.message_id
+            self._unit.connection.execute(update(BufferedMessage).where(this).values(instance_id=instance_id))
+
+    def take_message(self, message_id: int, instance_id: int | None) -> None:
         """Mark a message as delivered; raises `Conflict` when another has delivered it."""
         taken = self._unit.connection.execute(
             update(BufferedMessage)
@@ -302,6 +322,7 @@ class Processes:
                 copies.id.label("signal_copy_id"),
             )
             .join_from(SignalCopy.__table__, MessageSubscription.__table__, _s.id == copies.subscription_id)
+            .where(~_RESTS)
             .order_by(copies.id)
             .limit(limit)
         )
@@ -314,6 +335,7 @@ class Processes:
         return list(found.values())
 
     def _matches(self, *, any_key: bool) -> Any:
+        """Match messages with who can have them now; what rests gets its own later, and no definition starts with it instead."""
         fits = and_(_s.kind == SubscriptionKind.MESSAGE, _s.name == _m.name)
         return (
             select(
@@ -325,7 +347,8 @@ class Processes:
                 _m.id.label("message_id"),
             )
             .join_from(BufferedMessage.__table__, MessageSubscription.__table__, fits if any_key else and_(fits, _FITS))
-            .where(_m.state == MessageState.WAITING, _m.expires_at > self._unit.now)
+            .where(_m.state == MessageState.WAITING, _m.expires_at > self._unit.now, ~_RESTS)
+            .where(or_(_s.instance_id.is_not(None), ~_IS_KEPT_FOR_ANOTHER))
             .order_by(_m.id, _s.definition_id.is_not(None), _s.id)
         )
 

@@ -12,11 +12,24 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, and_, delete, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    UniqueConstraint,
+    and_,
+    delete,
+    exists,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, identity
 from storage.errors import Conflict, NotFound
+from storage.processes import InstanceState, ProcessInstance
 
 if TYPE_CHECKING:
     from storage.database import Transaction
@@ -178,6 +191,11 @@ class NewIncident:
 _UNFINISHED = (JobState.WAITING, JobState.RUNNING)
 
 
+def _rests(instance_id: Any) -> ColumnElement[bool]:
+    """Tell whether the instance of a job or timer is suspended."""
+    return exists().where(ProcessInstance.id == instance_id, ProcessInstance.state == InstanceState.SUSPENDED)
+
+
 class Jobs:
     """The jobs, timers and incidents of one transaction."""
 
@@ -232,15 +250,16 @@ class Jobs:
         return job
 
     def claim(self, job_id: int, worker: str, silence: timedelta = timedelta(0)) -> Job | None:
-        """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do (any more).
+        """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do (any more, or yet).
 
+        The jobs of a suspended instance wait until it goes on.
         A job that another runs is only taken when that worker has given no sign of life for as long as `silence`.
         """
         alive = select(NodeHeartbeat.node).where(NodeHeartbeat.seen_at >= self._unit.now - silence)
         is_abandoned = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive))
         claimed = self._unit.connection.execute(
             update(Job)
-            .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned))
+            .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned), ~_rests(Job.instance_id))
             .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
         )
         return self.one(job_id) if claimed.rowcount == 1 else None
@@ -252,6 +271,17 @@ class Jobs:
         """
         taken = Job.worker == worker, Job.state == JobState.RUNNING, Job.started_at <= self._unit.now - since_more_than
         self._unit.connection.execute(update(Job).where(*taken, Job.id.not_in(but_for)).values(state=JobState.WAITING))
+
+    def put_back(self, job_id: int, attempt: int) -> None:
+        """Let a job wait as if it had not been tried: its instance rests, and could not take the result."""
+        values = {"state": JobState.WAITING, "attempts": attempt - 1, "worker": None}
+        self._settle(job_id, attempt, values)
+
+    def wake_those_of(self, instance_id: int) -> None:
+        """Wake up the waiting jobs of an instance that goes on again."""
+        waiting = select(Job.id).where(Job.instance_id == instance_id, Job.state == JobState.WAITING)
+        for job_id in self._unit.session.scalars(waiting).all():
+            self._wake(job_id, timedelta(0))
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
@@ -299,7 +329,7 @@ class Jobs:
         """Give the ids of jobs that are due, oldest first."""
         statement = (
             select(Job.id)
-            .where(Job.state == JobState.WAITING, Job.due_at <= self._unit.now)
+            .where(Job.state == JobState.WAITING, Job.due_at <= self._unit.now, ~_rests(Job.instance_id))
             .order_by(Job.due_at, Job.id)
             .limit(limit)
         )
@@ -309,7 +339,7 @@ class Jobs:
         """Wake up again jobs that nobody took for so long, and those whose worker has no heartbeat; gives how many."""
         before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
         lost = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive), Job.started_at < before)
-        forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before)
+        forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before, ~_rests(Job.instance_id))
         statement = select(Job.id).where(or_(lost, forgotten)).limit(100)
         ids = self._unit.session.scalars(statement).all()
         for job_id in ids:
@@ -319,8 +349,9 @@ class Jobs:
         return len(ids)
 
     def due_timers(self, limit: int = 100) -> Sequence[Timer]:
-        """Give the timers that are due, oldest first."""
-        statement = select(Timer).where(Timer.due_at <= self._unit.now).order_by(Timer.due_at, Timer.id).limit(limit)
+        """Give the timers that are due, oldest first; those of suspended instances wait until these go on."""
+        due = Timer.due_at <= self._unit.now, ~_rests(Timer.instance_id)
+        statement = select(Timer).where(*due).order_by(Timer.due_at, Timer.id).limit(limit)
         return self._unit.session.scalars(statement).all()
 
     def next_timer(self) -> Timer | None:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from engine.errors import BusinessError, EngineError
-from engine.spiff import snapshot
+from engine.interventions import Intervention, Standing
+from engine.spiff import snapshot, surgery
 from engine.spiff.changes import copied
 from engine.spiff.faults import NoSuchWait
 from engine.spiff.instances import Instance
@@ -83,6 +84,10 @@ class Execution:
         """Describe the tokens that cannot go on."""
         return tuple(stuck_at(token, token.fault) for token in self._instance.tokens() if token.fault is not None)
 
+    def standings(self) -> tuple[Standing, ...]:
+        """Describe the tokens as an operator sees them, oldest first."""
+        return tuple(surgery.standings(self._instance))
+
     def variables(self) -> dict[str, Any]:
         """Give the newest variables of the whole instance; the final ones when it has ended."""
         instance = self._instance
@@ -141,6 +146,25 @@ class Execution:
         self._instance.retry(token, dict(changes or {}))
         return self._settled(token)
 
+    def correct(self, key: str, changes: Mapping[str, Any], now: datetime) -> Step:
+        """Change the variables that a waiting token sees, and let it go on waiting."""
+        token = self._token(key)
+        self._instance.journal = self._resumed(now)
+        token.data = {**token.data, **copied(dict(changes))}
+        return self._settled(token)
+
+    def intervene(self, asked: Intervention, now: datetime, *, rests: bool = False) -> Step:
+        """Do what an operator asks; what `rests` does not run on until `wake`. Raise InterventionRefused, changing nothing."""
+        self._instance.journal = self._resumed(now)
+        surgery.perform(self._instance, asked)
+        return self._at_rest() if rests else self._finished()
+
+    def wake(self, now: datetime) -> Step:
+        """Let what has rested go on: whatever an intervention has made ready runs, and every net is looked at again."""
+        self._instance.journal = self._resumed(now)
+        self._instance.touched.extend(self._instance.nets())
+        return self._finished()
+
     def terminate(self, now: datetime) -> Step:
         """Take every token away."""
         self._instance.journal = self._resumed(now)
@@ -181,6 +205,11 @@ class Execution:
     def _settled(self, token: Token) -> Step:
         self._instance.touched.append(token.workflow)
         return self._finished()
+
+    def _at_rest(self) -> Step:
+        self._instance.tidy_retired()
+        self._instance.touched.clear()
+        return self._instance.journal.step(self.state, self._instance.failure)
 
     def _finished(self) -> Step:
         self._instance.run()

@@ -127,6 +127,10 @@ class Instance(Net, BpmnWorkflow):
                 net = net.owner.workflow if net.owner is not None else None
         if self.watching:
             conditions.check(self)
+        self.tidy_retired()
+
+    def tidy_retired(self) -> None:
+        """Take finished tokens out of the tree."""
         while self.retired:
             token = self.retired.pop()
             token.workflow.tidy(token)

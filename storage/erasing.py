@@ -1,0 +1,35 @@
+"""Erasing a process instance with all its rows; what the audit trail tells of it stays."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select, update
+
+from storage.drafts import WorkDraft
+from storage.errors import StaleVersion
+from storage.jobs import Incident, Job, Timer
+from storage.processes import BufferedMessage, MessageSubscription, ProcessInstance, SignalCopy
+from storage.work import FurtherCandidate, WorkItem
+
+if TYPE_CHECKING:
+    from storage.database import Transaction
+
+
+def erase_instance(unit: "Transaction", instance_id: int, seen: int) -> None:
+    """Remove an instance as read at version `seen`, with its work items, jobs, timers, subscriptions and incidents.
+
+    Raises `StaleVersion` when it has moved meanwhile.
+    """
+    execute = unit.connection.execute
+    this = ProcessInstance.id == instance_id
+    fenced = update(ProcessInstance).where(this, ProcessInstance.version == seen).values(version=seen + 1)
+    if execute(fenced).rowcount != 1:
+        raise StaleVersion("Somebody else has moved this process on; load it again and repeat.")
+    items = select(WorkItem.id).where(WorkItem.instance_id == instance_id)
+    waits = select(MessageSubscription.id).where(MessageSubscription.instance_id == instance_id)
+    execute(delete(WorkDraft).where(WorkDraft.work_item_id.in_(items)))
+    execute(delete(FurtherCandidate).where(FurtherCandidate.work_item_id.in_(items)))
+    execute(delete(SignalCopy).where(SignalCopy.subscription_id.in_(waits)))
+    execute(update(BufferedMessage).where(BufferedMessage.instance_id == instance_id).values(instance_id=None))
+    for row in (Incident, WorkItem, Job, Timer, MessageSubscription):
+        execute(delete(row).where(row.instance_id == instance_id))
+    execute(delete(ProcessInstance).where(this))
