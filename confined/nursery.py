@@ -67,7 +67,8 @@ class _Nursery:
                 return
 
     def close(self) -> None:
-        """Kill every child."""
+        """Kill every child, and listen no more for their ends."""
+        signal.set_wakeup_fd(-1)
         for pid in self._statuses:
             _kill(pid)
 

@@ -203,7 +203,8 @@ def identity() -> Mapped[int]:
     return mapped_column(BIG, primary_key=True, autoincrement=True, init=False)
 
 
-Wake = Callable[[Connection, int, timedelta], None]
+Wake = Callable[[Connection, int, int, timedelta], None]
+"""Lets a worker take up a job: given the connection, the job's id, its rank (the lowest is taken up first) and a delay."""
 
 
 class Unit:

@@ -42,13 +42,14 @@ class JobEngine:
         """Make or update the job engine's own tables; safe to repeat."""
         self._client._sys_db.run_migrations()  # noqa: SLF001 - the library offers this only for engines of its own making
 
-    def wake(self, connection: Connection, job_id: int, delay: timedelta) -> None:
-        """Let a worker take up the job after the delay, if the transaction of the connection commits."""
+    def wake(self, connection: Connection, job_id: int, rank: int, delay: timedelta) -> None:
+        """Let a worker take up the job after the delay, lower ranks first, if the transaction of the connection commits."""
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
             "queue_name": _QUEUE,
             "workflow_id": f"job-{job_id}-{uuid4().hex}",
             "app_version": _VERSION,
+            "priority": rank,
         }
         if delay > timedelta(0):
             options["delay_seconds"] = delay.total_seconds()

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
@@ -189,6 +190,8 @@ class NewIncident:
 
 
 _UNFINISHED = (JobState.WAITING, JobState.RUNNING)
+_RANKS = MappingProxyType({JobKind.OPERATION: 1, JobKind.START: 2, JobKind.TASK: 3})
+"""Which wake-ups go first: what has begun goes on before more begins."""
 
 
 def _rests(instance_id: Any) -> ColumnElement[bool]:
@@ -222,7 +225,7 @@ class Jobs:
         }
         job_id = self._unit.connection.execute(self._insertion(values)).scalar()
         if job_id is not None:
-            self._wake(job_id, job.delay)
+            self._wake(job_id, job.kind, job.delay)
         return job_id
 
     def start_process(
@@ -281,7 +284,7 @@ class Jobs:
         """Wake up the waiting jobs of an instance that goes on again."""
         waiting = select(Job.id).where(Job.instance_id == instance_id, Job.state == JobState.WAITING)
         for job_id in self._unit.session.scalars(waiting).all():
-            self._wake(job_id, timedelta(0))
+            self._wake(job_id, JobKind.OPERATION, timedelta(0))
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
@@ -298,7 +301,7 @@ class Jobs:
         values = {"state": JobState.WAITING, "due_at": self._unit.now + delay, "last_error": error, "worker": None}
         if not self._settle(job_id, attempt, values):
             return False
-        self._wake(job_id, delay)
+        self._wake(job_id, self.one(job_id).kind, delay)
         return True
 
     def stop(self, job_id: int, attempt: int, incident: NewIncident) -> bool:
@@ -319,7 +322,7 @@ class Jobs:
         )
         if changed.rowcount != 1:
             raise Conflict("The job is not stopped any more; load the page again.")
-        self._wake(job_id, timedelta(0))
+        self._wake(job_id, self.one(job_id).kind, timedelta(0))
 
     def discard(self, job_id: int) -> None:
         """Give up a stopped job for good."""
@@ -340,13 +343,13 @@ class Jobs:
         before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
         lost = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive), Job.started_at < before)
         forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before, ~_rests(Job.instance_id))
-        statement = select(Job.id).where(or_(lost, forgotten)).limit(100)
-        ids = self._unit.session.scalars(statement).all()
-        for job_id in ids:
-            self._wake(job_id, timedelta(0))
-        if ids:
-            self._unit.connection.execute(update(Job).where(Job.id.in_(ids)).values(due_at=self._unit.now))
-        return len(ids)
+        statement = select(Job.id, Job.kind).where(or_(lost, forgotten)).limit(100)
+        kinds = {row.id: row.kind for row in self._unit.connection.execute(statement)}
+        for job_id, kind in kinds.items():
+            self._wake(job_id, kind, timedelta(0))
+        if kinds:
+            self._unit.connection.execute(update(Job).where(Job.id.in_(kinds)).values(due_at=self._unit.now))
+        return len(kinds)
 
     def due_timers(self, limit: int = 100) -> Sequence[Timer]:
         """Give the timers that are due, oldest first; those of suspended instances wait until these go on."""
@@ -448,9 +451,9 @@ class Jobs:
             where=Job.state.in_((JobState.DONE, JobState.CANCELLED)),
         ).returning(Job.id)
 
-    def _wake(self, job_id: int, delay: timedelta) -> None:
+    def _wake(self, job_id: int, kind: JobKind, delay: timedelta) -> None:
         if self._unit.wake is not None:
-            self._unit.wake(self._unit.connection, job_id, delay)
+            self._unit.wake(self._unit.connection, job_id, _RANKS[kind], delay)
 
     def _end(self, chosen: Sequence[Any], state: JobState, states: Sequence[JobState] = _UNFINISHED) -> bool:
         statement = update(Job).where(*chosen, Job.state.in_(states)).values(state=state, finished_at=self._unit.now)

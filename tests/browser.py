@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from threading import Thread
@@ -88,10 +89,15 @@ def watched(context: BrowserContext, address: str) -> tuple[Page, Complaints]:
     return page, complaints
 
 
+@cache
+def _axe() -> str:
+    return files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+
+
 def axe_findings(page: Page) -> list[str]:
     """Give what axe finds against WCAG 2.2 A and AA; the script is injected past the page's own policy."""
-    script = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
-    page.evaluate(script)
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_axe())
     found: list[str] = page.evaluate(_RUN_AXE, _RULES)
     return [f"{urlsplit(page.url).path} {finding}" for finding in found]
 

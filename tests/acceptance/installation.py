@@ -55,23 +55,35 @@ class Installation:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         return {**kept, **chosen}
 
-    def command(self, *arguments: str, check: bool = True) -> str:
-        """Run a command of the command line to its end and give what it printed."""
-        done = subprocess.run(
+    def command(self, *arguments: str) -> str:
+        """Run a command of the command line to its good end and give what it printed."""
+        return self.ended(self.begin(*arguments))
+
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Begin to run a command of the command line."""
+        return subprocess.Popen(
             [sys.executable, "-m", "web.cli", *arguments],
             env=self.environment,
             cwd=self.folder,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=300,
-            check=False,
         )
-        if check:
-            assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+
+    def ended(self, command: "subprocess.Popen[str]") -> str:
+        """Wait for the good end of a command and give what it printed."""
+        with command:
+            printed, complained = command.communicate(timeout=300)
+        assert command.returncode == 0, printed + complained
+        return printed
 
     def start(self, *options: str) -> None:
         """Start the whole system and wait until it answers."""
+        self.launch(*options)
+        self._wait()
+
+    def launch(self, *options: str) -> None:
+        """Begin to start the whole system."""
         log = (self.folder / "parcelflow.log").open("ab")
         with log:
             self.process = subprocess.Popen(
@@ -82,7 +94,6 @@ class Installation:
                 stderr=log,
                 start_new_session=True,
             )
-        self._wait()
 
     def kill(self) -> None:
         """End it as a power cut does: the process and all its kin, at once."""

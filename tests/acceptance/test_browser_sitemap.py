@@ -1,8 +1,9 @@
 """Every page of the sitemap on a phone and a wide screen, light and dark: nothing for axe, nothing blocked, nothing cut off."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from browser import axe_findings, chromium, serving, sign_in, watched
@@ -20,8 +21,11 @@ from web.auth import hash_password
 from web.demo.samples import GROUPS
 from web.draft_files import own_files
 
-pytestmark = [pytest.mark.browser, pytest.mark.long, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
 PHONE, WIDE = {"width": 360, "height": 780}, {"width": 1920, "height": 1080}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+PICTURES = os.environ.get("PARCELFLOW_PICTURES")
+"""A folder in which to keep a picture of every page, to be looked at."""
 STAFF = [group for group in GROUPS if group != "customers"]
 NO_PAGES = {
     "static",
@@ -76,14 +80,14 @@ def house(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterato
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_page_is_calm_on_every_screen(house: Staffed, browser: Browser, scheme: str, tmp_path: Path) -> None:
+def test_every_page_is_calm_on_every_screen(house: Staffed, browser: Browser) -> None:
     with house.opened() as system:
         staff, portal = sitemap(system)
-    with desks(browser, house, ["everybody", "customer"], color_scheme=scheme, viewport=WIDE) as people:
+    calm = {"viewport": WIDE, "reduced_motion": "reduce"}
+    with desks(browser, house, ["everybody", "customer"], with_axe=False, **calm) as people:
         for login, paths in (("everybody", staff), ("customer", portal)):
             for path in paths:
-                visit(people[login], path, tmp_path / scheme)
+                visit(people[login], path)
 
         assert [desk.findings for desk in people.values() if desk.findings] == []
         assert [desk.complaints for desk in people.values() if desk.complaints] == []
@@ -96,20 +100,17 @@ def empty_house(open_database: Any, sqlite_url: str, tmp_path: Path) -> House:
     return house
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_new_installation_says_on_every_page_what_will_be_there(
-    empty_house: House, browser: Browser, scheme: Any, tmp_path: Path
-) -> None:
+def test_a_new_installation_says_on_every_page_what_will_be_there(empty_house: House, browser: Browser) -> None:
     paths = [rule.rule for rule in page_rules(empty_house.app) if not rule.arguments and not is_portal(rule)]
     with serving(empty_house.app) as address:
-        context = browser.new_context(color_scheme=scheme, viewport=WIDE)  # type: ignore[arg-type]  # as below
+        context = browser.new_context(viewport=WIDE, reduced_motion="reduce")  # type: ignore[arg-type]  # as below
         page, complaints = watched(context, address)
-        desk = Desk(address, context, page, complaints, with_axe=True)
-        visit(desk, "/sign-in", tmp_path / scheme)
+        desk = Desk(address, context, page, complaints, with_axe=False)
+        visit(desk, "/sign-in")
         sign_in(page, address, "everybody", PASSWORD)
         for path in paths:
             if path != "/sign-in":
-                visit(desk, path, tmp_path / scheme)
+                visit(desk, path)
         context.close()
 
     assert desk.findings == []
@@ -187,22 +188,33 @@ def examples(tx: Transaction) -> Mapping[str, list[dict[str, Any]]]:
     }
 
 
-def visit(desk: Desk, path: str, folder: Path) -> None:
-    """Look at a page on a wide screen and on a phone, and keep a picture of both."""
+def visit(desk: Desk, path: str) -> None:
+    """Look at a page in the light and in the dark, on a wide screen and on a phone."""
     page = desk.page
     answer = page.goto(desk.address + path)
     assert answer is not None
     if answer.status >= 400 and path not in MAY_BE_MISSING:
         desk.findings.append(f"{path} answers {answer.status}")
     settle(page)
-    desk.findings += axe_findings(page)
-    name = path.strip("/").replace("/", " ").replace("?", " ") or "first"
-    for viewport in (WIDE, PHONE):
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        desk.findings += [f"{scheme} {finding}" for finding in axe_findings(page)]
+    for viewport in (PHONE, WIDE):
         page.set_viewport_size(viewport)  # type: ignore[arg-type]  # a width and a height
-        page.screenshot(path=folder / f"{name} {viewport['width']}.png", full_page=True)
         if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             desk.findings.append(f"{path} is wider than {viewport['width']} px")
-    page.set_viewport_size(WIDE)  # type: ignore[arg-type]  # as above
+        if PICTURES is not None:
+            keep_pictures(page, Path(PICTURES), f"{name_of(path)} {viewport['width']}")
+
+
+def name_of(path: str) -> str:
+    return path.strip("/").replace("/", " ").replace("?", " ") or "first"
+
+
+def keep_pictures(page: Page, folder: Path, name: str) -> None:
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.screenshot(path=folder / f"{name} {scheme}.png", full_page=True)
 
 
 def settle(page: Page) -> None:

@@ -21,7 +21,7 @@ from storage.documents import DocumentStore
 from storage.people import Actor
 from storage.search import Filter
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(0)]
+pytestmark = pytest.mark.timeout(900)
 ORACLE = Oracle((ORDER / "access.csv").read_text(encoding="utf-8"))
 
 

@@ -16,7 +16,7 @@ from engine.operations.call import Call
 from engine.worker import Pace, Worker
 from storage.errors import Invalid, Unavailable
 from storage.job_engine import JobEngine
-from storage.jobs import Jobs, NewJob
+from storage.jobs import JobKind, Jobs, NewJob
 
 AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
 SERVED = a_diagram(
@@ -436,7 +436,7 @@ def test_a_token_that_cannot_go_on_is_an_incident_and_retrying_it_works(office: 
 
 @pytest.fixture
 def job_engine(office: Office, database_url: str) -> Iterator[JobEngine]:
-    engine = JobEngine(database_url, node=f"node-{uuid4().hex}", polling=timedelta(seconds=0.05))
+    engine = JobEngine(database_url, node=f"node-{uuid4().hex}", threads=1, polling=timedelta(seconds=0.05))
     engine.prepare()
     office.database.wake = engine.wake
     yield engine
@@ -464,6 +464,26 @@ def test_the_job_engine_brings_jobs_to_the_worker(office: Office, job_engine: Jo
     assert len(desk.calls) == 2
     with office.database.reading() as tx:
         assert tx.jobs.silent_nodes(timedelta(days=-1)) == []
+
+
+def test_what_has_begun_goes_on_before_more_begins(office: Office, job_engine: JobEngine) -> None:
+    desk = Desk()
+    with office.database.transaction() as tx:
+        for number in range(3):
+            tx.jobs.add(NewJob(f"arrived {number}", "work", JobKind.TASK))
+        tx.jobs.add(NewJob("begun", "work"))
+
+    worker = _worker(office, desk, job_engine=job_engine)
+    worker.start()
+    try:
+        deadline = time.monotonic() + 20
+        while len(desk.calls) < 4 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        worker.stop(timedelta(seconds=5))
+
+    assert desk.calls[0].key == "job:begun"
+    assert len(desk.calls) == 4
 
 
 def _owe_one_and_fail(office: Office) -> None:
