@@ -67,8 +67,9 @@ class _Nursery:
                 return
 
     def close(self) -> None:
-        """Kill every child, and listen no more for their ends."""
+        """Kill every child; the bell is taken down first, since children may end when it is gone."""
         signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for pid in self._statuses:
             _kill(pid)
 

@@ -14,6 +14,7 @@ from engine.form_fields import ANSWERED, CHOOSING, CHOOSING_SEVERAL, Component, 
 from engine.form_reading import options_of
 from engine.functions import matches, parse_number
 from engine.plain import equal
+from engine.written_numbers import NotANumber, TwoMeanings, read_written
 
 LONGEST_ANSWER = 100_000
 """Characters of one answer."""
@@ -142,11 +143,9 @@ class Check:
 
     def _number(self, component: Component, answer: Any) -> Any:
         written = str(answer).strip()
-        if isinstance(answer, bool) or not _NUMBER.fullmatch(written):
-            raise Faulty(f"“{component.label}” must be a number with a point, for example 12.50.")
-        number = parse_number(written)
+        number = self._number_of(component, answer, written)
         if component.is_kept_as_text:
-            return written
+            return written if _NUMBER.fullmatch(written) else f"{number:f}"
         digits = component.decimal_digits
         exponent = number.as_tuple().exponent
         if digits is not None and isinstance(exponent, int) and -exponent > digits and number != round(number, digits):
@@ -155,9 +154,20 @@ class Check:
                 if digits == 0
                 else f"“{component.label}” may have {digits} decimals."
             )
-        if digits == 0 or (digits is None and "." not in written):
+        if digits == 0 or (digits is None and exponent == 0):
             return int(number)
         return number if digits is None else number.quantize(Decimal(1).scaleb(-digits))
+
+    def _number_of(self, component: Component, answer: Any, written: str) -> Decimal:
+        """Give the number that was answered: as data, or as a person writes it."""
+        try:
+            if not isinstance(answer, str) and not isinstance(answer, bool) and _NUMBER.fullmatch(written):
+                return parse_number(written)
+            return read_written(written, is_whole=component.decimal_digits == 0)
+        except TwoMeanings as two:
+            raise Faulty(f"“{component.label}” can be read in two ways; write {two.large} or {two.small}.") from None
+        except NotANumber:
+            raise Faulty(f"“{component.label}” must be a number, for example 5000 or 12.50.") from None
 
     def _date(self, component: Component, answer: Any) -> date | time | datetime:
         try:

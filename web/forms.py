@@ -15,6 +15,7 @@ from engine.expressions import Expression
 from engine.form_answers import Answers, options
 from engine.form_fields import ANSWERED, CHOOSING_SEVERAL, Component, DateKind, Kind
 from engine.forms import Form
+from engine.written_numbers import without_doubt
 from storage.views import FieldView
 from web.sheets import SURE, Crop
 
@@ -351,4 +352,6 @@ def _step(one: Component) -> str:
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
+    if isinstance(value, Decimal):
+        return without_doubt(value)
     return "" if value is None else str(value)

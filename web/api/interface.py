@@ -31,6 +31,7 @@ _ALWAYS: Final = {
     "403": "The token has not the scope",
     "404": "No such thing, or not for this person",
     "422": "The request needs correcting",
+    "429": "Too many requests; `Retry-After` says how long to wait",
     "500": "Something went wrong; nothing was changed",
     "503": "Not available at the moment; try again",
 }

@@ -3,6 +3,8 @@
 import os
 import pickle
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -155,6 +157,26 @@ def test_a_killed_nursery_is_replaced() -> None:
     _nursery.process.wait()
 
     assert run_confined(_sum_up, 3) == 3
+
+
+_CLOSED_NURSERY = """
+import os, signal, socket
+from confined.nursery import _Nursery
+
+caller, control = socket.socketpair()
+nursery = _Nursery(control)
+caller.close()
+nursery.run()
+nursery.close()
+del nursery
+os.kill(os.getpid(), signal.SIGCHLD)
+"""
+
+
+def test_a_child_that_ends_after_its_nursery_has_closed_is_not_complained_about() -> None:
+    ended = subprocess.run([sys.executable, "-c", _CLOSED_NURSERY], capture_output=True, check=True, timeout=60)
+
+    assert ended.stderr == b""
 
 
 def test_closing_a_stream_early_ends_its_child() -> None:
