@@ -1,7 +1,8 @@
 """What one transaction did to an instance, gathered over its steps and turned into the rows to be written."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from engine.spiff.execution import Execution
@@ -18,11 +19,14 @@ from engine.steps import (
     WaitKind,
     WorkWait,
 )
+from storage.errors import Conflict
+from storage.failpoints import failpoint
 from storage.instances import LiveInstance
 from storage.jobs import NewIncident, NewJob
 from storage.processes import InstanceState, SubscriptionKind
 from storage.steps import CompletedItem, NewItem, NewSubscription, NewTimer, StepRecord
 
+Move = Callable[[Execution, datetime], Step]
 _STATES = {
     ExecutionState.ACTIVE: InstanceState.ACTIVE,
     ExecutionState.COMPLETED: InstanceState.COMPLETED,
@@ -48,6 +52,16 @@ class Cause:
     """Whether the instance is suspended, and stays so."""
 
 
+def begin(live: LiveInstance, execution: Execution, move: Move, cause: Cause, now: datetime) -> "Course":
+    """Make a move and give the course it has begun; raises `Conflict` when the wait is gone that it would settle."""
+    course = Course(live, execution, is_new=not live.snapshot)
+    if cause.key and not course.waited_for(cause.key):
+        raise Conflict("The process does not wait for this any more; load the page again.")
+    course.add(move(execution, now))
+    failpoint("step.run")
+    return course
+
+
 class Course:
     """The steps an instance takes within one transaction, one after the other; of a new one, nothing is on record yet."""
 
@@ -68,9 +82,22 @@ class Course:
         self._taken = len(self.steps)
         return thrown
 
+    def waited_for(self, key: str) -> bool:
+        """Tell whether the instance waited for this before it moved."""
+        return key in self._before
+
+    def reaches_out(self, execution: Execution) -> bool:
+        """Tell whether something was thrown, or a message is newly waited for, so that others are concerned."""
+        thrown = any(step.thrown for step in self.steps[self._taken :])
+        return thrown or any(isinstance(wait, SubscriptionWait) and self.is_new(wait) for wait in execution.waits())
+
     def is_new(self, wait: Wait) -> bool:
         """Tell whether the wait was opened by these steps."""
         return self._before.get(wait.key) != wait
+
+    def told(self, cause: Cause) -> Cause:
+        """Give the cause with what the audit keeps of the steps among its details."""
+        return replace(cause, details={**cause.details, **self.trace()})
 
     def trace(self) -> dict[str, Any]:
         """Give what the audit keeps of the steps: flow nodes visited and flows taken, by their drawn ids, in order."""

@@ -12,20 +12,21 @@ each other is handed over by `deliver_pending`, one transaction each.
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from engine.recording import Cause, Course
+from engine.firing import MOST_TOGETHER, Fired, Firing, cause_of, prepare, write
+from engine.recording import Cause, Course, Move, begin
 from engine.spiff.execution import Execution
 from engine.spiff.program import Program
 from engine.start_timers import following_start
-from engine.steps import Step, SubscriptionWait, WaitKind
+from engine.steps import SubscriptionWait, WaitKind
 from engine.worklist import check_may_complete
 from storage.database import Database, Transaction
-from storage.errors import Conflict, NotFound, StaleVersion
+from storage.errors import Conflict, NotFound, StaleVersion, Unavailable
 from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
 from storage.jobs import Incident, IncidentState, Job, JobState
@@ -39,7 +40,6 @@ _TRIES = 8
 _PAUSE_SECONDS = 0.02
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
-Move = Callable[[Execution, datetime], Step]
 
 
 class Programs(Protocol):
@@ -180,16 +180,38 @@ class Engine:
             if timer.instance_id is None:
                 return self._start_by_timer(tx, timer.definition_id, timer_id, cause)
             key, live = timer.key, tx.processes.live(timer.instance_id)
-            details = {"node": timer.node}
-            self.move(
-                tx,
-                live,
-                lambda execution, now: execution.fire(key, now),
-                cause(subject_of(live), key=key, details=details),
-            )
+            self.move(tx, live, _firing(key), cause_of(timer.node, key, live.id))
             return True
 
         return self.transact(fire)
+
+    def fire_due(self, but_for: Collection[int] = ()) -> Fired:
+        """Fire due timers of different instances in one transaction, at most `MOST_TOGETHER`, but for some.
+
+        When one of them fails, nothing of that is kept and each is fired by itself; the failed ones are named. So is each
+        that concerns others, by a message or a signal. Between nodes on PostgreSQL each instance is taken by one.
+        """
+        with self._database.reading() as tx:
+            if not tx.jobs.has_due_timers():
+                return Fired()
+            firings = self._due(tx, but_for) if self._database.is_sqlite else []
+        if self._database.is_sqlite and not firings:
+            return Fired()
+        failpoint("timer.claimed")
+
+        def fire(tx: Transaction) -> None:
+            firings[:] = firings or self._due(tx, but_for)
+            write(tx, [firing for firing in firings if firing.record is not None])
+
+        try:
+            self.transact(fire, tries=1)
+        except Unavailable:
+            raise
+        except Exception as reason:  # noqa: BLE001 - each is fired by itself, and then tells what is the matter with it
+            _log.info("%s timers are fired one by one: %s", len(firings), reason)
+            return self._fire_one_by_one(firings)
+        alone = self._fire_one_by_one([firing for firing in firings if firing.record is None])
+        return Fired(len(firings) - len(alone.failed), alone.failed)
 
     def correlate(
         self,
@@ -267,16 +289,16 @@ class Engine:
 
         self.transact(give_up)
 
-    def transact(self, work: Callable[[Transaction], _T]) -> _T:
+    def transact(self, work: Callable[[Transaction], _T], tries: int = _TRIES) -> _T:
         """Do something in one transaction; begin again where somebody else has moved the same instance meanwhile."""
-        for attempt in range(1, _TRIES + 1):
+        for attempt in range(1, tries + 1):
             try:
                 with self._database.transaction() as tx:
                     result = work(tx)
                     tx.audit.write()
                     failpoint("step.before_commit")
             except StaleVersion:
-                if attempt == _TRIES:
+                if attempt == tries:
                     raise
                 time.sleep(random.uniform(0, _PAUSE_SECONDS * attempt))  # noqa: S311 - spreads the tries, no secret
             else:
@@ -287,8 +309,6 @@ class Engine:
     def move(self, tx: Transaction, live: LiveInstance, move: Move, cause: Cause) -> None:
         """Move an instance within a transaction; raises `Conflict` when it does not wait for the cause's key any more."""
         execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
-        if cause.key and all(wait.key != cause.key for wait in execution.waits()):
-            raise Conflict("The process does not wait for this any more; load the page again.")
         self._run(tx, live, execution, move, cause)
 
     def _retry_job(self, tx: Transaction, incident: Incident, actor: str, corrected: Mapping[str, Any]) -> None:
@@ -339,11 +359,9 @@ class Engine:
         return live.id
 
     def _run(self, tx: Transaction, live: LiveInstance, execution: Execution, move: Move, cause: Cause) -> None:
-        course = Course(live, execution, is_new=not live.snapshot)
-        course.add(move(execution, tx.now))
-        failpoint("step.run")
+        course = begin(live, execution, move, cause, tx.now)
         self._exchange(tx, course, execution)
-        details = {**cause.details, **course.trace()}
+        details = course.told(cause).details
         tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
         tx.processes.apply(course.record(execution, cause))
 
@@ -370,6 +388,24 @@ class Engine:
             else:
                 message = NewMessage(thrown.name, thrown.payload, thrown.correlation_key)
                 tx.processes.post(message, self._message_life)
+
+    def _due(self, tx: Transaction, but_for: Collection[int]) -> list[Firing]:
+        """Work out the next firings; SQLite lets others write meanwhile, PostgreSQL lets them take other instances."""
+        due = tx.processes.due(MOST_TOGETHER, but_for=but_for)
+        return prepare(tx, lambda deployment: self._programs.of(tx, deployment), due)
+
+    def _fire_one_by_one(self, firings: Sequence[Firing]) -> Fired:
+        failed: list[int] = []
+        for timer_id in (firing.due.id for firing in firings):
+            try:
+                self.fire_timer(timer_id)
+            except Unavailable:
+                raise
+            except Exception as reason:  # noqa: BLE001 - one faulty instance must not keep the others from their timers
+                is_known = isinstance(reason, Conflict | NotFound)
+                _log.log(logging.INFO if is_known else logging.ERROR, "timer %s: %s", timer_id, reason, exc_info=reason)
+                failed.append(timer_id)
+        return Fired(len(firings) - len(failed), tuple(failed))
 
     def _settle(self, job_id: int, action: str, move: Callable[[str], Move]) -> bool:
         def settle(tx: Transaction) -> bool:
@@ -419,6 +455,10 @@ class Engine:
         move = cause(subject_of(live), key=key)
         self.move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
         return live.id
+
+
+def _firing(key: str) -> Move:
+    return lambda execution, now: execution.fire(key, now)
 
 
 def _new_receivers(course: Course, execution: Execution) -> Iterator[SubscriptionWait]:

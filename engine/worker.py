@@ -38,6 +38,7 @@ class Pace:
 
     retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(minutes=1))
     tick: timedelta = timedelta(seconds=0.5)
+    rest: timedelta = timedelta(seconds=30)
     heartbeat: timedelta = timedelta(seconds=5)
     silence: timedelta = timedelta(seconds=20)
     forgotten: timedelta = timedelta(minutes=2)
@@ -70,9 +71,11 @@ class Worker:
         self._job_engine = job_engine
         self._pace = pace
         self._stopping = Event()
-        self._ticking = Thread(target=self._tick_until_stopped, name="parcelflow-worker", daemon=True)
+        self._ticking = self._thread("worker", self._do_chores)
+        self._firing = self._thread("timers", self.fire_timers)
         self._last_done: dict[str, float] = {}
         self._at_work: list[int] = []
+        self._resting: dict[int, float] = {}
 
     def start(self) -> None:
         """Begin to work, in threads of its own."""
@@ -82,11 +85,13 @@ class Worker:
         if self._job_engine is not None:
             self._job_engine.run(self.run_job)
         self._ticking.start()
+        self._firing.start()
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
         """Take nothing new, let what runs come to its end for so long, and sign off."""
         self._stopping.set()
         self._ticking.join(patience.total_seconds())
+        self._firing.join(patience.total_seconds())
         if self._job_engine is not None:
             self._job_engine.stop(patience)
         with self._database.transaction() as tx:
@@ -130,10 +135,21 @@ class Worker:
 
     def tick(self) -> None:
         """Fire due timers, hand over messages and signals, give and watch for signs of life."""
+        self.fire_timers()
+        self._do_chores()
+
+    def fire_timers(self) -> None:
+        """Fire all timers that are due; one that cannot be fired rests for a while, so that it never holds up the others."""
+        now = monotonic()
+        self._resting = {timer: until for timer, until in self._resting.items() if until > now}
         with self._database.reading() as tx:
-            due = [timer.id for timer in tx.jobs.due_timers()]
-        for timer_id in due:
-            self._guarded(partial(self._engine.fire_timer, timer_id))
+            starts = [timer for timer in tx.jobs.due_starts() if timer not in self._resting]
+        for timer in starts:
+            self._guarded(partial(self._engine.fire_timer, timer))
+        while not self._stopping.is_set() and (fired := self._engine.fire_due(tuple(self._resting))):
+            self._resting |= dict.fromkeys(fired.failed, now + self._pace.rest.total_seconds())
+
+    def _do_chores(self) -> None:
         self._guarded(self._engine.deliver_pending)
         if self._job_engine is None:
             self.run_waiting()
@@ -223,9 +239,12 @@ class Worker:
         with self._database.transaction() as tx:
             tx.jobs.stop(job.id, job.attempts, incident)
 
-    def _tick_until_stopped(self) -> None:
+    def _thread(self, name: str, deed: Callable[[], object]) -> Thread:
+        return Thread(target=self._repeat, args=(deed,), name=f"parcelflow-{name}", daemon=True)
+
+    def _repeat(self, deed: Callable[[], object]) -> None:
         while not self._stopping.wait(self._pace.tick.total_seconds()):
-            self._guarded(self.tick)
+            self._guarded(deed)
 
     def _guarded(self, work: Callable[[], object]) -> None:
         try:

@@ -1,6 +1,6 @@
 """Running instances as the engine takes them up, and how messages and signals find them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ from sqlalchemy import String, and_, bindparam, case, cast, delete, exists, func
 
 from storage.audit import AuditEvent, parcel_chain
 from storage.errors import Conflict, NotFound, Suspended
-from storage.jobs import Incident, IncidentState
+from storage.jobs import Incident, IncidentState, Timer
 from storage.parcels import Parcel, ParcelState
 from storage.processes import (
     BufferedMessage,
@@ -21,7 +21,7 @@ from storage.processes import (
     SubscriptionKind,
 )
 from storage.statements import Fixed
-from storage.steps import NewMessage, StepRecord, write_step
+from storage.steps import NewMessage, StepRecord, write_step, write_steps
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -64,12 +64,23 @@ class Handover:
     signal_copy_id: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DueTimer:
+    """A due timer and the instance that waits for it."""
+
+    id: int
+    key: str
+    node: str
+    live: LiveInstance
+
+
 _i = ProcessInstance.__table__.c
 _d = ProcessDefinition.__table__.c
 _p = Parcel.__table__.c
 _e = AuditEvent.__table__.c
 _m = BufferedMessage.__table__.c
 _s = MessageSubscription.__table__.c
+_t = Timer.__table__.c
 _CHAIN = case((_i.parcel_id.is_(None), "instance:" + cast(_i.id, String)), else_="parcel:" + cast(_i.parcel_id, String))
 _CHAIN_HEAD = (
     select(cast(_e.number, String) + ":" + _e.hash)
@@ -112,6 +123,13 @@ _IS_KEPT_FOR_ANOTHER = (
     .where(_o.kind == _s.kind, _o.name == _s.name, _o.correlation_key.is_not_distinct_from(_m.correlation_key))
     .where(_i.id == _o.instance_id, _i.state == InstanceState.SUSPENDED)
     .correlate(MessageSubscription.__table__, BufferedMessage.__table__)
+)
+_DUE = (
+    select(*LIVE_COLUMNS, _t.id.label("timer_id"), _t.key.label("timer_key"), _t.node.label("timer_node"))
+    .select_from(LIVE_FROM.join(Timer.__table__, _t.instance_id == _i.id))
+    .where(_t.due_at <= bindparam("now", type_=_t.due_at.type), _i.state == InstanceState.ACTIVE)
+    .order_by(_t.due_at, _t.id)
+    .with_for_update(of=ProcessInstance.__table__, skip_locked=True)
 )
 _FITS = or_(_m.correlation_key.is_not_distinct_from(_s.correlation_key), _s.definition_id.is_not(None))
 
@@ -198,6 +216,17 @@ class Processes:
     def apply(self, record: StepRecord) -> None:
         """Write all rows that a step has changed; raises `StaleVersion` when somebody else has stepped the instance."""
         write_step(self._unit, record)
+
+    def apply_all(self, records: Sequence[StepRecord]) -> None:
+        """Write all rows that steps of different instances have changed, or raise `StaleVersion` and write none."""
+        if records:
+            write_steps(self._unit, records)
+
+    def due(self, limit: int, *, but_for: Collection[int] = ()) -> Sequence[DueTimer]:
+        """Take up instances whose timers are due, oldest first, but for some timers; what another node is at is left out."""
+        statement = _DUE.where(_t.id.not_in(but_for)) if but_for else _DUE
+        rows = self._unit.connection.execute(statement.limit(limit), {"now": self._unit.now})
+        return [DueTimer(row.timer_id, row.timer_key, row.timer_node, live_instance(row)) for row in rows]
 
     def set_state(self, instance_id: int, expected: InstanceState, state: InstanceState) -> None:
         """Suspend an instance or let it go on; raises `Conflict` when it is not in the expected state."""

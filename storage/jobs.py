@@ -357,6 +357,16 @@ class Jobs:
         statement = select(Timer).where(*due).order_by(Timer.due_at, Timer.id).limit(limit)
         return self._unit.session.scalars(statement).all()
 
+    def has_due_timers(self) -> bool:
+        """Tell whether a timer of an instance is due."""
+        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.instance_id.is_not(None))
+        return self._unit.session.scalar(due.limit(1)) is not None
+
+    def due_starts(self, limit: int = 100) -> Sequence[int]:
+        """Give the ids of due timers that start a process, oldest first."""
+        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.definition_id.is_not(None))
+        return self._unit.session.scalars(due.order_by(Timer.due_at, Timer.id).limit(limit)).all()
+
     def next_timer(self) -> Timer | None:
         """Give the timer of an instance that is due first, be it now or later."""
         statement = select(Timer).where(Timer.instance_id.is_not(None)).order_by(Timer.due_at, Timer.id).limit(1)

@@ -186,8 +186,26 @@ _ADD_PASSED_STATUS = Fixed(insertion(StatusChange, "parcel_id", "status", "enter
 
 def write_step(unit: "Transaction", record: StepRecord) -> None:
     """Write the step, and what the audit trail has taken down of it; raises `StaleVersion` when another was faster."""
-    people = _people(unit, {item.assignee for item in record.items if item.assignee})
+    write_steps(unit, [record])
+
+
+def write_steps(unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    """Write steps of different instances in one batch, all of them or, by `StaleVersion` when another was faster, none."""
+    people = _people(unit, {item.assignee for record in records for item in record.items if item.assignee})
     batch = Batch(unit.connection)
+    for record in records:
+        _add_step(batch, unit, record, people)
+    unit.audit.write_with(batch)
+    batch.send()
+    for record in records:
+        _settle_jobs(unit, record)
+        _tell_operators(unit, record)
+        for job in record.jobs:
+            unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
+    failpoint("step.jobs_inserted")
+
+
+def _add_step(batch: Batch, unit: "Transaction", record: StepRecord, people: Mapping[str, int]) -> None:
     _write_state(batch, unit, record)
     batch.mark("step.state_saved")
     _complete_item(batch, unit, record)
@@ -196,13 +214,6 @@ def write_step(unit: "Transaction", record: StepRecord) -> None:
     batch.mark("step.items_inserted")
     _open_waits(batch, unit, record)
     _set_statuses(batch, unit, record)
-    unit.audit.write_with(batch)
-    batch.send()
-    _settle_jobs(unit, record)
-    _tell_operators(unit, record)
-    for job in record.jobs:
-        unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
-    failpoint("step.jobs_inserted")
 
 
 def _write_state(batch: Batch, unit: "Transaction", record: StepRecord) -> None:

@@ -1,0 +1,147 @@
+"""Many timers due at once: fired together, each once, and one that fails harms no other."""
+
+from datetime import timedelta
+
+from fakes import FakeClock
+from running import Office, a_diagram, a_process, end, start, user
+from sqlalchemy import event, update
+
+from engine.firing import MOST_TOGETHER
+from engine.worker import Worker
+from storage.processes import ProcessInstance
+
+_PAUSE = (
+    '<intermediateCatchEvent id="pause"><timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>'
+    "</intermediateCatchEvent>"
+)
+_PAUSED = a_diagram(
+    a_process("order", start(), _PAUSE, user("look"), end(), "begin -> pause", "pause -> look", "look -> done")
+)
+_HOUR = timedelta(hours=1)
+
+
+def _ids(office: Office, count: int) -> list[int]:
+    return [office.engine.start("order") for _ in range(count)]
+
+
+def _spoil(office: Office, instance: int) -> None:
+    with office.database.transaction() as tx:
+        tx.connection.execute(
+            update(ProcessInstance).where(ProcessInstance.id == instance).values(snapshot=b"not a state")
+        )
+
+
+def test_timers_of_different_instances_are_fired_in_one_transaction(office: Office, clock: FakeClock) -> None:
+    office.deploy(_PAUSED)
+    instances = _ids(office, 20)
+    clock.advance(_HOUR)
+
+    fired = office.engine.fire_due()
+
+    assert (fired.count, fired.failed) == (20, ())
+    assert [list(office.items(instance)) for instance in instances] == [["look"]] * 20
+    assert not office.engine.fire_due()
+    assert office.breaches() == []
+
+
+def test_each_of_many_firings_is_in_its_own_unbroken_chain(office: Office, clock: FakeClock) -> None:
+    office.deploy(_PAUSED)
+    parcels = [office.parcel() for _ in range(3)]
+    for parcel in parcels:
+        office.engine.start("order", parcel)
+    clock.advance(_HOUR)
+
+    office.engine.fire_due()
+
+    with office.database.transaction() as tx:
+        assert list(tx.audit.verify()) == []
+        actions = [[event.action for event in tx.audit.history(f"parcel:{parcel}")] for parcel in parcels]
+    assert [chain.count("timer.fired") for chain in actions] == [1, 1, 1]
+
+
+def test_an_instance_that_cannot_be_loaded_rests_and_the_others_fire(office: Office, clock: FakeClock) -> None:
+    office.deploy(_PAUSED)
+    broken, *others = _ids(office, MOST_TOGETHER + 5)
+    _spoil(office, broken)
+    clock.advance(_HOUR)
+    worker = Worker(office.database, office.engine, {}, node="here")
+
+    worker.fire_timers()
+
+    assert all(list(office.items(instance)) == ["look"] for instance in others)
+    assert office.items(broken) == {}
+
+
+def test_timers_of_suspended_instances_do_not_hold_up_the_others(office: Office, clock: FakeClock) -> None:
+    office.deploy(_PAUSED)
+    resting = _ids(office, MOST_TOGETHER)
+    for instance in resting:
+        office.operator.suspend(instance, "ann", "a strike")
+    clock.advance(timedelta(minutes=1))
+    [awake] = _ids(office, 1)
+    clock.advance(_HOUR)
+
+    Worker(office.database, office.engine, {}, node="here").fire_timers()
+
+    assert list(office.items(awake)) == ["look"]
+    office.operator.go_on(resting[0], "ann", "it is over")
+    office.engine.fire_due()
+    assert list(office.items(resting[0])) == ["look"]
+    assert office.items(resting[1]) == {}
+
+
+def test_two_timers_of_one_instance_both_fire(office: Office, clock: FakeClock) -> None:
+    reminder = (
+        '<boundaryEvent id="{0}" attachedToRef="look" cancelActivity="false"><timerEventDefinition>'
+        "<timeDuration>PT1H</timeDuration></timerEventDefinition></boundaryEvent>"
+    )
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order", start(), user("look"), reminder.format("first"), reminder.format("second"),
+                user("remind"), user("warn"), end(), end("reminded"), end("warned"),
+                "begin -> look", "look -> done", "first -> remind", "second -> warn",
+                "remind -> reminded", "warn -> warned",
+            )
+        )
+    )  # fmt: skip
+    [instance] = _ids(office, 1)
+    clock.advance(_HOUR)
+
+    Worker(office.database, office.engine, {}, node="here").fire_timers()
+
+    assert sorted(office.items(instance)) == ["look", "remind", "warn"]
+
+
+def test_a_signal_thrown_by_one_firing_reaches_who_waited_for_it_since_the_firing_before(
+    office: Office, clock: FakeClock
+) -> None:
+    bell = '<intermediateCatchEvent id="bell"><signalEventDefinition signalRef="s"/></intermediateCatchEvent>'
+    ring = '<intermediateThrowEvent id="ring"><signalEventDefinition signalRef="s"/></intermediateThrowEvent>'
+    flows = ("begin -> pause", "pause -> {0}", "{0} -> look", "look -> done")
+    listener = a_process("listener", start(), _PAUSE, bell, user("look"), end(), *(f.format("bell") for f in flows))
+    ringer = a_process("ringer", start(), _PAUSE, ring, user("look"), end(), *(f.format("ring") for f in flows))
+    head = '<signal id="s" name="ring"/>'
+    office.deploy(a_diagram(listener, head=head))
+    office.deploy(a_diagram(ringer, head=head))
+    first = office.engine.start("listener")
+    office.engine.start("ringer")
+    clock.advance(_HOUR)
+
+    assert office.engine.fire_due().count == 2
+    office.engine.deliver_pending()
+
+    assert list(office.items(first)) == ["look"]
+
+
+def test_a_group_is_one_commit_however_large(office: Office, clock: FakeClock) -> None:
+    office.deploy(_PAUSED)
+    _ids(office, 40)
+    clock.advance(_HOUR)
+    commits: list[object] = []
+    event.listen(office.database.engine, "commit", commits.append)
+
+    office.engine.fire_due()
+
+    looks = 0 if office.database.is_sqlite else 1  # on PostgreSQL reading ends with a commit too
+    assert len(commits) == 1 + looks
