@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from lxml import etree
 
 from engine.diagrams.reader import Diagram
+from engine.diagrams.vendor_settings import translated
 from engine.diagrams.vocabulary import (
     BPMN,
     CATCH_EVENT,
@@ -26,19 +27,22 @@ from engine.diagrams.vocabulary import (
 
 
 class Drawing:
-    """What the rules and the outline ask a diagram; nothing in it changes the tree."""
+    """What the rules and the outline ask a diagram; nothing in it changes the tree.
+
+    Settings of other products that can be said in our words are: `drawn` is the tree as the file has it.
+    """
 
     def __init__(self, diagram: Diagram) -> None:
         self.file = diagram.file
-        self.root = diagram.root
+        self.root = translated(diagram).root
+        self.drawn = diagram.root
         self.elements: dict[str, etree._Element] = {}
         self.repeated: list[etree._Element] = []
         for element in self._identified():
             if self.elements.setdefault(identity(element) or "", element) is not element:
                 self.repeated.append(element)
         self.processes = list(self.root.iter(PROCESS))
-        self._marked = {process for process in self.processes if is_true(process, "isExecutable")}
-        self._executable = self._marked or set(self.processes)
+        self.has_marked = any(is_true(process, "isExecutable") for process in self.processes)
         self.nodes = list(self.root.iter(*FLOW_NODES))
         self.flows = list(self.root.iter(SEQUENCE_FLOW))
         self.lanes = self._lanes()
@@ -92,22 +96,17 @@ class Drawing:
 
     def executable(self, process: etree._Element) -> bool:
         """Tell whether a process is to be run; where none is marked, each one is looked at as if it were."""
-        return process in self._executable
+        return not self.has_marked or is_true(process, "isExecutable")
 
     def is_picture_only(self, element: etree._Element) -> bool:
         """Tell whether an element lies in a process that is drawn beside the one that runs."""
         process = process_of(element)
         return process is not None and not self.executable(process)
 
-    @property
-    def has_marked(self) -> bool:
-        """Whether a process of the file is marked as executable."""
-        return bool(self._marked)
-
     def is_marked(self, element: etree._Element) -> bool:
         """Tell whether an element lies in a process that is marked as executable; what lies in none belongs to each."""
         process = process_of(element)
-        return self.has_marked if process is None else process in self._marked
+        return self.has_marked if process is None else is_true(process, "isExecutable")
 
     def kinds(self, event: etree._Element) -> list[EventKind]:
         """Tell what an event waits for or throws, one kind for each definition; definitions that are only referred to count."""

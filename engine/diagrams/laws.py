@@ -185,6 +185,7 @@ LAWS: Final[dict[str, Law]] = {
     "user_without_name": _info(),
     "assignment_incomplete": _needed(),
     "vendor_ignored": _warning(),
+    "vendor_translated": _info(),
     "unknown_attribute": _warning(),
     "unknown_word": _error(),
 }

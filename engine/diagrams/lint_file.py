@@ -8,6 +8,7 @@ from lxml import etree
 
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
+from engine.diagrams.vendor_settings import settings
 from engine.diagrams.vocabulary import (
     AD_HOC,
     BPMN,
@@ -20,11 +21,9 @@ from engine.diagrams.vocabulary import (
     OUR_ATTRIBUTES,
     OUR_ELEMENTS,
     PARCELFLOW,
-    READ_VENDOR_ATTRIBUTES,
     SCOPE_CONTENTS,
     SCOPES,
     UNSUPPORTED,
-    VENDORS,
     Construct,
     EventKind,
     bpmn,
@@ -53,6 +52,7 @@ _BOOLEANS: Final = frozenset(
         "waitForCompletion",
     )
 )
+_MOST_NAMES: Final = 30
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 
 
@@ -132,20 +132,17 @@ def booleans(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 
 def vendors(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find settings of other products, which are kept in the file and not followed."""
-    ignored: dict[etree._Element, list[str]] = {}
-    for element in drawing.root.iter("*"):
-        for place, name in _vendor_settings(element):
-            names = ignored.setdefault(place, [])
-            if name not in names:
-                names.append(name)
-    for element, names in ignored.items():
-        listed = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")  # noqa: PLR2004 - enough to recognise them
-        yield Fault(
-            "vendor_ignored",
-            element,
-            f"{title(element)} has settings of another product that have no effect: {listed}.",
-        )
+    """Tell which settings of other products are followed here, and which are kept in the file and have no effect."""
+    for element in drawing.drawn.iter("*"):
+        found = list(dict.fromkeys(settings(element)))
+        followed = [f"{one.name} as {_ours(one.target)}" for one in found if one.said is not None]
+        ignored = [f"{one.name} (here {one.hint})" if one.hint else one.name for one in found if one.said is None]
+        if followed:
+            message = f"{title(element)} has settings of another product that are followed: {_listed(followed)}."
+            yield Fault("vendor_translated", element, message)
+        if ignored:
+            message = f"{title(element)} has settings of another product that have no effect: {_listed(ignored)}."
+            yield Fault("vendor_ignored", element, message)
 
 
 def own_attributes(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -210,15 +207,12 @@ def _gateway_constructs(gateway: etree._Element, drawing: Drawing) -> Iterator[C
         yield Construct.PARALLEL_EVENT_GATEWAY
 
 
-def _vendor_settings(element: etree._Element) -> Iterator[tuple[etree._Element, str]]:
-    for name in map(str, element.attrib):
-        if name not in READ_VENDOR_ATTRIBUTES and (vendor := VENDORS.get(etree.QName(name).namespace or "")):
-            yield element, f"{vendor}:{etree.QName(name).localname[:80]}"
-    vendor = VENDORS.get(etree.QName(element).namespace or "")
-    parent = element.getparent()
-    if vendor and parent is not None and parent.tag == bpmn("extensionElements"):
-        owner = parent.getparent()
-        yield parent if owner is None else owner, f"{vendor}:{kind(element)[:80]}"
+def _ours(target: str) -> str:
+    return target if target == "calledElement" else f"parcelflow:{target}"
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_NAMES]) + (", …" if len(names) > _MOST_NAMES else "")
 
 
 RULES: Final[tuple[Rule, ...]] = (

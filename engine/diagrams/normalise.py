@@ -8,6 +8,7 @@ from lxml import etree
 from engine.diagrams import rewrites_of_definitions as definitions
 from engine.diagrams import rewrites_of_flow as flow
 from engine.diagrams.reader import Diagram
+from engine.diagrams.vendor_settings import translated
 from engine.diagrams.working_copy import WorkingCopy
 
 
@@ -35,7 +36,7 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
     Raise DefinitionError where a rewrite is impossible. Expressions, timers and scripts stay as written.
     Splits come last: they must see the flows that the other rewrites added.
     """
-    draft = WorkingCopy(diagram)
+    draft = WorkingCopy(translated(diagram))
     definitions.picture_only_processes(draft)
     definitions.plain_references(draft)
     definitions.reserved_ids(draft)

@@ -399,8 +399,14 @@ def conflict_policy(gateway: etree._Element) -> ConflictPolicy:
 
 
 def called_element(activity: etree._Element) -> str | None:
-    """Give the id of the process that a call activity calls."""
-    return local_reference(activity.get("calledElement"))
+    """Give the id of the process that a call activity calls, in another product's words too."""
+    own = local_reference(activity.get("calledElement"))
+    return own or next((key for one in _extended_calls(activity) if (key := _text(one.get("processId")))), None)
+
+
+def _extended_calls(activity: etree._Element) -> list[etree._Element]:
+    found = activity.findall(f"{EXTENSIONS}/{{http://camunda.org/schema/zeebe/1.0}}calledElement")
+    return [one for one in found if not one.get("processId", "").startswith("=")]
 
 
 def binding(activity: etree._Element) -> Binding:

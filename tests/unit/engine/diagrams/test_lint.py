@@ -499,13 +499,18 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
     ),
     (
         "vendor_ignored",
-        process(line(node("userTask", "u", camunda_assignee="demo"))),
+        process(line(node("serviceTask", "u", camunda_topic="demo"))),
         looped(MI.format(' camunda:collection="orders" camunda:elementVariable="order"', "")),
     ),
     (
         "vendor_ignored",
         extended("serviceTask", "<camunda:properties/>"),
         extended("serviceTask", '<parcelflow:output name="a" expression="b"/>'),
+    ),
+    (
+        "vendor_translated",
+        process(line(node("userTask", "u", camunda_assignee="demo"))),
+        process(line(node("userTask", "u", camunda_assignee="demo", parcelflow_assignee="owner"))),
     ),
     (
         "unknown_attribute",

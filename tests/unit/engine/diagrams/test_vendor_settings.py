@@ -1,0 +1,202 @@
+"""What other products write into a diagram: followed in our words where it can be, named where it has no effect, always kept."""
+
+from collections.abc import Callable
+from typing import Final
+
+import pytest
+from drawing_board import definitions, line, lint, node, process, read
+from lxml import etree
+
+from engine.diagrams import vocabulary
+from engine.diagrams.normalise import normalise
+from engine.diagrams.vendor_settings import settings, translated
+from engine.diagrams.vocabulary import Passing
+from engine.expressions import compile_expression
+
+SPACES: Final = (
+    'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" xmlns:flowable="http://flowable.org/bpmn" '
+    'xmlns:activiti="http://activiti.org/bpmn" '
+)
+
+
+def drawn(kind: str, attributes: str = "", inside: str = "") -> bytes:
+    """Draw a task with settings of another product."""
+    extensions = f"<bpmn:extensionElements>{inside}</bpmn:extensionElements>" if inside else ""
+    body = line(node(kind, "t", extensions)).replace('id="t"', f'id="t" {attributes}', 1)
+    return process(body).replace(b"<bpmn:definitions ", f"<bpmn:definitions {SPACES}".encode(), 1)
+
+
+def task(data: bytes) -> etree._Element:
+    """Give the task as the engine reads it."""
+    root = normalise(read(data)).root
+    return next(one for one in root.iter("*") if one.get("id") == "t")
+
+
+FOLLOWED: Final = [
+    ("userTask", 'camunda:assignee="demo"', "", vocabulary.assignee, "'demo'"),
+    ("userTask", 'camunda:assignee="${owner}"', "", vocabulary.assignee, "(owner) if is_set(owner) else None"),
+    (
+        "userTask",
+        'flowable:assignee="#{order.owner}"',
+        "",
+        vocabulary.assignee,
+        "(order.owner) if is_set(order.owner) else None",
+    ),
+    ("userTask", 'activiti:candidateGroups="sales, qa"', "", vocabulary.candidate_groups, ("sales", "qa")),
+    ("userTask", 'camunda:dueDate="P3D"', "", vocabulary.due_date, "P3D"),
+    ("userTask", 'camunda:dueDate="2030-01-31T17:00:00"', "", vocabulary.due_date, "2030-01-31T17:00:00"),
+    ("userTask", 'camunda:priority="70"', "", vocabulary.priority, "70"),
+    ("userTask", 'camunda:formRef="review"', "", vocabulary.form, "review"),
+    ("businessRuleTask", 'camunda:decisionRef="route"', "", vocabulary.decision, "route"),
+    ("businessRuleTask", 'camunda:resultVariable="way"', "", vocabulary.result_variable, "way"),
+    ("callActivity", 'calledElement="q" camunda:calledElementBinding="latest"', "", vocabulary.binding, "latest"),
+    ("callActivity", 'calledElement="q" camunda:calledElementVersion="3"', "", vocabulary.bound_version, 3),
+    (
+        "userTask",
+        "",
+        '<zeebe:assignmentDefinition assignee="=owner"/>',
+        vocabulary.assignee,
+        "(owner) if is_set(owner) else None",
+    ),
+    (
+        "userTask",
+        "",
+        '<zeebe:assignmentDefinition candidateGroups="clerks"/>',
+        vocabulary.candidate_groups,
+        ("clerks",),
+    ),
+    ("userTask", "", '<zeebe:formDefinition formId="review"/>', vocabulary.form, "review"),
+    ("userTask", "", '<zeebe:taskSchedule dueDate="2030-01-31"/>', vocabulary.due_date, "2030-01-31"),
+    ("userTask", "", '<zeebe:priorityDefinition priority="10"/>', vocabulary.priority, "10"),
+    (
+        "businessRuleTask",
+        "",
+        '<zeebe:calledDecision decisionId="route" resultVariable="way"/>',
+        vocabulary.decision,
+        "route",
+    ),
+    ("callActivity", "", '<zeebe:calledElement processId="q"/>', vocabulary.called_element, "q"),
+    (
+        "callActivity",
+        'calledElement="q"',
+        '<camunda:in variables="all"/>',
+        vocabulary.passed_in,
+        (Passing("", "", all_variables=True),),
+    ),
+    (
+        "callActivity",
+        'calledElement="q"',
+        '<camunda:in source="a" target="b"/>',
+        vocabulary.passed_in,
+        (Passing("(a) if is_set(a) else None", "b"),),
+    ),
+    (
+        "callActivity",
+        'calledElement="q"',
+        '<flowable:out sourceExpression="${b + 1}" target="a"/>',
+        vocabulary.passed_out,
+        (Passing("(b + 1) if is_set(b) else None", "a"),),
+    ),
+]
+IGNORED: Final = [
+    ("userTask", 'camunda:assignee="${bean.owner(task)}"', "", "camunda:assignee (here parcelflow:assignee)"),
+    ("userTask", 'camunda:assignee="team-${region}"', "", "camunda:assignee"),
+    ("userTask", 'camunda:candidateGroups="sales,${group}"', "", "camunda:candidateGroups"),
+    ("userTask", 'camunda:candidateUsers="ann,bob"', "", "camunda:candidateUsers"),
+    ("userTask", 'camunda:dueDate="${now()}"', "", "camunda:dueDate"),
+    ("userTask", 'camunda:formKey="embedded:app:f.html"', "", "camunda:formKey (here parcelflow:form)"),
+    ("userTask", 'flowable:formFieldValidation="true"', "", "flowable:formFieldValidation"),
+    ("userTask", "", '<camunda:taskListener event="create" class="x.Y"/>', "camunda:taskListener/@event"),
+    ("task", "", '<camunda:executionListener event="start"/>', "camunda:executionListener/@event"),
+    ("serviceTask", 'camunda:class="x.Y"', "", "camunda:class (here parcelflow:operation)"),
+    ("serviceTask", 'flowable:delegateExpression="${bean}"', "", "flowable:delegateExpression"),
+    ("serviceTask", 'camunda:type="external" camunda:topic="mail"', "", "camunda:topic (here parcelflow:operation)"),
+    ("serviceTask", 'camunda:asyncBefore="true"', "", "camunda:asyncBefore"),
+    (
+        "serviceTask",
+        "",
+        '<camunda:inputOutput><camunda:inputParameter name="a">1</camunda:inputParameter></camunda:inputOutput>',
+        "camunda:inputOutput/inputParameter",
+    ),
+    ("serviceTask", "", '<zeebe:taskDefinition type="mail" retries="3"/>', "zeebe:taskDefinition/@retries"),
+    (
+        "serviceTask",
+        "",
+        '<zeebe:ioMapping><zeebe:input source="=a" target="b"/></zeebe:ioMapping>',
+        "zeebe:ioMapping/input",
+    ),
+    ("serviceTask", 'camunda:assignee="demo"', "", "camunda:assignee"),
+    ("callActivity", 'calledElement="q"', '<camunda:in businessKey="${k}"/>', "camunda:in (businessKey ${k})"),
+    ("callActivity", "", '<zeebe:calledElement processId="=which"/>', "zeebe:calledElement/@processId"),
+    (
+        "scriptTask",
+        "",
+        '<zeebe:script expression="=a + 1" resultVariable="b"/>',
+        "zeebe:script/@expression (here a script task in Python)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "attributes", "inside", "ask", "answer"), FOLLOWED, ids=range(len(FOLLOWED)))
+def test_a_setting_with_a_counterpart_is_followed(
+    kind: str, attributes: str, inside: str, ask: Callable[[etree._Element], object], answer: object
+) -> None:
+    data = drawn(kind, attributes, inside)
+
+    assert ask(task(data)) == answer
+    assert [one.element for one in lint(data) if one.code == "vendor_translated"] == ["t"]
+
+
+@pytest.mark.parametrize(("kind", "attributes", "inside", "name"), IGNORED, ids=range(len(IGNORED)))
+def test_a_setting_without_one_is_named_by_attribute(kind: str, attributes: str, inside: str, name: str) -> None:
+    (found,) = [one for one in lint(drawn(kind, attributes, inside)) if one.code == "vendor_ignored"]
+
+    assert found.element == "t"
+    assert name in found.message
+
+
+def test_the_collection_of_another_product_is_looped_over() -> None:
+    loop = (
+        "<bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
+        '<zeebe:loopCharacteristics inputCollection="=documents" inputElement="one" outputCollection="all"/>'
+        "</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics>"
+    )
+    data = drawn("task").replace(b"</bpmn:task>", f"{loop}</bpmn:task>".encode(), 1)
+    found = task(data).find(vocabulary.MULTI_INSTANCE)
+
+    assert found is not None
+    assert compile_expression(vocabulary.collection(found) or "").evaluate({"documents": [1, 2]}) == [1, 2]
+    assert vocabulary.element_variable(found) == "one"
+    assert any("zeebe:loopCharacteristics/@outputCollection" in one.message for one in lint(data))
+
+
+def test_ours_counts_where_both_are_given() -> None:
+    data = drawn("userTask", 'camunda:assignee="demo" parcelflow:assignee="owner"')
+
+    assert vocabulary.assignee(task(data)) == "owner"
+    assert "vendor_ignored" in {one.code for one in lint(data)}
+
+
+def test_an_assignment_to_a_variable_that_is_not_set_is_nobody() -> None:
+    expression = compile_expression(
+        vocabulary.assignee(task(drawn("userTask", 'camunda:assignee="${order.owner}"'))) or ""
+    )
+
+    assert expression.evaluate({}) is None
+    assert expression.evaluate({"order": {}}) is None
+    assert expression.evaluate({"order": {"owner": "ann"}}) == "ann"
+
+
+def test_the_file_keeps_what_was_written() -> None:
+    diagram = read(drawn("userTask", 'camunda:assignee="demo"'))
+    before = etree.tostring(diagram.root)
+
+    assert translated(diagram).data is diagram.data
+    assert etree.tostring(diagram.root) == before
+
+
+def test_a_diagram_without_foreign_settings_is_taken_as_it_is() -> None:
+    diagram = read(definitions(""))
+
+    assert translated(diagram) is diagram
+    assert not list(settings(diagram.root))
