@@ -310,6 +310,8 @@ def put_in_force(
         failpoint("deploy.defined")
         if checked.grants is not None:
             tx.access.replace(key, checked.grants)
+    for role in sorted({grant.role for grant in checked.grants or ()}):
+        tx.people.put_role(role)
     details = {"note": note, "versions": versions, "files": sorted(files)}
     tx.audit.record(SYSTEM_CHAIN, login, "process.deployed", f"deployment:{deployment.id}", details)
     tx.audit.write()

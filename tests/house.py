@@ -124,8 +124,8 @@ class House:
             assert answer.status_code == 302, answer.get_data(as_text=True)
         return visitor
 
-    def deploy(self, review: str = 'parcelflow:candidateGroups="accounting"') -> None:
-        """Put a process of one review in force, with form, rights and statuses."""
+    def deploy(self, review: str = 'parcelflow:candidateGroups="accounting"', also_access: str = "") -> None:
+        """Put a process of one review in force, with form, rights (further lines may be given) and statuses."""
         task = (
             '<userTask id="review" name="Review order" parcelflow:form="review" parcelflow:outcome="decision" '
             f'parcelflow:status="in_review" {review}/>'
@@ -135,7 +135,7 @@ class House:
             "order/order.bpmn": a_diagram(process),
             "order/forms/review.form": json.dumps(_REVIEW_FORM).encode(),
             "order/forms/order_form.form": json.dumps(_ORDER_FORM).encode(),
-            "order/access.csv": _ACCESS.encode(),
+            "order/access.csv": (_ACCESS + also_access).encode(),
             "order/statuses.csv": _STATUSES.encode(),
         }
         deploy(self.database, Surroundings(BERLIN), files, login="owner")

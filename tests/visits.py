@@ -42,6 +42,7 @@ UNVISITED: Mapping[str, str] = {
     "admin.give_password": "people only",
     "admin.substitute": "people only",
     "admin.put_group": "people only",
+    "admin.put_role": "people only",
     "tokens.make": "tokens only",
     "tokens.revoke": "tokens only",
     "api.parcels.bring_in": "tells of what it takes in only",

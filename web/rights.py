@@ -1,5 +1,7 @@
 """Which right a route needs, and which roles have it; a route that declares none is closed.
 
+Roles that an installation makes for itself open the doors of everyday work: the worklist, orders and parcels, bringing in.
+
 These rights open doors of the house: pages and actions. What lies behind a door, which parcels, fields and documents, is
 decided row by row by the access matrix. Both must allow.
 """
@@ -50,6 +52,10 @@ ROLES: Mapping[Right, frozenset[str]] = MappingProxyType(
     }
 )
 
+SHIPPED_ROLES = frozenset[str]().union(*ROLES.values())
+OF_OTHER_ROLES = frozenset({Right.WORK, Right.LOOK_UP, Right.BRING_IN})
+"""What roles may do that Parcelflow does not know; what they find there is decided by the access matrix."""
+
 
 def needs(right: Right) -> Callable[[View], View]:
     """Declare the right that a route needs; put it nearest to the function."""
@@ -72,4 +78,8 @@ def allows(right: Right, roles: frozenset[str] | None) -> bool:
         return True
     if roles is None:
         return False
-    return right is Right.SIGNED_IN or bool(ROLES[right] & roles)
+    return (
+        right is Right.SIGNED_IN
+        or bool(ROLES[right] & roles)
+        or (right in OF_OTHER_ROLES and bool(roles - SHIPPED_ROLES))
+    )

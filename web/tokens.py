@@ -21,7 +21,7 @@ from storage.database import Transaction
 from storage.errors import Invalid, Refused
 from storage.people import Actor, ApiToken
 from web.context import scopes_or_none, system
-from web.rights import ROLES, Right, View
+from web.rights import Right, View, allows
 
 INTERFACE = "/api/v1"
 LONGEST_LIFE_DAYS = 366
@@ -75,7 +75,7 @@ class ScopeMissing(Refused):
 
 def useful_scopes(person: Actor) -> list[Scope]:
     """Give the scopes that let the person do something."""
-    return [scope for scope, right in NEEDED.items() if ROLES[right] & person.roles]
+    return [scope for scope, right in NEEDED.items() if allows(right, person.roles)]
 
 
 def issue(

@@ -11,7 +11,7 @@ from storage.errors import NotFound
 from storage.people import User
 from web.auth import hash_password, set_password
 from web.commands.opening import opened_system
-from web.rights import ROLES
+from web.rights import SHIPPED_ROLES
 from web.tokens import Scope, issue
 from web.tokens import revoke as take_out_of_force
 
@@ -144,7 +144,7 @@ def _customer_id(tx: Transaction, number: str | None) -> int | None:
 
 def _group_granting(tx: Transaction, role: str) -> str:
     """Give a group that grants just this role, made if there is none."""
-    known = sorted({one.key for one in tx.people.roles()}.union(*ROLES.values()))
+    known = sorted({one.key for one in tx.people.roles()} | SHIPPED_ROLES)
     if role not in known:
         raise NotFound(f"There is no role {role}; choose among {', '.join(known)}.")
     for group in tx.people.groups():

@@ -124,6 +124,18 @@ def put_group() -> ResponseReturnValue:
     return redirect(url_for("admin.groups"))
 
 
+@pages.post("/roles")
+@needs(Right.ADMINISTER)
+def put_role() -> ResponseReturnValue:
+    """Make a role, or change its name."""
+    try:
+        _put_role(request.form.get("key", "").strip(), request.form.get("name", "").strip())
+    except Invalid as error:
+        return _groups_page(error.message), 422
+    say("Saved. Give the role to a group, and rights to the role in the access table of a process.")
+    return redirect(url_for("admin.groups"))
+
+
 def _add(hashed: str) -> tuple[int, str]:
     login = request.form.get("login", "").strip()
     if not _LOGIN.fullmatch(login):
@@ -149,11 +161,22 @@ def _substitute(user_id: int) -> None:
         _note(tx, "substitution_set", tx.people.one(user_id), {"by": other.login, "from": begins, "until": ends})
 
 
-def _put_group(key: str, name: str) -> None:
+def _put_role(key: str, name: str) -> None:
+    _check_named(key, name)
+    with system().database.transaction() as tx:
+        tx.people.put_role(key, name[:100])
+        tx.audit.record(SYSTEM_CHAIN, person().login, "role_changed", f"role {key}", {"name": name[:100]})
+
+
+def _check_named(key: str, name: str) -> None:
     if not _KEY.fullmatch(key):
-        raise Invalid("A group's key has 2 to 63 small letters, digits or _, and begins with a letter.")
+        raise Invalid("A key has 2 to 63 small letters, digits or _, and begins with a letter.")
     if not name:
-        raise Invalid("Give the group a name.")
+        raise Invalid("Give it a name.")
+
+
+def _put_group(key: str, name: str) -> None:
+    _check_named(key, name)
     with system().database.transaction() as tx:
         roles = sorted(set(request.form.getlist("roles")) & {role.key for role in tx.people.roles()})
         tx.people.put_group(key, name[:100], roles)

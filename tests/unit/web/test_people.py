@@ -215,3 +215,46 @@ def test_a_person_without_a_group_is_told_so_in_the_list(office: House) -> None:
 
     assert "Nobody yet" in page
     assert '<span class="quiet">none</span>' in page
+
+
+def test_a_role_that_an_administrator_makes_is_given_to_a_group_and_opens_everyday_work(office: House) -> None:
+    office.deploy()
+    adam = _adam(office)
+
+    assert adam.post("/people/roles", key="auditor", name="Auditor").status_code == 302
+    assert "Auditor" in adam.text("/people/groups")
+    adam.post("/people/groups", key="audit", name="Audit", roles=["auditor"])
+    office.person("olaf", "audit")
+    olaf = office.visitor("olaf")
+
+    opened = [path for path in ("/worklist", "/orders", "/parcels", "/bring-in", "/quarantine", "/people", "/reports",
+                                "/incidents", "/processes", "/orders/new") if olaf.get(path).status_code == 200]  # fmt: skip
+    assert opened == ["/worklist", "/orders", "/parcels", "/bring-in"]
+    assert ("adam", "role_changed", "role auditor") in _system_events(office)
+
+
+def test_a_role_that_an_access_table_names_sees_what_the_table_says_and_works_there(office: House) -> None:
+    office.deploy(also_access="auditor,in_review,order,act,all\nauditor,in_review,product,read,all\n")
+    with office.database.transaction() as tx:
+        assert "auditor" in {role.key for role in tx.people.roles()}
+        tx.people.put_group("audit", "Audit", ["auditor"])
+    office.person("olaf", "audit", "accounting")
+    with office.database.transaction() as tx:
+        tx.people.put_group("accounting", "Accounting", [])
+    parcel_id, number = office.parcel()
+    item = office.begin(parcel_id)
+    olaf = office.visitor("olaf")
+
+    assert number in olaf.text("/worklist?view=pool")
+    shown = olaf.text(f"/parcels/{number}")
+    assert "flyer" in shown
+    assert "5,000" not in shown
+    assert olaf.get(f"/work-items/{item}").status_code == 200
+
+
+def test_a_role_needs_a_key_and_a_name(office: House) -> None:
+    for key, name in (("Role", "Role"), ("role", " ")):
+        answer = _adam(office).post("/people/roles", key=key, name=name)
+
+        assert answer.status_code == 422
+        assert "Not saved" in answer.text
