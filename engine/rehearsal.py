@@ -114,7 +114,7 @@ class _Chosen:
     def start_event(self, key: str) -> str | None:
         """Give the start event to begin with where the process has no plain one."""
         starts = self._processes[key].starts
-        return None if any(start.kind == "none" for start in starts) else starts[0].id if starts else None
+        return None if any(start.kind == "none" for start in starts) else starts[0].event if starts else None
 
     def _is_sent_for(self, process: ProcessOutline) -> bool:
         others = (one.throws for one in self._processes.values() if one.id != process.id)

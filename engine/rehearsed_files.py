@@ -9,7 +9,7 @@ from lxml import etree
 
 from engine.deployment import SUFFIXES
 from engine.diagrams.reader import read_diagram
-from engine.diagrams.vocabulary import BPMN, PROCESS, bpmn, called_element, is_true
+from engine.diagrams.vocabulary import BPMN, PROCESS, bpmn, called_element, called_expression, is_true
 from engine.errors import DefinitionError, Finding
 
 _DMN: Final = b"www.omg.org/spec/DMN/"
@@ -31,8 +31,11 @@ class RehearsedFiles:
         first = next(iter(self.files), "")
         self._own = {key for path, process in self._processes() if path == first and (key := process.get("id"))}
         self._marked = {process.get("id") for _, process in self._processes() if is_true(process, "isExecutable")}
-        calls = (call for root in self._roots.values() for call in root.iter(bpmn("callActivity")))
-        self._awake(named | {key for call in calls if (key := called_element(call))})
+        calls = [call for root in self._roots.values() for call in root.iter(bpmn("callActivity"))]
+        called = {key for call in calls if (key := called_element(call))}
+        if any(map(called_expression, calls)):
+            called |= {str(process.get("id")) for _, process in self._processes()}
+        self._awake(named | called)
 
     def executable(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Narrow down what can be run to the first file where it has such processes, and to those that say so."""

@@ -27,6 +27,7 @@ ANY_ERROR = "<bpmn:errorEventDefinition/>"
 ESCALATION = '<bpmn:escalationEventDefinition escalationRef="Escalation_1"/>'
 TERMINATE = "<bpmn:terminateEventDefinition/>"
 COMPENSATION = "<bpmn:compensateEventDefinition/>"
+CANCEL = "<bpmn:cancelEventDefinition/>"
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,52 @@ def multiple(inside: str, **attributes: str) -> str:
     return f"<bpmn:multiInstanceLoopCharacteristics{said}>{inside}</bpmn:multiInstanceLoopCharacteristics>"
 
 
+def when(text: str) -> str:
+    """Draw what a conditional event waits for."""
+    return f"<bpmn:conditionalEventDefinition><bpmn:condition>{text}</bpmn:condition></bpmn:conditionalEventDefinition>"
+
+
+def handler(key: str, inside: str, *parts: str, interrupts: str = "true", **attributes: str) -> str:
+    """Draw an event subprocess; its start event is `KEY_starts`, and a script says it was there if no parts are given."""
+    way = parts or (script(f"{key}_works", f"handled = '{key}'"), end(f"{key}_ends"), f"{key}_works > {key}_ends")
+    begins = start(f"{key}_starts", inside, isInterrupting=interrupts, **attributes)
+    first = way[-1].split(" > ")[0]
+    return sub(
+        key, begins, *way[: -1 if " > " not in way[-1] else None], f"{key}_starts > {first}", triggeredByEvent="true"
+    )
+
+
+def undoing(host: str, key: str, text: str | None = None, kind: str = "scriptTask", inside: str = "") -> str:
+    """Draw the compensation handler of an activity; it writes its id into `undone` unless it is told to do something else."""
+    said = text or f"undone.append('{key}')"
+    writes = f"<bpmn:script>{said}</bpmn:script>"
+    return (
+        boundary(f"on_{key}", host, COMPENSATION)
+        + tag(kind, key, writes if kind == "scriptTask" else inside, isForCompensation="true")
+        + f'<bpmn:association id="to_{key}" associationDirection="One" sourceRef="on_{key}" targetRef="{key}"/>'
+    )
+
+
+def nested(level: int, *parts: str) -> list[str]:
+    """Put parts into subprocesses inside one another, level by level outwards."""
+    inside = list(parts)
+    for number in range(1, level + 1):
+        inside = [
+            start(f"in{number}"),
+            sub(f"sub{number}", *inside),
+            end(f"out{number}"),
+            f"in{number} > sub{number} > out{number}",
+        ]
+    return inside
+
+
+def around(level: int, trace: str) -> str:
+    """Give the trace of parts put into subprocesses."""
+    for number in range(1, level + 1):
+        trace = f"in{number} {trace} sub{number} out{number}"
+    return trace
+
+
 INNER = (start("s2"), task("inner"), end("e2"), "s2 > inner > e2")
 FAILING = (start("s2"), end("broken", ERROR), "s2 > broken")
 
@@ -151,6 +198,8 @@ def play(case: Case) -> None:
     assert end["element"] == case.element or case.element is None
     if case.trace != "...":
         expected = case.trace.split()
-        assert (sorted(trace), trace[0]) == (sorted(expected), expected[0]) if case.is_any_order else trace == expected
+        assert (
+            (sorted(trace), trace[:1]) == (sorted(expected), expected[:1]) if case.is_any_order else trace == expected
+        )
     if case.variables is not None:
         assert end["variables"]["p"] == case.variables

@@ -24,7 +24,13 @@ from engine.diagrams.vocabulary import (
 
 EVENT_GATEWAY: Final = bpmn("eventBasedGateway")
 _DIRECTIONS: Final = {"Converging": (True, False), "Diverging": (False, True), "Mixed": (True, True)}
-_AWAITED: Final = {EventKind.MESSAGE, EventKind.SIGNAL, EventKind.TIMER, EventKind.CONDITIONAL}
+_AWAITED: Final = {
+    EventKind.MESSAGE,
+    EventKind.SIGNAL,
+    EventKind.TIMER,
+    EventKind.CONDITIONAL,
+    EventKind.MULTIPLE,
+}
 
 
 def ways_out(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -41,6 +47,8 @@ def conditions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         flows, default = drawing.outgoing(gateway), drawing.default(gateway)
         if len(flows) < 2:  # noqa: PLR2004 - one way is no choice
             continue
+        if gateway.tag == bpmn("complexGateway"):
+            continue  # takes a flow without a condition always
         bare = [flow for flow in flows if not condition(flow) and flow is not default]
         for flow in bare:
             message = (

@@ -12,6 +12,7 @@ from engine.diagrams.vocabulary import (
     assignee,
     bpmn,
     called_element,
+    called_expression,
     candidate_groups,
     decision,
     form,
@@ -29,6 +30,8 @@ def called_processes(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     local = {identity(e) for e in drawing.root if e.tag == PROCESS or e.tag in GLOBAL_TASKS}
     for call in drawing.root.iter(bpmn("callActivity")):
         called = called_element(call)
+        if called_expression(call):
+            continue  # it is known when the instance comes there
         if called is None:
             yield Fault("call_without_process", call, f"The call activity {title(call)} names no process; choose one.")
         elif context.processes is not None and called not in local and called not in context.processes:

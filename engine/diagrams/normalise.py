@@ -50,7 +50,6 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
         flow.instantiating_gateways(scope)
         flow.instantiating_receive_tasks(draft, scope)
         flow.compensation(draft, scope)
-        flow.ad_hoc(draft, scope)
         flow.missing_starts_and_ends(draft, scope)
         flow.token_quantities(draft, scope)
         flow.splits(draft, scope)

@@ -19,6 +19,7 @@ from engine.diagrams.vocabulary import (
     EventKind,
     bpmn,
     called_element,
+    called_expression,
     condition,
     event_definitions,
     event_kind,
@@ -227,7 +228,7 @@ def _kind(drawing: Drawing, node: etree._Element) -> str:
 
 def _trigger(drawing: Drawing, node: etree._Element) -> str:
     if node.tag == bpmn("callActivity"):
-        return called_element(node) or ""
+        return called_element(node) or called_expression(node) or ""
     if node.tag in {bpmn("receiveTask"), bpmn("sendTask")}:
         return _name_of(drawing, node.get("messageRef"))
     if node.tag not in EVENTS or event_kind(node) is EventKind.NONE:

@@ -17,6 +17,7 @@ from engine.diagrams.vocabulary import (
     SCOPES,
     SEQUENCE_FLOW,
     bpmn,
+    called_expression,
     child_text,
     identity,
     is_true,
@@ -63,7 +64,8 @@ def plain_references(draft: WorkingCopy) -> None:
     """Write every reference as the bare id it means; tools write qualified names and line breaks around them."""
     for element in draft.root.iter("*"):
         for name in REFERRING_ATTRIBUTES & set(map(str, element.attrib)):
-            element.set(name, local_reference(element.get(name)) or "")
+            if name != "calledElement" or not called_expression(element):
+                element.set(name, local_reference(element.get(name)) or "")
         if element.tag in REFERRING_ELEMENTS:
             element.text = local_reference(element.text) or ""
 
@@ -119,14 +121,16 @@ def global_tasks(draft: WorkingCopy) -> None:
 
 
 def data(draft: WorkingCopy) -> None:
-    """Drop what is picture only: data stores, and associations between data and activities.
+    """Write what data associations mean in names of variables, then drop them with the data stores, which are picture only.
 
-    Variables are shared along the flow. What a multi-instance activity loops over is written on it as a plain name first.
+    Variables are shared along the flow: an association counts where it connects an input or output of an activity with data of
+    another name. What a multi-instance activity loops over is written on it as a plain name first.
     """
-    loops = list(draft.root.iter(MULTI_INSTANCE))
-    known = {key: element for element in draft.root.iter("*") if (key := identity(element))} if loops else {}
-    for loop in loops:
+    known = {key: element for element in draft.root.iter("*") if (key := identity(element))}
+    for loop in draft.root.iter(MULTI_INSTANCE):
         _name_collections(loop, known)
+    for activity in draft.root.iter(*ACTIVITIES):
+        _name_associations(activity, known)
     for tag in ("dataStore", "dataStoreReference"):
         _remove_all(draft.root.iter(bpmn(tag)))
     for node in list(draft.root.iter(*(ACTIVITIES | EVENTS))):
@@ -176,6 +180,36 @@ def _name_collections(loop: etree._Element, known: Mapping[str, etree._Element])
             loop.set(rewritten(mark), _variable(activity, association, key, known))
 
 
+def _name_associations(activity: etree._Element, known: Mapping[str, etree._Element]) -> None:
+    """Write the inputs and outputs of an activity that have another name than the data they are connected with."""
+    loop = activity.find(MULTI_INSTANCE)
+    looped = set() if loop is None else {child_text(loop, "loopDataInputRef"), child_text(loop, "loopDataOutputRef")}
+    for tag, mark, inner, outer in (
+        ("dataInputAssociation", "brings", "targetRef", "sourceRef"),
+        ("dataOutputAssociation", "gives", "sourceRef", "targetRef"),
+    ):
+        for link in activity.findall(bpmn(tag)):
+            key = child_text(link, inner)
+            own = known.get(key or "")
+            if key in looped or own is None or own.tag not in {bpmn("dataInput"), bpmn("dataOutput")}:
+                continue
+            name, data = (own.get("name") or key or "").strip(), _data_name(child_text(link, outer) or "", known)
+            expression = child_text(link, "transformation") or (data if mark == "brings" else name)
+            if name.isidentifier() and data.isidentifier() and (name != data or expression not in {name, data}):
+                target = name if mark == "brings" else data
+                etree.SubElement(activity, rewritten(mark), own=name, target=target, expression=expression)
+
+
+def _data_name(key: str, known: Mapping[str, etree._Element]) -> str:
+    """Give the name of the variable that a data object, or a reference to one, stands for."""
+    for _ in range(2):
+        element = known.get(key)
+        if element is not None and (name := element.get("name", "").strip()).isidentifier():
+            return name
+        key = (None if element is None else local_reference(element.get("dataObjectRef"))) or key
+    return key
+
+
 def _variable(activity: etree._Element, association: str, key: str, known: Mapping[str, etree._Element]) -> str:
     """Name the variable behind the data of a loop: what the association connects it with, else the data itself."""
     ends = ("targetRef", "sourceRef") if association == "dataInputAssociation" else ("sourceRef", "targetRef")
@@ -183,12 +217,7 @@ def _variable(activity: etree._Element, association: str, key: str, known: Mappi
         if child_text(link, ends[0]) == key:
             key = child_text(link, ends[1]) or key
             break
-    for _ in range(2):
-        element = known.get(key)
-        if element is not None and (name := element.get("name", "").strip()).isidentifier():
-            return name
-        key = (None if element is None else local_reference(element.get("dataObjectRef"))) or key
-    return key
+    return _data_name(key, known)
 
 
 def _remove_all(elements: Iterable[etree._Element]) -> None:

@@ -17,8 +17,10 @@ from engine.diagrams.vocabulary import (
     PROCESS,
     START_EVENT,
     THROW_EVENT,
+    EventKind,
     bpmn,
     condition,
+    event_kind,
     identity,
     is_true,
     ours,
@@ -45,7 +47,7 @@ def links(draft: WorkingCopy, scope: etree._Element) -> None:
     throwing: list[tuple[etree._Element, str]] = []
     for event in scope.findall(CATCH_EVENT) + scope.findall(THROW_EVENT):
         definition = event.find(bpmn("linkEventDefinition"))
-        if definition is None:
+        if definition is None or event_kind(event) is not EventKind.LINK:
             continue
         name = link_name(event, definition)
         event.remove(definition)
@@ -62,20 +64,11 @@ def links(draft: WorkingCopy, scope: etree._Element) -> None:
 
 
 def instantiating_gateways(scope: etree._Element) -> None:
-    """Turn what follows an event-based gateway that starts the process into start events."""
-    incoming, outgoing = targets_of(scope), flows_by_source(scope)
-    nodes = {identity(node): node for node in scope if node.tag in FLOW_NODES}
+    """Mark the event-based gateways that start the process: no flow leads into them."""
+    incoming = targets_of(scope)
     for gateway in scope.findall(bpmn("eventBasedGateway")):
-        if not is_true(gateway, "instantiate") or incoming[gateway.get("id", "")]:
-            continue
-        for flow in outgoing[gateway.get("id", "")]:
-            scope.remove(flow)
-            target = nodes.get(flow.get("targetRef"))
-            if target is not None and target.tag == CATCH_EVENT:
-                target.tag = START_EVENT
-            elif target is not None:
-                target.set("instantiate", "true")
-        scope.remove(gateway)
+        if is_true(gateway, "instantiate") and scope.tag == PROCESS and not incoming[gateway.get("id", "")]:
+            gateway.set(rewritten("instantiates"), "true")
 
 
 def instantiating_receive_tasks(draft: WorkingCopy, scope: etree._Element) -> None:
@@ -99,7 +92,7 @@ def compensation(draft: WorkingCopy, scope: etree._Element) -> None:
     nodes = {identity(node): node for node in scope if node.tag in FLOW_NODES}
     leaving = {str(link.get("sourceRef")): link for link in scope.findall(bpmn("association"))}
     for event in scope.findall(bpmn("boundaryEvent")):
-        if event.find(bpmn("compensateEventDefinition")) is None:
+        if event_kind(event) is not EventKind.COMPENSATION:
             continue
         activity = nodes.get(event.get("attachedToRef"))
         link = leaving.get(event.get("id", ""))
@@ -108,23 +101,6 @@ def compensation(draft: WorkingCopy, scope: etree._Element) -> None:
             raise draft.refuse(event, "compensation_without_handler", message)
         activity.set(rewritten("compensatedBy"), link.get("targetRef", ""))
         scope.remove(event)
-
-
-def ad_hoc(draft: WorkingCopy, scope: etree._Element) -> None:
-    """Turn an ad-hoc subprocess without completion condition into an ordinary one that runs everything in it."""
-    if scope.tag != AD_HOC or scope.find(bpmn("completionCondition")) is not None:
-        return
-    key, incoming = identity(scope) or "ad_hoc", targets_of(scope)
-    heads = [
-        identity(n) or ""
-        for n in scope
-        if n.tag in FLOW_NODES and not stands_alone(n) and not incoming[n.get("id", "")]
-    ]
-    scope.tag = bpmn("subProcess")
-    if scope.get("ordering") == "Sequential" and not incoming:
-        start = draft.add(scope, START_EVENT, f"{key}__start").get("id", "")
-        for source, target in zip([start, *heads], heads, strict=False):
-            draft.connect(scope, source, target)
 
 
 def missing_starts_and_ends(draft: WorkingCopy, scope: etree._Element) -> None:
@@ -138,7 +114,7 @@ def missing_starts_and_ends(draft: WorkingCopy, scope: etree._Element) -> None:
     for node in nodes:
         if not sources[node.get("id", "")] and node.tag != END_EVENT:
             _add_end(draft, scope, node.get("id", ""))
-    if not any(node.tag == START_EVENT for node in nodes):
+    if not any(node.tag == START_EVENT or node.get(rewritten("instantiates")) for node in nodes):
         _add_start(draft, scope, nodes)
 
 

@@ -208,12 +208,7 @@ class Construct(StrEnum):
 
 
 UNSUPPORTED: Final[tuple[Construct, ...]] = (
-    Construct.COMPLEX_GATEWAY,
-    Construct.AD_HOC_CONDITION,
-    Construct.MULTIPLE_EVENT,
-    Construct.PARALLEL_MULTIPLE_EVENT,
     Construct.MULTI_INSTANCE_EVENTS,
-    Construct.PARALLEL_EVENT_GATEWAY,
     Construct.CHOREOGRAPHY,
 )
 """What the engine refuses: the linter reports these as errors, and the engine refuses no other."""
@@ -303,11 +298,17 @@ def event_definitions(event: etree._Element) -> list[etree._Element]:
 
 
 def event_kind(event: etree._Element) -> EventKind:
-    """Tell what an event waits for or throws; references to definitions count as definitions."""
-    definitions = event_definitions(event)
-    if len(definitions) + len(event.findall(bpmn("eventDefinitionRef"))) > 1:
+    """Tell what an event waits for or throws; references to definitions count as what they refer to."""
+    definitions, references = event_definitions(event), event.findall(bpmn("eventDefinitionRef"))
+    if len(definitions) + len(references) > 1:
         return EventKind.PARALLEL_MULTIPLE if is_true(event, "parallelMultiple") else EventKind.MULTIPLE
+    definitions += [found for reference in references if (found := _referred(reference)) is not None]
     return EVENT_DEFINITIONS[str(definitions[0].tag)] if definitions else EventKind.NONE
+
+
+def _referred(reference: etree._Element) -> etree._Element | None:
+    key, root = local_reference(reference.text), reference.getroottree().getroot()
+    return next((element for element in root if element.tag in EVENT_DEFINITIONS and identity(element) == key), None)
 
 
 def form(task: etree._Element) -> str | None:
@@ -399,9 +400,15 @@ def conflict_policy(gateway: etree._Element) -> ConflictPolicy:
 
 
 def called_element(activity: etree._Element) -> str | None:
-    """Give the id of the process that a call activity calls, in another product's words too."""
-    own = local_reference(activity.get("calledElement"))
+    """Give the id of the process that a call activity calls; None where an expression decides while it runs."""
+    own = None if called_expression(activity) else local_reference(activity.get("calledElement"))
     return own or next((key for one in _extended_calls(activity) if (key := _text(one.get("processId")))), None)
+
+
+def called_expression(activity: etree._Element) -> str | None:
+    """Give the expression that names the process to call: `calledElement` that begins with `=` or `${`."""
+    named = _text(activity.get("calledElement")) or ""
+    return named if named.startswith(("=", "${", "#{")) else None
 
 
 def _extended_calls(activity: etree._Element) -> list[etree._Element]:

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from lxml import etree
 from SpiffWorkflow.specs.base import TaskSpec
 
 from engine.diagrams import vocabulary as words
-from engine.spiff import choices, events, joins, nesting, nodes
+from engine.diagrams.working_copy import stands_alone, targets_of
+from engine.spiff import ad_hoc, choices, complex_gateway, events, joins, nesting, nodes, parts
 from engine.spiff.tokens import STARTED, WAITING
-from engine.spiff.triggers import Cancel, Compensation, Error
+from engine.spiff.triggers import Cancel, Compensation, Error, parts_of
 
 if TYPE_CHECKING:
     from engine.spiff.parser import ElementParser, ScopeParser
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 def _start(parser: "ElementParser") -> Any:
     spec = parser.event(events.StartEvent)
     spec.interrupts = words.is_true(parser.node, "isInterrupting", default=True)
+    if parser.node.getparent().tag == words.PROCESS:
+        parts.divide(spec, parser.spec)
     return spec
 
 
@@ -28,15 +32,19 @@ def _boundary(parser: "ElementParser") -> Any:
         parser.reader.refuse(parser.node, "event_missing", f"{words.title(parser.node)} needs something to wait for.")
     if isinstance(spec.trigger, Error | Cancel):
         spec.cancel_activity = True
-    if isinstance(spec.trigger, Cancel) and not parser.is_in_transaction(parser.node.get("attachedToRef")):
+    if any(isinstance(trigger, Cancel) for trigger in parts_of(spec.trigger)) and not parser.is_in_transaction(
+        parser.node.get("attachedToRef")
+    ):
         message = f"{words.title(parser.node)} can only be attached to a transaction."
         parser.reader.refuse(parser.node, "cancel_outside", message)
+    parts.divide(spec, parser.spec)
     return spec
 
 
 def _end(parser: "ElementParser") -> Any:
     spec = parser.event(events.EndEvent)
-    if isinstance(spec.trigger, Cancel) and parser.node.getparent().tag != words.TRANSACTION:
+    cancels = any(isinstance(trigger, Cancel) for trigger in parts_of(spec.trigger))
+    if cancels and parser.node.getparent().tag != words.TRANSACTION:
         message = f"{words.title(parser.node)} can only end a transaction."
         parser.reader.refuse(parser.node, "cancel_outside", message)
     return spec
@@ -46,6 +54,7 @@ def _catch(parser: "ElementParser") -> Any:
     spec = parser.event(events.CatchEvent)
     if spec.trigger is None:
         parser.reader.refuse(parser.node, "event_missing", f"{words.title(parser.node)} needs something to wait for.")
+    parts.divide(spec, parser.spec)
     return spec
 
 
@@ -102,6 +111,19 @@ def _join(spec_class: Any) -> "Callable[[ElementParser], Any]":
     return build
 
 
+def _event_gateway(parser: "ElementParser") -> Any:
+    spec = parser.make(events.EventGateway, event_definition=None)
+    spec.instantiates = parser.node.get(words.rewritten("instantiates")) is not None
+    spec.needs_all = spec.instantiates and parser.node.get("eventGatewayType") == "Parallel"
+    return spec
+
+
+def _complex(parser: "ElementParser") -> Any:
+    spec = _join(complex_gateway.ComplexGateway)(parser)
+    spec.activation = parser.reader.expression(parser.node, words.child_text(parser.node, "activationCondition"))
+    return spec
+
+
 def _quantity(parser: "ElementParser") -> Any:
     spec = parser.make(joins.QuantityJoin)
     spec.quantity = int(parser.node.get("quantity", "1"))
@@ -128,6 +150,26 @@ def _subprocess(parser: "ElementParser") -> Any:
     return spec
 
 
+def _ad_hoc(parser: "ElementParser") -> Any:
+    spec = parser.make(ad_hoc.AdHocSubProcess, subworkflow_spec=parser.bpmn_id)
+    spec.scope = _inner(parser).get_spec()
+    spec.scope.is_ad_hoc = True
+    condition = words.child_text(parser.node, "completionCondition")
+    spec.condition = parser.reader.expression(parser.node, condition)
+    spec.cancels_rest = words.is_true(parser.node, "cancelRemainingInstances", default=True)
+    spec.is_sequential = parser.node.get("ordering") == "Sequential"
+    specs = spec.scope.task_specs
+    spec.heads = tuple(specs.get(f"{key}.BoundaryEventSplit", specs[key]) for key in _heads(parser.node))
+    return spec
+
+
+def _heads(scope: etree._Element) -> list[str]:
+    """Name the nodes of an ad-hoc subprocess that no flow leads to."""
+    incoming = targets_of(scope)
+    nodes = [node for node in scope if node.tag in words.FLOW_NODES and not stands_alone(node)]
+    return [key for node in nodes if not incoming[key := node.get("id", "")]]
+
+
 def _handler(parser: "ElementParser") -> Any:
     spec = parser.make(nesting.EventSubprocess, subworkflow_spec=parser.bpmn_id)
     spec.scope = _inner(parser).get_spec()
@@ -148,6 +190,7 @@ def _stand_by(parser: "ElementParser", handler: Any, start: Any) -> None:
     waiting = nesting.HandlerTrigger(parser.spec, f"{parser.bpmn_id}.trigger", event_definition=None)
     waiting.drawn, waiting.title = start.drawn, start.title
     waiting.trigger, start.trigger = start.trigger, None
+    parts.divide(waiting, parser.spec, parts.HandlerPart)
     waiting.interrupts = start.interrupts or isinstance(waiting.trigger, Error)
     if isinstance(waiting.trigger, events.OUTWARD):
         waiting.outward_state = WAITING
@@ -161,16 +204,10 @@ def _call(parser: "ElementParser") -> Any:
     spec = parser.make(nesting.CallActivity, subworkflow_spec=called)
     spec.into, spec.takes_all = parser.reader.mapping(parser.node, "in")
     spec.back, spec.gives_all = parser.reader.mapping(parser.node, "out")
-    parser.process_parser.parser.calls.append((spec, called, parser.node, parser.reader))
+    spec.called = parser.reader.expression(parser.node, words.called_expression(parser.node))
+    if spec.called is None:
+        parser.process_parser.parser.calls.append((spec, called, parser.node, parser.reader))
     return spec
-
-
-def _refused(what: str) -> "Callable[[ElementParser], Any]":
-    def build(parser: "ElementParser") -> Any:
-        parser.reader.refuse(parser.node, "not_executable", f"{words.title(parser.node)}: {what} cannot be run here.")
-        return parser.make(nodes.NoneTask)
-
-    return build
 
 
 def _script(parser: "ElementParser") -> Any:
@@ -194,11 +231,11 @@ BUILDERS: "dict[str, Callable[[ElementParser], Any]]" = {
     "callActivity": _call,
     "subProcess": _subprocess,
     "transaction": _subprocess,
-    "adHocSubProcess": _refused("an ad-hoc subprocess with a completion condition"),
+    "adHocSubProcess": _ad_hoc,
     "exclusiveGateway": lambda parser: parser.make(choices.ExclusiveGateway),
     "parallelGateway": _join(joins.ParallelGateway),
     "inclusiveGateway": _join(joins.InclusiveGateway),
-    "eventBasedGateway": lambda parser: parser.make(events.EventGateway, event_definition=None),
+    "eventBasedGateway": _event_gateway,
     "quantityJoin": _quantity,
-    "complexGateway": _refused("a complex gateway"),
+    "complexGateway": _complex,
 }

@@ -1,7 +1,8 @@
 # mypy: disallow-subclassing-any=False
 """Gateways that choose: which of their flows a token takes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from SpiffWorkflow.bpmn.specs import defaults
 
@@ -35,13 +36,12 @@ def first_match(flows: Sequence[Flow], token: Token) -> Flow:
     )
 
 
-def all_matches(flows: Sequence[Flow], token: Token) -> list[Flow]:
-    """Find the flows of an inclusive choice: all whose condition is true, else the default."""
+def all_matches(flows: Sequence[Flow], token: Token, more: Mapping[str, Any] | None = None) -> list[Flow]:
+    """Find the flows of an inclusive choice: all whose condition is true, else the default; conditions may know more names."""
+    names = {**token.data, **more} if more else token.data
     plain = [flow for flow in flows if flow.condition is None and not flow.is_default]
     true = [
-        flow
-        for flow in flows
-        if flow.condition is not None and not flow.is_default and flow.condition.evaluate(token.data)
+        flow for flow in flows if flow.condition is not None and not flow.is_default and flow.condition.evaluate(names)
     ]
     chosen = [flow for flow in flows if flow in plain or flow in true] or [flow for flow in flows if flow.is_default]
     if not chosen:

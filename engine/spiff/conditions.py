@@ -1,6 +1,6 @@
-"""Conditional events: looked at before the first step and after each, over the newest variables of their scope."""
+"""Conditional events: looked at before each step, over the newest variables of their scope and of those it shares them with."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import ExpressionError
 from engine.spiff.tokens import WAITING, Token
@@ -8,6 +8,7 @@ from engine.spiff.triggers import Condition
 
 if TYPE_CHECKING:
     from engine.spiff.instances import Instance
+    from engine.spiff.nets import Net
 
 
 def check(instance: "Instance") -> None:
@@ -23,9 +24,16 @@ def _is_watched(token: Token) -> bool:
     return token.state == WAITING and token.fault is None and isinstance(token.task_spec.trigger, Condition)
 
 
+def _visible(net: "Net") -> dict[str, Any]:
+    """Give the newest variables of all the scopes that share theirs with this one."""
+    while net.owner is not None and net.owner.task_spec.shares_variables and not net.owner.is_inner:
+        net = net.owner.workflow
+    return net.variables()
+
+
 def _look(token: Token) -> None:
     try:
-        holds = bool(token.task_spec.trigger.expression.evaluate(token.workflow.variables()))
+        holds = bool(token.task_spec.trigger.expression.evaluate(_visible(token.workflow)))
     except ExpressionError as error:
         if error.code != "variable_missing":
             raise

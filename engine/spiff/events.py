@@ -12,9 +12,21 @@ from engine.spiff import throwing, undoing
 from engine.spiff.changes import copied, shared
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import CANCELLED, COMPLETED, WAITING, Token
-from engine.spiff.triggers import Cancel, Compensation, Condition, Message, Signal, Terminate, Timer, Trigger, key_text
+from engine.spiff.triggers import (
+    Cancel,
+    Compensation,
+    Condition,
+    Message,
+    Multiple,
+    Signal,
+    Terminate,
+    Timer,
+    Trigger,
+    key_text,
+    parts_of,
+)
 from engine.steps import SubscriptionWait, TimerWait, Wait, WaitKind
-from engine.timing import Due
+from engine.timing import Due, TimerKind
 
 OUTWARD = (Message, Signal, Timer)
 
@@ -24,9 +36,21 @@ class Catching(Node):
 
     trigger: Trigger | None = None
     outward_state = 0
+    parts: tuple[Any, ...] = ()
+    """The specifications of its triggers, if it has several."""
+
+    @property
+    def stands_by_again(self) -> bool:
+        """Whether one of several triggers, when it happens, leaves the others waiting."""
+        return False
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it waits for a time."""
+        return isinstance(self.trigger, Timer)
 
     def _update_hook(self, my_task: Token) -> bool:
-        if self.trigger is None:
+        if self.trigger is None or my_task.facts.pop("began", False):
             return True
         self.arm(my_task)
         return False
@@ -45,6 +69,9 @@ class Catching(Node):
         token._set_state(WAITING)
         if self.outward_state:
             self.open(token)
+        for part in self.parts:
+            if part.number not in token.facts.get("happened", ()):
+                part.stand_by(token)
 
     def wait(self, token: Token) -> Wait | None:
         """Describe the subscription or the timer."""
@@ -58,6 +85,16 @@ class Catching(Node):
         if isinstance(trigger, Timer):
             return TimerWait(token.key, WaitKind.TIMER, node, process, self.title, token.facts["due"]["at"])
         return None
+
+    def goes_on(self, token: Token) -> Token:
+        """Name the token that goes on when the trigger happens."""
+        return token
+
+    def next_due(self, token: Token) -> Due | None:
+        """Work out when a timer that went off is due again."""
+        top = token.workflow.top_workflow
+        fired = Due(**token.facts["due"])
+        return self.trigger.definition.next_due(fired, top.journal.now, top.time_zone).due  # type: ignore[union-attr]  # a timer
 
     def fire(self, token: Token, payload: Mapping[str, Any] | None = None) -> None:
         """Let a waiting token go on, with what the trigger brought."""
@@ -84,10 +121,13 @@ class Catching(Node):
 
 
 class StartEvent(Catching, defaults.StartEvent):
-    """Begins a net; what triggered it has already happened."""
+    """Begins a net; what triggered it has already happened, or the first of what it needs."""
 
     def _update_hook(self, my_task: Token) -> bool:
-        return my_task is not None
+        if "happened" not in my_task.facts:
+            return True
+        self.arm(my_task)
+        return False
 
 
 class CatchEvent(Catching, defaults.IntermediateCatchEvent):
@@ -103,12 +143,21 @@ class Rearming(Catching):
 
     enters_on_arrival: ClassVar[bool] = False
     is_urgent: ClassVar[bool] = True
+    interrupts: Any
+    """Whether it ends what it belongs to."""
+
+    @property
+    def stands_by_again(self) -> bool:
+        """Whether one of several triggers, when it happens, leaves the others waiting."""
+        return isinstance(self.trigger, Multiple) and not self.trigger.needs_all and not self.interrupts
 
     def rearm(self, token: Token) -> None:
         """Let another token wait for the next time: not for a date or a duration, nor after the last repetition."""
         due = None
-        if isinstance(self.trigger, Timer):
-            due = self._next_due(token)
+        if isinstance(self.trigger, Multiple) and not self._can_happen_again():
+            return
+        if self.is_timed:
+            due = self.next_due(token)
             if due is None:
                 return
         net = token.workflow
@@ -118,10 +167,10 @@ class Rearming(Catching):
             again.facts["must_fall"] = True
         net.top_workflow.attempt(again, "arrive", lambda: self.arm(again, due))
 
-    def _next_due(self, token: Token) -> Due | None:
-        top = token.workflow.top_workflow
-        fired = Due(**token.facts["due"])
-        return self.trigger.definition.next_due(fired, top.journal.now, top.time_zone).due  # type: ignore[union-attr]  # a timer
+    def _can_happen_again(self) -> bool:
+        """Tell whether all of several triggers can happen once more; those that wait on are never armed again."""
+        once = [part for part in self.parts if part.is_timed and part.trigger.definition.kind is not TimerKind.CYCLE]
+        return not self.stands_by_again and not once
 
 
 class BoundaryEvent(Rearming, defaults.BoundaryEvent):
@@ -134,7 +183,7 @@ class BoundaryEvent(Rearming, defaults.BoundaryEvent):
         if self.interrupts and not is_going_on:
             net.top_workflow.withdraw(my_task)  # another event of the same moment was faster
         elif self.interrupts:
-            my_task.data = shared(net.variables_at(host))
+            my_task.data = shared(host.task_spec.without_inner_names(host, net.variables_at(host)))
             net.top_workflow.withdraw(host)
         elif is_going_on:
             self.rearm(my_task)
@@ -168,10 +217,32 @@ class BoundarySplit(Node, control.BoundaryEventSplit):
 
 
 class EventGateway(Node, defaults.EventBasedGateway):
-    """Waits at all events behind it; the first that fires wins."""
+    """Waits at all events behind it; the first that fires wins. One that starts a process begins when an event has happened.
+
+    Of a parallel one, which starts a process, each event takes its own way when it happens, and all of them have to.
+    """
+
+    instantiates = False
+    needs_all = False
 
     def leave(self, token: Token) -> None:
         """Let a token wait at each of the events."""
+        if "began" in token.facts:
+            self._begin(token, token.facts.pop("began"))
+        else:
+            self._race(token)
+
+    def _begin(self, token: Token, happened: str) -> None:
+        net = token.workflow
+        flows = sorted(self.flows, key=lambda flow: flow.target.name != happened)
+        for flow in flows if self.needs_all else flows[:1]:
+            net.top_workflow.journal.went(flow.drawn)
+            waiting = net.create(flow.target, token, shared(token.data), flow.id)
+            if flow.target.name == happened:
+                waiting.facts["began"] = True
+            net.top_workflow.arrive(waiting)
+
+    def _race(self, token: Token) -> None:
         net = token.workflow
         racers = [net.create(flow.target, token, shared(token.data), flow.id) for flow in self.flows]
         for racer, flow in zip(racers, self.flows, strict=True):
@@ -186,9 +257,15 @@ class Throwing(Node):
     trigger: Trigger | None = None
 
     def _run_hook(self, my_task: Token) -> bool | None:
-        if isinstance(self.trigger, Compensation | Cancel):
-            return undoing.begin(my_task, self.trigger) and self._undone(my_task)
-        return self.trigger is None or throwing.throw(my_task, self.trigger)
+        undoes = None
+        for trigger in parts_of(self.trigger):
+            if isinstance(trigger, Compensation | Cancel):
+                undoes = trigger
+            elif my_task.is_live:
+                throwing.throw(my_task, trigger)
+        if undoes is not None and my_task.is_live:
+            return undoing.begin(my_task, undoes) and self._undone(my_task)
+        return True
 
     def net_ended(self, token: Token, net: Any) -> None:
         """Go on with the next thing to undo when one is done."""
@@ -198,7 +275,7 @@ class Throwing(Node):
 
     def _undone(self, token: Token) -> bool:
         """Leave a cancelled transaction; tell whether the token goes on."""
-        if isinstance(self.trigger, Cancel):
+        if any(isinstance(trigger, Cancel) for trigger in parts_of(self.trigger)):
             throwing.leave_transaction(token)
         return token.is_live
 
@@ -217,7 +294,7 @@ class EndEvent(Throwing, defaults.EndEvent):
     def leave(self, token: Token) -> None:
         """Go to the end of the net; a terminating end takes everything else away first."""
         net = token.workflow
-        if isinstance(self.trigger, Terminate):
+        if any(isinstance(trigger, Terminate) for trigger in parts_of(self.trigger)):
             net.withdraw_all(spare=token)
             net.top_workflow.was_terminated = net.owner is None
             net.spec.end.end(net, token.data)

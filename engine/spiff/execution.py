@@ -13,6 +13,7 @@ from engine.errors import BusinessError, EngineError
 from engine.interventions import Intervention, Standing
 from engine.spiff import snapshot, surgery
 from engine.spiff.changes import copied
+from engine.spiff.entrances import way_in
 from engine.spiff.faults import NoSuchWait
 from engine.spiff.instances import Instance
 from engine.spiff.journal import Journal, stuck_at
@@ -54,9 +55,13 @@ class Execution:
         scope = program.scopes.get(program.entries.get(process_id, ""))
         if scope is None:
             raise UnknownStart(f"There is no process {process_id} that can be run; look at the deployed diagrams.")
+        way = way_in(scope, start_event)
+        if way is None:
+            which = start_event or "without a trigger"
+            raise UnknownStart(f"The process {scope.process} has no start event {which}; name one of its start events.")
         instance = Instance(program, scope)
         instance.journal = Journal(now)
-        instance.begin(copied({**variables, **(payload or {})}), _starts(scope, start_event))
+        instance.begin(copied({**variables, **(payload or {})}), [way.spec], way.facts)
         return cls(instance)
 
     @classmethod
@@ -214,15 +219,3 @@ class Execution:
     def _finished(self) -> Step:
         self._instance.run()
         return self._instance.journal.step(self.state, self._instance.failure)
-
-
-def _starts(scope: Any, wanted: str | None) -> list[Any]:
-    events = scope.bpmn_start_events
-    if wanted is not None:
-        found = [spec for spec in events if (spec.drawn or spec.name) == wanted]
-    else:
-        found = scope.plain_starts[:1] or events
-    if len(found) != 1:
-        which = wanted or "without a trigger"
-        raise UnknownStart(f"The process {scope.process} has no start event {which}; name one of its start events.")
-    return found

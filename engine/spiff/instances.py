@@ -80,6 +80,8 @@ class Instance(Net, BpmnWorkflow):
 
     def run(self) -> None:
         """Step until every token waits; beyond 1,000 steps the next token is stuck."""
+        if self.watching:
+            conditions.check(self)
         for _ in range(MOST_STEPS):
             if not self.step():
                 return
@@ -141,8 +143,13 @@ class Instance(Net, BpmnWorkflow):
 
     def arrive(self, token: Token, *, again: bool = False) -> None:
         """Let a token reach its flow node."""
-        if token.task_spec.enters_on_arrival and not again:
+        spec = token.task_spec
+        if spec.enters_on_arrival and not again:
             self.journal.entered(token)
+        if (spec.brings or spec.gives) and "hidden" not in token.facts:
+            self.attempt(token, "arrive", lambda: spec.bring(token))
+            if token.fault is not None:
+                return
         self.attempt(token, "arrive", lambda: token.task_spec._update(token))
 
     def attempt(self, token: Token, phase: str, deed: Callable[[], Any]) -> None:

@@ -218,7 +218,7 @@ class EndJoin(Join, control._EndJoin):
         variables = net.task_tree.data
         if arrivals:
             keep = self.fire(arrivals)
-            if keep is None:
+            if keep is None or (net.spec.is_ad_hoc and net.owner.task_spec.goes_on(net.owner, keep)):
                 return
             variables = keep.data
         self.end(net, variables)

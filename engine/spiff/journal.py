@@ -80,7 +80,7 @@ def stuck_at(token: Token, fault: Mapping[str, Any]) -> Stuck:
     spec = token.task_spec
     return Stuck(
         key=token.key,
-        node=spec.drawn or spec.name,
+        node=spec.drawn or token.workflow.spec.drawn or spec.name,
         process=token.workflow.process,
         code=fault["code"],
         message=fault["message"],

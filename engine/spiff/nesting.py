@@ -13,7 +13,7 @@ from engine.expressions import Expression
 from engine.spiff import undoing
 from engine.spiff.changes import apply_changes, changes, shared
 from engine.spiff.events import Rearming
-from engine.spiff.faults import TooMany
+from engine.spiff.faults import TooMany, Unfit
 from engine.spiff.nets import InnerNet
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import STARTED, Token
@@ -31,12 +31,35 @@ class Nesting(Node):
         top = my_task.workflow.top_workflow
         if my_task.workflow.depth >= MOST_LEVELS:
             raise TooMany(f"Processes call each other more than {MOST_LEVELS} levels deep; look for a call of itself.")
+        scope = self.scope_for(my_task)
         my_task._set_state(STARTED)
-        net = InnerNet(self.scope, my_task, top)
+        net = InnerNet(scope, my_task, top)
         if self.shares_variables:
             net.process = my_task.workflow.process
         top.subprocesses[my_task.id] = net
-        net.begin(self.given(my_task), self.scope.plain_starts)
+        net.begin(self.given(my_task), self.starts(my_task, scope))
+        top.touched.append(net)
+
+    def scope_for(self, token: Token) -> Any:
+        """Name the specification of the net that a token runs."""
+        del token
+        return self.scope
+
+    def starts(self, token: Token, scope: Any) -> list[Any]:
+        """Name what begins in the net inside."""
+        del token
+        starts: list[Any] = scope.plain_starts
+        return starts
+
+    def completed_one(self, owner: Token, done: Token) -> bool:
+        """Look at what a completed activity inside means; tell whether the net has ended by it."""
+        del owner, done
+        return False
+
+    def goes_on(self, owner: Token, last: Token) -> bool:
+        """Tell whether the net goes on, though nothing lives in it; `last` holds what it has made."""
+        del owner, last
+        return False
 
     def given(self, token: Token) -> dict[str, Any]:
         """Give the variables that the net inside starts with."""
@@ -73,6 +96,19 @@ class CallActivity(Nesting, defaults.CallActivity):
     back: Mapping[str, Expression] | None = None
     takes_all: bool = True
     gives_all: bool = True
+    called: Expression | None = None
+    """Names the process while it runs."""
+
+    def scope_for(self, token: Token) -> Any:
+        """Find the process to call: the drawn one, or the one that an expression names."""
+        if self.called is None:
+            return self.scope
+        program, key = token.workflow.top_workflow.program, self.called.evaluate(token.data)
+        scope = program.scopes.get(program.entries.get(key, "")) if isinstance(key, str) else None
+        if scope is None or not scope.plain_starts:
+            where = self.title or self.name
+            raise Unfit(f"{where} calls the process {key!r:.60}, which is not deployed with it or has no plain start.")
+        return scope
 
     def given(self, token: Token) -> dict[str, Any]:
         """Work out the mapping into the called process."""

@@ -2,13 +2,13 @@
 # ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
 """Nets: the process and the subprocesses inside it, each a tree of tokens; what a token does to the tree around it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.spiff.changes import shared
+from engine.spiff.changes import copied, shared
 from engine.spiff.tokens import COMPLETED, LIVE, WAITING, Token, gathered, rebased
 
 if TYPE_CHECKING:
@@ -30,13 +30,15 @@ class Net:
     """Completed activities that can be undone, oldest first."""
     top_workflow: Any
 
-    def begin(self, variables: dict[str, Any], starts: Sequence[Any]) -> None:
-        """Put a token on each start event, and arm the event subprocesses."""
+    def begin(self, variables: dict[str, Any], starts: Sequence[Any], facts: Mapping[str, Any] | None = None) -> None:
+        """Put a token on each start event, which knows the facts, and arm the event subprocesses."""
         root = self.task_tree = self.create(self.spec.start, None, variables)
         root._set_state(COMPLETED)
         armed = [self.create(spec, root, shared(variables)) for spec in self.spec.handlers]
         is_parted = len(starts) + len(armed) > 1
         started = [self.create(spec, root, shared(variables) if is_parted else variables) for spec in starts]
+        for token in started:
+            token.facts.update(copied(dict(facts or {})))
         for token in (*armed, *started):
             self.top_workflow.arrive(token)
 
@@ -49,7 +51,8 @@ class Net:
 
     def follow(self, token: Token, flows: "Sequence[Flow]") -> None:
         """Send a token along flows; each branch of several gets variables of its own."""
-        if not flows:
+        if not flows or (self.spec.is_ad_hoc and self.owner is not None and self.owner.facts.get("is_enough")):
+            flows = ()
             self.place(self.spec.end, token, token.data)
         is_parted = len(flows) > 1
         for flow in flows:

@@ -37,6 +37,22 @@ class Flow:
     is_default: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Handing:
+    """One data association of an activity: `own` is its name inside, `target` gets the value of the expression."""
+
+    own: str
+    target: str
+    expression: Expression
+
+    def handed(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the value under its target; nothing where the data is not there (yet)."""
+        try:
+            return {self.target: self.expression.evaluate(variables)}
+        except MissingVariable:
+            return {}
+
+
 class Node:
     """What every flow node does; mixed in before the library's specification class."""
 
@@ -56,6 +72,11 @@ class Node:
     """The activity that compensates this one."""
     activity: str = ""
     """The id of the activity, also for one of its instances."""
+    is_activity: bool = False
+    brings: "tuple[Handing, ...]" = ()
+    """Inputs that have another name inside the activity."""
+    gives: "tuple[Handing, ...]" = ()
+    """Outputs that have another name inside the activity."""
     local_names: frozenset[str] = frozenset()
     """Variables that only one instance of a repeated activity has."""
 
@@ -94,15 +115,42 @@ class Node:
     def _run_hook(self, my_task: Token) -> bool | None:
         return my_task is not None
 
+    def bring(self, token: Token) -> None:
+        """Give an arriving token the inputs under the names they have inside, and remember what those names hid."""
+        inside = {handing.own for handing in (*self.brings, *self.gives)}
+        token.facts["hidden"] = {name: token.data[name] for name in inside if name in token.data}
+        brought: dict[str, Any] = {}
+        for handing in self.brings:
+            brought |= handing.handed(token.data)
+        token.data.update(brought)
+
+    def without_inner_names(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
+        """Give variables as they are outside the activity, whose own names of inputs and outputs are gone."""
+        if "hidden" not in token.facts:
+            return variables
+        inside = {handing.own for handing in (*self.brings, *self.gives)}
+        kept = {name: value for name, value in variables.items() if name not in inside}
+        hidden: dict[str, Any] = token.facts["hidden"]
+        return kept | hidden
+
+    def _give(self, token: Token) -> None:
+        given: dict[str, Any] = {}
+        for handing in self.gives:
+            given |= handing.handed(token.data)
+        token.data = self.without_inner_names(token, token.data) | given
+        del token.facts["hidden"]
+
     def _on_complete(self, my_task: Token) -> None:
         net = my_task.workflow
+        if "hidden" in my_task.facts:
+            self._give(my_task)
         net.top_workflow.journal.completed(my_task)
         net.top_workflow.release(my_task)
         net._task_completed_notify(my_task)
         undoing.remember(my_task)
         if self.repeated_by is not None and my_task.parent.task_spec is self.repeated_by:
             self.repeated_by.ended(my_task.parent, my_task)
-        else:
+        elif not (net.spec.is_ad_hoc and self.is_activity and net.owner.task_spec.completed_one(net.owner, my_task)):
             self.leave(my_task)
 
     def leave(self, token: Token) -> None:

@@ -52,6 +52,8 @@ class ElementParser(TaskParser):
         loop = words.loop_of(self.node) if self.node.tag in words.ACTIVITIES else None
         if loop is not None:
             self._repeat(loop)
+        self.task.brings = self.reader.handings(self.node, "brings")
+        self.task.gives = self.reader.handings(self.node, "gives")
         attached = self.process_parser.get_boundary_events(self.bpmn_id)
         return self._add_boundary_event(attached) if attached else self.task
 
@@ -79,6 +81,7 @@ class ElementParser(TaskParser):
         spec.drawn = self.reader.diagram.drawn(self.bpmn_id)
         spec.title = self.node.get("name") or ""
         spec.status = words.status(self.node)
+        spec.is_activity = self.node.tag in words.ACTIVITIES
 
     def _repeat(self, loop: etree._Element) -> None:
         once = self.task
@@ -139,6 +142,7 @@ class ScopeParser(ProcessParser):
         policy = words.ConflictPolicy.LAST if is_process and not has_policy else words.conflict_policy(self.node)
         scope = Scope(self.bpmn_id, self.process, policy)
         scope.title = self.node.get("name") or ""
+        scope.drawn = self.reader.diagram.drawn(self.bpmn_id)
         return scope
 
     def _index_process_nodes(self) -> None:

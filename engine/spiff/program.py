@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from SpiffWorkflow.bpmn.parser import ValidationException
@@ -15,11 +15,12 @@ from SpiffWorkflow.bpmn.parser import ValidationException
 from engine.diagrams import vocabulary as words
 from engine.diagrams.normalise import NormalisedDiagram
 from engine.errors import DefinitionError, Finding, Severity
+from engine.spiff.entrances import Entrance, entrances
 from engine.spiff.events import Throwing
 from engine.spiff.parser import DiagramParser
 from engine.spiff.reading import Reader
 from engine.spiff.scopes import Scope
-from engine.spiff.triggers import Condition, Message, Signal, Timer
+from engine.spiff.triggers import Condition, Message, Signal, Timer, parts_of
 from engine.timing import TimerDefinition
 
 if TYPE_CHECKING:
@@ -45,12 +46,16 @@ class NodeOutline:
 
 @dataclass(frozen=True, slots=True)
 class StartOutline:
-    """One start event and what it waits for: `kind` is none, message, signal, timer or conditional."""
+    """One way to begin and what it waits for: `kind` is none, message, signal, timer or conditional.
+
+    `id` names the way in, `event` the event as drawn, which has several ways in if it has several triggers.
+    """
 
     id: str
     kind: str
     name: str = ""
     timer: TimerDefinition | None = None
+    event: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def _outline(reader: Reader, process: "etree._Element", scopes: Mapping[str, Sco
         id=drawn(key) or key,
         name=process.get("name") or "",
         is_executable=scope is not None,
-        starts=tuple(_start(spec) for spec in scope.bpmn_start_events) if scope is not None else (),
+        starts=tuple(map(_start, entrances(scope))) if scope is not None else (),
         nodes=tuple(_nodes(reader, process)),
         throws=frozenset(_thrown(scope for scope in scopes.values() if scope.process == (drawn(key) or key))),
     )
@@ -160,8 +165,9 @@ def _outline(reader: Reader, process: "etree._Element", scopes: Mapping[str, Sco
 
 def _thrown(scopes: "Iterable[Scope]") -> Iterator[str]:
     for spec in (spec for scope in scopes for spec in scope.task_specs.values()):
-        if isinstance(spec, Throwing) and isinstance(spec.trigger, Message | Signal):
-            yield spec.trigger.name
+        for trigger in parts_of(spec.trigger) if isinstance(spec, Throwing) else ():
+            if isinstance(trigger, Message | Signal):
+                yield trigger.name
 
 
 def _nodes(reader: Reader, process: "etree._Element") -> Iterator[NodeOutline]:
@@ -179,15 +185,14 @@ def _lane(reader: Reader, node: "etree._Element") -> str | None:
     return None
 
 
-def _start(spec: Any) -> StartOutline:
-    key = spec.drawn or spec.name
-    match spec.trigger:
+def _start(way: Entrance) -> StartOutline:
+    match way.trigger:
         case Message(name=name):
-            return StartOutline(key, "message", name)
+            return StartOutline(way.id, "message", name, event=way.event)
         case Signal(name=name):
-            return StartOutline(key, "signal", name)
+            return StartOutline(way.id, "signal", name, event=way.event)
         case Timer(definition=definition):
-            return StartOutline(key, "timer", spec.title, definition)
+            return StartOutline(way.id, "timer", way.title, definition, event=way.event)
         case Condition():
-            return StartOutline(key, "conditional", spec.title)
-    return StartOutline(key, "none", spec.title)
+            return StartOutline(way.id, "conditional", way.title, event=way.event)
+    return StartOutline(way.id, "none", way.title, event=way.event)

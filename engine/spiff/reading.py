@@ -11,7 +11,7 @@ from engine.diagrams.vocabulary import Assignment, EventKind, bpmn
 from engine.errors import EngineError, Finding, Severity
 from engine.expressions import Expression, compile_expression
 from engine.scripts import Script, compile_script
-from engine.spiff.nodes import OperationDetails, WorkDetails
+from engine.spiff.nodes import Handing, OperationDetails, WorkDetails
 from engine.spiff.repetition import LoopDetails, RepetitionDetails
 from engine.spiff.triggers import (
     Cancel,
@@ -20,6 +20,7 @@ from engine.spiff.triggers import (
     Error,
     Escalation,
     Message,
+    Multiple,
     Signal,
     Terminate,
     Timer,
@@ -92,10 +93,17 @@ class Reader:
 
     def trigger(self, event: etree._Element) -> Trigger | None:
         """Read what an event waits for or throws; None for a plain event."""
-        kind = words.event_kind(event)
-        if kind is EventKind.NONE:
-            return None
-        definition = words.event_definitions(event)[0]
+        definitions = words.event_definitions(event)
+        if len(definitions) < 2:  # noqa: PLR2004 - not several
+            return self._trigger(event, definitions[0]) if definitions else None
+        found = [trigger for one in definitions if (trigger := self._trigger(event, one)) is not None]
+        several = Multiple(tuple(found), words.event_kind(event) is EventKind.PARALLEL_MULTIPLE)
+        if message := _misfit(event, several):
+            self.refuse(event, "not_executable", f"{words.title(event)}: {message}")
+        return several
+
+    def _trigger(self, event: etree._Element, definition: etree._Element) -> Trigger | None:
+        kind = words.EVENT_DEFINITIONS[str(definition.tag)]
         readers: dict[EventKind, Callable[[], Trigger | None]] = {
             EventKind.MESSAGE: lambda: self.message(event, definition.get("messageRef")),
             EventKind.SIGNAL: lambda: self._signal(event, definition),
@@ -109,7 +117,7 @@ class Reader:
             ),
             EventKind.TERMINATE: Terminate,
             EventKind.CANCEL: Cancel,
-            EventKind.COMPENSATION: lambda: Compensation(definition.get("activityRef")),
+            EventKind.COMPENSATION: lambda: self._compensation(event, definition),
         }
         if kind not in readers:
             self.refuse(event, "not_executable", f"{words.title(event)}: a {kind} event cannot be run here.")
@@ -136,6 +144,12 @@ class Reader:
             )
         name = (event if found is None else found).get("name") or reference or words.identity(event) or ""
         return Signal(name, self.expression(event, words.payload(event)))
+
+    def _compensation(self, event: etree._Element, definition: etree._Element) -> Compensation:
+        if not words.is_true(definition, "waitForCompletion", default=True):
+            message = f"{words.title(event)} must wait until what it undoes is undone; set waitForCompletion to true."
+            self.refuse(event, "not_executable", message)
+        return Compensation(definition.get("activityRef"))
 
     def _code(self, event: etree._Element, reference: str | None, attribute: str) -> str | None:
         found = self._defined.get(reference or "")
@@ -180,6 +194,12 @@ class Reader:
             for item in assignments
             if item.name
         }
+
+    def handings(self, activity: etree._Element, mark: str) -> tuple[Handing, ...]:
+        """Read the inputs (`brings`) or outputs (`gives`) that have another name inside an activity."""
+        found = activity.findall(words.rewritten(mark))
+        compiled = ((one, self.expression(activity, one.get("expression"))) for one in found)
+        return tuple(Handing(one.get("own", ""), one.get("target", ""), text) for one, text in compiled if text)
 
     def decision(self, task: etree._Element) -> "Decision | None":
         """Find the decision table that a business rule task asks."""
@@ -231,6 +251,23 @@ class Reader:
             maximum = ""
         is_tested_before = words.is_true(loop, "testBefore")
         return LoopDetails(self.expression(activity, condition), int(maximum) if maximum else None, is_tested_before)
+
+
+def _misfit(event: etree._Element, several: Multiple) -> str | None:
+    """Tell why an event cannot have these triggers together."""
+    last = [part for part in several.parts if isinstance(part, Error | Cancel | Terminate)]
+    if event.tag in words.THROWING_EVENTS:
+        return "only one of error, cancel and terminate can end a way; leave one." if len(last) > 1 else None
+    if any(isinstance(part, Compensation) for part in several.parts):
+        return "compensation cannot be one of several triggers; draw an event of its own for it."
+    if several.needs_all and any(isinstance(part, Error | Escalation | Cancel) for part in several.parts):
+        return "an error or escalation cannot wait for something else to happen; draw an event of its own for it."
+    interrupts = words.is_true(event, "cancelActivity", default=True) and words.is_true(
+        event, "isInterrupting", default=True
+    )
+    if last and not interrupts:
+        return "an error always interrupts; draw an event of its own for it."
+    return None
 
 
 def _lanes(root: etree._Element) -> dict[str, str]:

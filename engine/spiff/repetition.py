@@ -65,7 +65,7 @@ class Repeating(Node):
 
     def close(self, token: Token) -> None:
         """Complete the activity; instances that still run are withdrawn."""
-        token.facts.clear()
+        token.facts = {name: value for name, value in token.facts.items() if name == "hidden"}
         for child in token.kin:
             token.workflow.top_workflow.withdraw(child)
         token.complete()

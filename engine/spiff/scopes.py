@@ -26,6 +26,8 @@ class Scope(BpmnProcessSpec):
         self.undoing: str | None = None
         """The event subprocess that compensates this one."""
         self.title = ""
+        self.drawn: str | None = None
+        self.is_ad_hoc = False
         self.is_executable = True
 
     @property

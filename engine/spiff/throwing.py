@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from engine.spiff.instances import Instance
 
 
-def throw(token: Token, trigger: Trigger) -> bool | None:
-    """Throw for a token; tell whether the token goes on (None: it stays until what it threw is done)."""
+def throw(token: Token, trigger: Trigger) -> None:
+    """Throw for a token."""
     top: Instance = token.workflow.top_workflow
     match trigger:
         case Error(code):
@@ -32,7 +32,6 @@ def throw(token: Token, trigger: Trigger) -> bool | None:
             send_message(token, trigger)
         case Signal():
             send_signal(token, trigger)
-    return True
 
 
 def raise_error(source: Token, code: str, message: str) -> bool:
@@ -77,8 +76,9 @@ def leave_transaction(token: Token) -> None:
 
 def _interrupt(catcher: Token, payload: dict[str, Any]) -> None:
     """Run an interrupting event now: the thrower's own way must not go on first."""
+    going = catcher.task_spec.goes_on(catcher)
     catcher.task_spec.fire(catcher, payload)
-    catcher.workflow.top_workflow.attempt(catcher, "run", catcher.run)
+    going.workflow.top_workflow.attempt(going, "run", going.run)
 
 
 def _catcher(source: Token, kind: type[Error] | type[Escalation], code: str | None) -> Token | None:

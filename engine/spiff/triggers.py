@@ -70,7 +70,22 @@ class Compensation:
     activity: str | None = None
 
 
-Trigger = Message | Signal | Timer | Error | Escalation | Condition | Terminate | Cancel | Compensation
+@dataclass(frozen=True, slots=True)
+class Multiple:
+    """Several at once: any of them is enough, or all must happen; a throwing event throws each of them."""
+
+    parts: "tuple[Trigger, ...]"
+    needs_all: bool = False
+
+
+Trigger = Message | Signal | Timer | Error | Escalation | Condition | Terminate | Cancel | Compensation | Multiple
+
+
+def parts_of(trigger: Trigger | None) -> "tuple[Trigger, ...]":
+    """Give the triggers of an event: none, one, or several."""
+    if trigger is None:
+        return ()
+    return trigger.parts if isinstance(trigger, Multiple) else (trigger,)
 
 
 def key_text(value: Any) -> str:

@@ -275,7 +275,7 @@ def test_a_receive_task_that_starts_the_process_becomes_a_start_event_and_a_task
     assert (start.get("id"), "r") in ways(diagram)
 
 
-def test_an_event_gateway_that_starts_the_process_becomes_start_events() -> None:
+def test_an_event_gateway_that_starts_the_process_is_marked_and_needs_no_start_event() -> None:
     message = '<bpmn:messageEventDefinition messageRef="m"/>'
     body = (
         node("eventBasedGateway", "g", instantiate="true")
@@ -286,27 +286,16 @@ def test_an_event_gateway_that_starts_the_process_becomes_start_events() -> None
     )
     diagram = rewrite(process(body, '<bpmn:message id="m" name="M"/>'))
 
-    assert element(diagram, "a").tag == bpmn("startEvent")
-    assert element(diagram, "b").tag == bpmn("task")
-    assert len(list(diagram.root.iter(bpmn("startEvent")))) == 2
-    assert not diagram.root.xpath("//*[@id='g']")
+    assert element(diagram, "g").get(vocabulary.rewritten("instantiates"))
+    assert not list(diagram.root.iter(bpmn("startEvent")))
 
 
-def test_an_ad_hoc_subprocess_without_condition_runs_everything() -> None:
+def test_an_ad_hoc_subprocess_gets_neither_start_nor_end() -> None:
     tasks = node("task", "a") + node("task", "b")
     diagram = rewrite(process(line(node("adHocSubProcess", "sub", tasks))))
 
-    assert element(diagram, "sub").tag == bpmn("subProcess")
-    (fork,) = element(diagram, "sub").findall(bpmn("parallelGateway"))
-    assert set(outgoing(diagram, fork.get("id", ""))) == {"a", "b"}
-
-
-def test_a_sequential_ad_hoc_subprocess_runs_one_after_the_other() -> None:
-    tasks = node("task", "a") + node("task", "b")
-    diagram = rewrite(process(line(node("adHocSubProcess", "sub", tasks, ordering="Sequential"))))
-
-    assert ("a", "b") in ways(diagram)
-    assert element(diagram, "sub").find(bpmn("parallelGateway")) is None
+    assert [child.get("id") for child in element(diagram, "sub").iterchildren(bpmn("task"))] == ["a", "b"]
+    assert not element(diagram, "sub").findall(bpmn("startEvent")) + element(diagram, "sub").findall(bpmn("endEvent"))
 
 
 def test_an_ad_hoc_subprocess_with_condition_is_left_alone() -> None:

@@ -33,10 +33,26 @@ from engine.spiff.closed import ClosedScriptEngine
 from engine.steps import ExecutionState
 
 REFUSED = {
-    "complex": gateway("complex", "x") + chain("st", "x"),
-    "ad hoc": '<adHocSubProcess id="x"><task id="y"/><completionCondition>True</completionCondition></adHocSubProcess>'
+    "complex": '<complexGateway id="x"><activationCondition>1 +</activationCondition></complexGateway>'
     + chain("st", "x"),
-    "multiple": catching("x", MESSAGE + SIGNAL) + chain("st", "x"),
+    "ad hoc": '<adHocSubProcess id="x"><task id="y"/><completionCondition>1 +</completionCondition></adHocSubProcess>'
+    + chain("st", "x"),
+    "parallel multiple with an error": none("a")
+    + '<boundaryEvent id="x" attachedToRef="a" parallelMultiple="true">'
+    + MESSAGE
+    + ANY_ERROR
+    + "</boundaryEvent>"
+    + chain("st", "a"),
+    "multiple that does not interrupt, with an error": none("a")
+    + boundary("x", "a", SIGNAL + ANY_ERROR, interrupting=False)
+    + chain("st", "a"),
+    "multiple with a compensation": none("a")
+    + boundary("x", "a", SIGNAL + "<compensateEventDefinition/>")
+    + chain("st", "a"),
+    "multiple with a link": catching("x", SIGNAL + '<linkEventDefinition name="l"/>') + chain("st", "x"),
+    "ends in two ways": '<endEvent id="x">' + ANY_ERROR + "<terminateEventDefinition/></endEvent>" + chain("st", "x"),
+    "compensation that nobody waits for": '<intermediateThrowEvent id="x">'
+    '<compensateEventDefinition waitForCompletion="false"/></intermediateThrowEvent>' + chain("st", "x"),
     "no trigger": catching("x", "") + chain("st", "x"),
     "condition": gateway("exclusive", "x", default="x_a")
     + none("a", "b")
@@ -79,7 +95,7 @@ def test_what_cannot_run_is_refused_with_the_id_of_the_element(case: str) -> Non
 
 
 def test_all_faults_are_told_together() -> None:
-    body = start() + gateway("complex", "x") + '<serviceTask id="y"/>' + chain("st", "x", "y")
+    body = start() + script("x", "def (") + '<serviceTask id="y"/>' + chain("st", "x", "y")
 
     with pytest.raises(DefinitionError) as refused:
         program_of(body)
