@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import ParamSpec, Self, TypeVar
 
@@ -60,13 +61,18 @@ def run_confined(
 
 
 def stream_confined(
-    function: Callable[..., Iterator[T]], *args: object, limits: Limits | None = None, warm: tuple[str, ...] = ()
+    function: Callable[..., Iterator[T]],
+    *args: object,
+    limits: Limits | None = None,
+    warm: tuple[str, ...] = (),
+    until: float = inf,
 ) -> Generator[T]:
     """Yield the items of the generator `function(*args)` as a confined child makes them; each item has `limits` anew.
 
-    Closing the iterator early ends the child. Items that came before an error count: the error is raised after them.
+    `until`, a time of `time.monotonic()`, ends the whole stream with ChildTimedOut. Closing the iterator early ends the child.
+    Items that came before an error count: the error is raised after them.
     """
-    with _Call(function, args, limits or Limits(), warm) as call:
+    with _Call(function, args, limits or Limits(), warm, until) as call:
         while True:
             kind, value = call.next_frame()
             if kind is FrameKind.RESULT:
@@ -146,10 +152,16 @@ class _Call:
     """One call to a confined child, from the request to the end of the child."""
 
     def __init__(
-        self, function: Callable[..., object], args: tuple[object, ...], limits: Limits, warm: tuple[str, ...]
+        self,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        limits: Limits,
+        warm: tuple[str, ...],
+        until: float = inf,
     ) -> None:
         self._limits = limits
-        self._deadline = time.monotonic() + limits.wall_seconds
+        self._until = until
+        self._deadline = self._next_deadline()
         self._socket, self._status = _nursery.open_call(" ".join((function.__module__, *warm)))
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # its end tells more, see next_frame
             self._socket.settimeout(limits.wall_seconds)
@@ -164,7 +176,7 @@ class _Call:
 
     def next_frame(self) -> tuple[FrameKind, object]:
         """Wait for an item or the result; raise what the child raised, or how it ended."""
-        self._deadline = time.monotonic() + self._limits.wall_seconds
+        self._deadline = self._next_deadline()
         try:
             kind, value = receive_frame(self._read, at_most=_LARGEST_ANSWER)
         except (EOFError, ConnectionResetError):
@@ -175,6 +187,9 @@ class _Call:
             return kind, value
         raise self._error_in(kind, value)
 
+    def _next_deadline(self) -> float:
+        return min(time.monotonic() + self._limits.wall_seconds, self._until)
+
     def _read(self, size: int) -> bytes:
         found = bytearray()
         while len(found) < size:
@@ -182,7 +197,7 @@ class _Call:
             try:
                 chunk = self._socket.recv(min(size - len(found), 1 << 20))
             except TimeoutError:
-                raise ChildTimedOut(f"No result within {self._limits.wall_seconds:g} seconds.") from None
+                raise ChildTimedOut("The confined child did not come to an end in time.") from None
             if not chunk:
                 raise EOFError
             found += chunk

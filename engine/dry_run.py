@@ -23,7 +23,7 @@ from storage.errors import ParcelflowError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _MEMORY = 1 << 30
-_GRACE_SECONDS = 3.0
+_SHARE_TO_RUN = 0.85
 _CLEARINGS = 40
 _CLEARING_SECONDS = 0.05
 
@@ -76,12 +76,14 @@ class End:
 def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, Any]]:
     """Try the diagrams, tables and forms of `files` (bytes by path) and give what happens, event by event.
 
-    Where the options name no process, the only executable one of the first file is tried.
+    Where the options name no process, the only executable one of the first file is tried. The engine stops between two moves when
+    most of the limit is over, to tell how far it came; what does not stop is killed at the limit.
     """
-    seconds = max(options.limit.total_seconds(), 0) + _GRACE_SECONDS
+    begun, seconds = time.monotonic(), max(options.limit.total_seconds(), 0.001)
     limits = Limits(cpu_seconds=seconds, wall_seconds=seconds, memory_bytes=_MEMORY)
     with _scratch_folder() as folder:
-        events = stream_confined(_rehearse, dict(files), options, folder, limits=limits)
+        stop_at = begun + seconds * _SHARE_TO_RUN
+        events = stream_confined(_rehearse, dict(files), options, folder, stop_at, limits=limits, until=begun + seconds)
         with closing(events):
             try:
                 yield from events
@@ -111,10 +113,10 @@ def warm_up() -> None:
     import storage.schema  # noqa: PLC0415, F401
 
 
-def _rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Iterator[dict[str, Any]]:
+def _rehearse(files: Mapping[str, bytes], options: Options, folder: str, stop_at: float) -> Iterator[dict[str, Any]]:
     from engine.rehearsal import rehearse  # noqa: PLC0415 - only the confined child needs it
 
-    return rehearse(files, options, folder)
+    return rehearse(files, options, folder, stop_at)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -6,12 +6,12 @@ the clock jumps to the next timer. A process that begins with a message or signa
 files, sends is left to wait for it; if it never comes, the process is started as if it had.
 """
 
-import signal
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from math import inf
 from pathlib import Path
-from types import FrameType
+from time import monotonic
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -39,22 +39,20 @@ class _Stop(Exception):
         self.end = end
 
 
-def rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Iterator[dict[str, Any]]:
-    """Try the files in this process, with the scratch database in the folder; call it in a process of its own."""
-    signal.signal(signal.SIGALRM, _out_of_time)
-    signal.setitimer(signal.ITIMER_REAL, max(options.limit.total_seconds(), 0.001))
+def rehearse(
+    files: Mapping[str, bytes], options: Options, folder: str, stop_at: float = inf
+) -> Iterator[dict[str, Any]]:
+    """Try the files in this process, with the scratch database in the folder, until the `time.monotonic()` of `stop_at`."""
     rehearsal = None
     try:
         taken = RehearsedFiles(files, frozenset(options.processes))
-        rehearsal = _prepared(taken, options, Path(folder))
-        yield from _on_hold_while_told(rehearsal.play())
+        rehearsal = _prepared(taken, options, Path(folder), stop_at)
+        yield from rehearsal.play()
         end = rehearsal.outcome()
     except _Stop as stop:
         end = stop.end
     except ParcelflowError as error:
         end = End(Outcome.INCIDENT, error.code)
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
     if rehearsal is None:
         yield end.event({})
     else:
@@ -62,23 +60,11 @@ def rehearse(files: Mapping[str, bytes], options: Options, folder: str) -> Itera
         yield rehearsal.closed(end)
 
 
-def _out_of_time(_signal: int, _frame: FrameType | None) -> None:
-    raise _Stop(End(Outcome.INCIDENT, "time_limit"))
-
-
-def _on_hold_while_told(events: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Give the events; the alarm waits while one is handed over, for it must never cut what the caller is sending."""
-    for event in events:
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
-        yield event
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
-
-
-def _prepared(taken: RehearsedFiles, options: Options, folder: Path) -> "_Rehearsal":
+def _prepared(taken: RehearsedFiles, options: Options, folder: Path, stop_at: float) -> "_Rehearsal":
     surroundings = Surroundings(time_zone=ZoneInfo(options.time_zone), is_trial=True)
     checked = check(taken.files, surroundings)
     chosen = _chosen(checked, taken, options)
-    rehearsal = _Rehearsal(folder, surroundings, options, chosen)
+    rehearsal = _Rehearsal(folder, surroundings, options, chosen, stop_at)
     rehearsal.put_in_force(taken.files, checked)
     return rehearsal
 
@@ -126,7 +112,10 @@ class _Chosen:
 class _Rehearsal:
     """One dry run: the scratch database, the virtual clock, the engine, and what was told so far."""
 
-    def __init__(self, folder: Path, surroundings: Surroundings, options: Options, chosen: _Chosen) -> None:
+    def __init__(
+        self, folder: Path, surroundings: Surroundings, options: Options, chosen: _Chosen, stop_at: float
+    ) -> None:
+        self._stop_at = stop_at
         self._now = options.now
         self._options = options
         self._chosen = chosen
@@ -219,9 +208,14 @@ class _Rehearsal:
 
     def _settle(self) -> Iterator[dict[str, Any]]:
         """Hand over messages and signals, and let the service tasks return that no later line speaks of."""
-        yield from self.news()
+        yield from self._told_in_time()
         while self._engine.deliver_pending() or self._return_nothing():
-            yield from self.news()
+            yield from self._told_in_time()
+
+    def _told_in_time(self) -> Iterator[dict[str, Any]]:
+        yield from self.news()
+        if monotonic() > self._stop_at:
+            raise _Stop(End(Outcome.INCIDENT, "time_limit"))
 
     def _return_nothing(self) -> bool:
         named = {line.get("result", line.get("error")) for line in self._script}
