@@ -16,6 +16,8 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from zoneinfo import ZoneInfo
 
+from engine.calendars import NONE as NO_CALENDARS
+from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.decisions import Decision, read_decisions
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import lint_diagram
@@ -26,6 +28,7 @@ from engine.errors import DefinitionError, Finding, Severity
 from engine.forms import read_form
 from engine.spiff.program import ProcessOutline, Program, compile_program
 from engine.start_timers import first_start
+from engine.working_time import in_force
 from storage.access import Grant, read_grants
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Database, Transaction
@@ -36,7 +39,9 @@ from storage.steps import NewSubscription, NewTimer
 SUFFIXES = frozenset({".bpmn", ".dmn", ".form", ".docx", ".txt", ".csv"})
 ACCESS = "access.csv"
 STATUSES = "statuses.csv"
+CALENDAR = "calendar.csv"
 CALLED = "called/"
+_CALLED_TOO = (".bpmn", ".dmn", ".form", CALENDAR)
 _PROGRAMS_KEPT = 64
 _TRIED_WITHOUT = frozenset({"no_executable_process", "rule_without_decision"})
 LetterCheck = Callable[[str, bytes], Iterable[Finding]]
@@ -50,6 +55,8 @@ class Surroundings:
     operations: Collection[str] | None = None
     groups: Collection[str] | None = None
     check_letter: LetterCheck | None = None
+    calendars: Calendars = STANDARD
+    """Those of the installation; a process may bring its own."""
     is_trial: bool = False
     """Whether the files are only tried, so that operations, forms, tables and statuses may be missing."""
 
@@ -65,6 +72,7 @@ class Checked:
     forms: set[str] = field(default_factory=set)
     grants: list[Grant] | None = None
     statuses: dict[str, str] = field(default_factory=dict)
+    calendars: Calendars = NO_CALENDARS
     program: Program | None = None
 
     @property
@@ -139,15 +147,16 @@ def with_called(tx: Transaction, files: Mapping[str, bytes]) -> dict[str, bytes]
             found = tx.deployments.latest(key) if version is None else tx.deployments.version(key, version)
             folder = f"{CALLED}{key}-{found.version}/"
             taken = tx.deployments.files(found.deployment_id)
-            whole |= {folder + path: data for path, data in taken.items() if path.endswith((".bpmn", ".dmn", ".form"))}
+            whole |= {folder + path: data for path, data in taken.items() if path.endswith(_CALLED_TOO)}
     return whole
 
 
 class ProgramCache:
     """Keeps compiled deployments for all threads of a process; a deployment never changes, so neither does its program."""
 
-    def __init__(self, time_zone: ZoneInfo, size: int = _PROGRAMS_KEPT) -> None:
+    def __init__(self, time_zone: ZoneInfo, calendars: Calendars = STANDARD, *, size: int = _PROGRAMS_KEPT) -> None:
         self.time_zone = time_zone
+        self.calendars = calendars
         self._size = size
         self._kept: OrderedDict[int, Program] = OrderedDict()
         self._lock = Lock()
@@ -159,7 +168,7 @@ class ProgramCache:
             if kept is not None:
                 self._kept.move_to_end(deployment_id)
                 return kept
-        program = compile_files(tx.deployments.files(deployment_id), self.time_zone)
+        program = compile_files(tx.deployments.files(deployment_id), self.time_zone, self.calendars)
         self.keep(deployment_id, program)
         return program
 
@@ -171,14 +180,15 @@ class ProgramCache:
                 self._kept.popitem(last=False)
 
 
-def compile_files(files: Mapping[str, bytes], time_zone: ZoneInfo) -> Program:
-    """Compile a set of files that was checked before; raises `DefinitionError`."""
+def compile_files(files: Mapping[str, bytes], time_zone: ZoneInfo, calendars: Calendars = STANDARD) -> Program:
+    """Compile a set of files that was checked before, by the calendars among them or else these; raises `DefinitionError`."""
     diagrams = [normalise(read_diagram(data, path)) for path, data in sorted(files.items()) if path.endswith(".bpmn")]
     decisions: dict[str, Decision] = {}
     for path, data in sorted(files.items()):
         if path.endswith(".dmn"):
             decisions |= read_decisions(data, path)
-    return compile_program(diagrams, decisions, time_zone=time_zone)
+    known = _calendars(files)[0].over(calendars)
+    return compile_program(diagrams, decisions, time_zone=time_zone, calendars=known)
 
 
 def _collect(checked: Checked, path: str, data: bytes, surroundings: Surroundings) -> None:
@@ -196,6 +206,10 @@ def _collect(checked: Checked, path: str, data: bytes, surroundings: Surrounding
                 checked.findings += surroundings.check_letter(path, data)
             case ".csv" if name.name == ACCESS:
                 checked.grants = [*(checked.grants or ()), *_grants(checked, path, data)]
+            case ".csv" if name.name == CALENDAR:
+                found, faults = _calendars({path: data})
+                checked.calendars = _joined(checked.calendars, found, path)
+                checked.findings += faults
             case ".csv" if name.name == STATUSES:
                 checked.statuses |= _statuses(checked, path, data)
     except DefinitionError as error:
@@ -208,6 +222,24 @@ def _grants(checked: Checked, path: str, data: bytes) -> list[Grant]:
         Finding(path, None, Severity.ERROR, "access_rule", f"Line {fault.line}: {fault.message}") for fault in faults
     ]
     return grants
+
+
+def _calendars(files: Mapping[str, bytes]) -> tuple[Calendars, list[Finding]]:
+    """Read all calendar.csv; the files' own come before those of the processes that they call."""
+    found, findings = NO_CALENDARS, []
+    for path, data in sorted(files.items()):
+        if PurePosixPath(path).name == CALENDAR:
+            read, faults = read_calendars(data.decode("utf-8-sig", errors="replace"))
+            found = _joined(found, read, path)
+            findings += [
+                Finding(path, None, Severity.ERROR, "calendar", f"Line {fault.line}: {fault.message}")
+                for fault in faults
+            ]
+    return found, findings
+
+
+def _joined(known: Calendars, read: Calendars, path: str) -> Calendars:
+    return known.over(read) if path.startswith(CALLED) else read.over(known)
 
 
 def _statuses(checked: Checked, path: str, data: bytes) -> dict[str, str]:
@@ -228,6 +260,7 @@ def _context(checked: Checked, surroundings: Surroundings) -> LintContext:
         groups=surroundings.groups,
         statuses=None if surroundings.is_trial else set(checked.statuses) or None,
         processes={key for diagram in checked.diagrams for key in _process_keys(diagram)},
+        calendars=set(checked.calendars.over(surroundings.calendars).by_name),
     )
 
 
@@ -239,9 +272,12 @@ def _forgiven(finding: Finding) -> Finding:
 
 def _compile(checked: Checked, surroundings: Surroundings) -> None:
     zone, is_trial = surroundings.time_zone, surroundings.is_trial
+    calendars = checked.calendars.over(surroundings.calendars)
     try:
         checked.normalised = [normalise(diagram) for diagram in checked.diagrams]
-        checked.program = compile_program(checked.normalised, checked.decisions, time_zone=zone, is_trial=is_trial)
+        checked.program = compile_program(
+            checked.normalised, checked.decisions, time_zone=zone, calendars=calendars, is_trial=is_trial
+        )
     except DefinitionError as error:
         checked.findings += error.findings
 
@@ -306,7 +342,9 @@ def put_in_force(
         )
         versions[key] = definition.version
         if outline.is_executable:
-            tx.deployments.start_by(definition, *_starts(tx, outline, surroundings.time_zone))
+            calendars = checked.program.calendars if checked.program else surroundings.calendars
+            with in_force(calendars, surroundings.time_zone):
+                tx.deployments.start_by(definition, *_starts(tx, outline, surroundings.time_zone))
         failpoint("deploy.defined")
         if checked.grants is not None:
             tx.access.replace(key, checked.grants)

@@ -10,6 +10,7 @@ import simpleeval
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
 from engine.functions import FUNCTIONS
+from engine.working_functions import COST, WORKING_FUNCTIONS
 
 BUDGET = 100_000
 """Steps of one evaluation; a step takes one to three microseconds."""
@@ -141,6 +142,8 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
             return self._is_set(node.args[0])
         arguments = [self._eval(argument) for argument in node.args]
         self._weigh(*arguments)
+        if name in WORKING_FUNCTIONS:
+            self.budget.charge(COST)
         value = FUNCTIONS[name](*arguments)
         self._weigh(value)
         return value

@@ -22,6 +22,7 @@ from engine.evaluation import CONSTANT_NAMES, LOOKS_AT_NAMES, OPERATORS, Budget,
 from engine.foreign import is_foreign, translate
 from engine.functions import FUNCTIONS
 from engine.syntax import parse_expression
+from engine.working_functions import CALENDAR_ARGUMENT
 
 LONGEST_EXPRESSION = 5_000
 """Characters of an expression."""
@@ -71,6 +72,8 @@ class Expression:
     text: str
     names: frozenset[str]
     """The variables it uses."""
+    calendars: frozenset[str]
+    """The calendars that it names as texts."""
     _tree: ast.Expression = field(repr=False, compare=False)
 
     def evaluate(self, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
@@ -107,7 +110,7 @@ def compile_expression(text: str) -> Expression:
     except ExpressionError as error:
         error.expression = text
         raise
-    return Expression(text, frozenset(_variables(tree)), tree)
+    return Expression(text, frozenset(_variables(tree)), frozenset(_calendars(tree)), tree)
 
 
 def _one_line(text: str) -> str:
@@ -199,6 +202,14 @@ def _variables(tree: ast.Expression) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) not in called and node.id not in own | CONSTANT_NAMES.keys():
             yield node.id
+
+
+def _calendars(tree: ast.Expression) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        named = node.args[CALENDAR_ARGUMENT.get(node.func.id, len(node.args)) :]
+        yield from (part.value for part in named if isinstance(part, ast.Constant) and isinstance(part.value, str))
 
 
 def _sentence(error: Exception) -> str:

@@ -25,6 +25,7 @@ from engine.plain import (
     less,
     refuse_unlike,
 )
+from engine.working_functions import WORKING_FUNCTIONS
 
 LONGEST_PATTERN = 500
 _LONGEST_DIGITS = 300
@@ -309,6 +310,7 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "upper": _of_texts("upper", str.upper),
         "weekday": lambda moment: _require(moment, date, "weekday").isoweekday(),
         "year": _part("year"),
+        **WORKING_FUNCTIONS,
     }
 )
 """What an expression may call, by name; none has an effect, none knows the time."""

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from capture.intake import Intake
 from capture.recognition import Recogniser
+from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
 from engine.operating import Operator
 from engine.operations.call import Operation
@@ -23,6 +24,7 @@ from engine.worklist import Worklist
 from storage.check import Reload
 from storage.database import Database, Transaction
 from storage.documents import DocumentStore
+from storage.errors import Invalid
 from storage.jobs import JobKind, NewJob
 from storage.parcels import Parcel, QuarantineState
 from web.operations import OPEN_PARCEL, operations_of
@@ -58,7 +60,9 @@ class System:
         """Tell what this installation offers to processes, for checking a deployment."""
         with self.database.reading() as tx:
             groups = {group.key for group in tx.people.groups()}
-        return Surroundings(self.zone, frozenset(self.operations), groups or None, check_letter)
+        return Surroundings(
+            self.zone, frozenset(self.operations), groups or None, check_letter, self.programs.calendars
+        )
 
     def reload(self) -> Reload:
         """Give the function that loads a saved state for a check."""
@@ -84,7 +88,7 @@ def assemble(settings: Settings, *, clock: Clock = system_clock) -> System:
 
 def join(settings: Settings, clock: Clock, documents: DocumentStore, database: Database) -> System:
     """Join the parts around a database that is open already."""
-    programs = ProgramCache(settings.zone)
+    programs = ProgramCache(settings.zone, _calendars(settings))
     engine = Engine(database, programs)
     return System(
         settings=settings,
@@ -111,6 +115,20 @@ def begin_process(tx: Transaction, parcel: Parcel) -> None:
     """Owe the start of the parcel's process: at the event that waits for arrivals, or the plain one for a filled-in form."""
     message = {"message": None} if parcel.channel == FORM else {}
     tx.jobs.start_process(parcel.process_key, parcel.id, **message)
+
+
+def _calendars(settings: Settings) -> Calendars:
+    """Read the calendars of the installation; raises `Invalid` when a line cannot be read."""
+    if settings.calendar_file is None:
+        return STANDARD
+    try:
+        text = settings.place(settings.calendar_file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeError) as error:
+        raise Invalid(f"The calendar {settings.calendar_file} cannot be read: {error}.") from error
+    calendars, faults = read_calendars(text)
+    if faults:
+        raise Invalid(f"{settings.calendar_file}, line {faults[0].line}: {faults[0].message}")
+    return calendars.over(STANDARD)
 
 
 def _secret_key(settings: Settings) -> str:

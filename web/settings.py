@@ -135,6 +135,9 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(default=None, description="Signs sessions; one is made and kept when not set.")
     time_zone: str = Field(default="Europe/Berlin", description="The zone in which the business lives.")
+    calendar_file: Path | None = Field(
+        default=None, description="A calendar.csv that counts for processes which bring none; made like theirs."
+    )
     workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time in one process.")
     languages: Words = Field(default=("eng", "deu"), description="Languages of the documents.")
     web: WebSettings = WebSettings()

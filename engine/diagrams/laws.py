@@ -40,6 +40,7 @@ class LintContext:
     groups: Collection[str] | None = None
     statuses: Collection[str] | None = None
     processes: Collection[str] | None = None
+    calendars: Collection[str] | None = None
     is_to_run: bool = False
 
 
@@ -174,6 +175,7 @@ LAWS: Final[dict[str, Law]] = {
     "expression_unreadable": _needed(),
     "expression_foreign": _needed(),
     "expression_translated": _info(),
+    "unknown_calendar": _error(),
     "timer_unreadable": _needed(_EVENTS),
     "negative_loop_maximum": _error(_ACTIVITIES),
     "loop_without_end": _needed(_ACTIVITIES),

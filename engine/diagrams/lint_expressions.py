@@ -26,7 +26,7 @@ from engine.diagrams.vocabulary import (
     title,
 )
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression
+from engine.expressions import Expression, compile_expression
 from engine.foreign import is_foreign
 from engine.scripts import compile_script
 
@@ -41,12 +41,23 @@ _CONDITIONS: Final = {
 _PYTHON: Final = {"", "python", "python3", "text/x-python", "application/python", "text/python", "application/x-python"}
 
 
-def expressions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+def unknown_calendars(element: etree._Element, expression: Expression | None, context: LintContext) -> Iterator[Fault]:
+    """Find calendars that an expression names and nobody has written."""
+    if expression is None or context.calendars is None:
+        return
+    for name in sorted(expression.calendars - set(context.calendars)):
+        message = (
+            f"{title(element)} reckons by the calendar “{name[:40]}”, which stands in no calendar.csv; add it there."
+        )
+        yield Fault("unknown_calendar", element, message)
+
+
+def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find expressions that cannot be read, and those of other products that could not be translated."""
     for element, what, text in _written(drawing):
         foreign = is_foreign(text)
         try:
-            compile_expression(text)
+            yield from unknown_calendars(element, compile_expression(text), context)
         except ExpressionError as error:
             code = "expression_foreign" if foreign else "expression_unreadable"
             yield Fault(

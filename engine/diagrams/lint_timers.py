@@ -7,27 +7,27 @@ from lxml import etree
 
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
-from engine.diagrams.lint_expressions import owner, short
+from engine.diagrams.lint_expressions import owner, short, unknown_calendars
 from engine.diagrams.vocabulary import TIMER_TEXTS, due_date, title
 from engine.errors import ExpressionError
 from engine.expressions import compile_expression
 from engine.timing import compile_timer
 
 
-def timers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+def timers(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find timers whose time cannot be read."""
     for element in drawing.root.iter(*TIMER_TEXTS):
         text = "".join(map(str, element.itertext())).strip()
         if text:
-            yield from _timer(owner(element), TIMER_TEXTS[str(element.tag)], text)
+            yield from _timer(owner(element), TIMER_TEXTS[str(element.tag)], text, context)
     for task in drawing.nodes:
         if (text := due_date(task) or "") and not _is_time(text):
-            yield from _due_date(task, text)
+            yield from _due_date(task, text, context)
 
 
-def _timer(event: etree._Element, kind: str, text: str) -> Iterator[Fault]:
+def _timer(event: etree._Element, kind: str, text: str, context: LintContext) -> Iterator[Fault]:
     try:
-        compile_timer(kind, text)
+        yield from unknown_calendars(event, compile_timer(kind, text).expression, context)
     except ExpressionError as error:
         message = f"The {kind} of the timer {title(event)} cannot be read: {error.message} It says “{short(text)}”."
         yield Fault("timer_unreadable", event, message)
@@ -37,16 +37,15 @@ def _is_time(text: str) -> bool:
     """Tell whether a due date is an ISO duration, an ISO date or an expression."""
     for kind in ("duration", "date"):
         try:
-            compile_timer(kind, text)
+            return compile_timer(kind, text).expression is None
         except ExpressionError:
             continue
-        return True
     return False
 
 
-def _due_date(task: etree._Element, text: str) -> Iterator[Fault]:
+def _due_date(task: etree._Element, text: str, context: LintContext) -> Iterator[Fault]:
     try:
-        compile_expression(text)
+        yield from unknown_calendars(task, compile_expression(text), context)
     except ExpressionError as error:
         message = f"The due date of {title(task)} cannot be read: {error.message} It says “{short(text)}”."
         yield Fault("timer_unreadable", task, message)

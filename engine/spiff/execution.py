@@ -5,9 +5,10 @@ knows a database or a clock: the caller gives the time and stores snapshot, wait
 raises, the execution is as it was only for NoSuchWait; after any other exception drop it and load it again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from engine.errors import BusinessError, EngineError
 from engine.interventions import Intervention, Standing
@@ -20,6 +21,10 @@ from engine.spiff.journal import Journal, stuck_at
 from engine.spiff.program import Program
 from engine.spiff.tokens import Token
 from engine.steps import ExecutionState, Step, Stuck, Wait, WaitKind
+from engine.working_time import in_force
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 class UnknownStart(EngineError):
@@ -28,11 +33,23 @@ class UnknownStart(EngineError):
     code = "unknown_start"
 
 
+def _by_calendar(verb: Callable[Concatenate["Execution", _P], _T]) -> Callable[Concatenate["Execution", _P], _T]:
+    """Let expressions reckon by the calendars of the process meanwhile."""
+
+    @wraps(verb)
+    def reckoning(self: "Execution", /, *arguments: _P.args, **named: _P.kwargs) -> _T:
+        with in_force(self.program.calendars, self.program.time_zone):
+            return verb(self, *arguments, **named)
+
+    return reckoning
+
+
 class Execution:
     """One process instance."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
+        self.program = instance.program
 
     # -- beginning and keeping
 
@@ -61,7 +78,8 @@ class Execution:
             raise UnknownStart(f"The process {scope.process} has no start event {which}; name one of its start events.")
         instance = Instance(program, scope)
         instance.journal = Journal(now)
-        instance.begin(copied({**variables, **(payload or {})}), [way.spec], way.facts)
+        with in_force(program.calendars, program.time_zone):
+            instance.begin(copied({**variables, **(payload or {})}), [way.spec], way.facts)
         return cls(instance)
 
     @classmethod
@@ -80,6 +98,7 @@ class Execution:
         """The state as a whole."""
         return self._instance.state
 
+    @_by_calendar
     def waits(self) -> tuple[Wait, ...]:
         """Describe everything that has to come from outside, oldest first."""
         tokens = sorted((token for token in self._instance.tokens() if token.is_outward), key=lambda token: token.id)
@@ -104,11 +123,13 @@ class Execution:
 
     # -- moving
 
+    @_by_calendar
     def advance(self, now: datetime) -> Step:
         """Let every token move until all wait; beyond 1,000 steps one is stuck."""
         self._instance.journal = self._resumed(now)
         return self._finished()
 
+    @_by_calendar
     def complete(self, key: str, variables: Mapping[str, Any], now: datetime) -> Step:
         """Take over the result of a work item or an operation."""
         token = self._begin(key, now, WaitKind.WORK, WaitKind.OPERATION)
@@ -116,6 +137,7 @@ class Execution:
         self._instance.attempt(token, "finish", lambda: token.task_spec.finish(token))
         return self._settled(token)
 
+    @_by_calendar
     def throw_error(self, key: str, code: str, message: str, now: datetime) -> Step:
         """Leave an activity, waiting or stuck, by a BPMN error; the token is stuck (again) if nobody catches it."""
 
@@ -130,18 +152,21 @@ class Execution:
         self._instance.attempt(token, "run", thrown)
         return self._settled(token)
 
+    @_by_calendar
     def deliver(self, key: str, payload: Mapping[str, Any], now: datetime) -> Step:
         """Hand over the message or signal that a token waits for."""
         token = self._begin(key, now, WaitKind.MESSAGE, WaitKind.SIGNAL, closes=False)
         token.task_spec.fire(token, payload)
         return self._finished()
 
+    @_by_calendar
     def fire(self, key: str, now: datetime) -> Step:
         """Let a timer go off."""
         token = self._begin(key, now, WaitKind.TIMER, closes=False)
         token.task_spec.fire(token)
         return self._finished()
 
+    @_by_calendar
     def retry(self, key: str, now: datetime, changes: Mapping[str, Any] | None = None) -> Step:
         """Let a stuck token try again, with changed variables if given."""
         token = self._token(key)
@@ -151,6 +176,7 @@ class Execution:
         self._instance.retry(token, dict(changes or {}))
         return self._settled(token)
 
+    @_by_calendar
     def correct(self, key: str, changes: Mapping[str, Any], now: datetime) -> Step:
         """Change the variables that a waiting token sees, and let it go on waiting."""
         token = self._token(key)
@@ -158,18 +184,21 @@ class Execution:
         token.data = {**token.data, **copied(dict(changes))}
         return self._settled(token)
 
+    @_by_calendar
     def intervene(self, asked: Intervention, now: datetime, *, rests: bool = False) -> Step:
         """Do what an operator asks; what `rests` does not run on until `wake`. Raise InterventionRefused, changing nothing."""
         self._instance.journal = self._resumed(now)
         surgery.perform(self._instance, asked)
         return self._at_rest() if rests else self._finished()
 
+    @_by_calendar
     def wake(self, now: datetime) -> Step:
         """Let what has rested go on: whatever an intervention has made ready runs, and every net is looked at again."""
         self._instance.journal = self._resumed(now)
         self._instance.touched.extend(self._instance.nets())
         return self._finished()
 
+    @_by_calendar
     def terminate(self, now: datetime) -> Step:
         """Take every token away."""
         self._instance.journal = self._resumed(now)

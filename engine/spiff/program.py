@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from SpiffWorkflow.bpmn.parser import ValidationException
 
+from engine.calendars import STANDARD, Calendars
 from engine.diagrams import vocabulary as words
 from engine.diagrams.normalise import NormalisedDiagram
 from engine.errors import DefinitionError, Finding, Severity
@@ -81,6 +82,7 @@ class Program:
     """Every net's specification: processes and subprocesses by normalised id."""
     entries: Mapping[str, str]
     """The normalised id of each process."""
+    calendars: Calendars = STANDARD
 
 
 def compile_program(
@@ -88,6 +90,7 @@ def compile_program(
     decisions: "Mapping[str, Decision]",
     *,
     time_zone: ZoneInfo,
+    calendars: Calendars = STANDARD,
     is_trial: bool = False,
 ) -> Program:
     """Compile diagrams that call each other to one program; raise DefinitionError with every finding.
@@ -110,7 +113,7 @@ def compile_program(
         for process in reader.diagram.root.findall(words.PROCESS)
     ]
     entries = {outline.id: key for key, outline in outlines}
-    return Program({outline.id: outline for _, outline in outlines}, time_zone, scopes, entries)
+    return Program({outline.id: outline for _, outline in outlines}, time_zone, scopes, entries, calendars)
 
 
 def _parsed(parser: DiagramParser, reader: Reader) -> Iterator[Finding]:
