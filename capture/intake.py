@@ -15,6 +15,7 @@ from storage.audit import parcel_chain
 from storage.database import Database, Transaction
 from storage.documents import StoredFile
 from storage.errors import AlreadyExists, NotFound
+from storage.failpoints import failpoint
 from storage.parcels import BY_PERSON, UNREAD, Document, IndexField, Parcel, QuarantineEntry
 
 MAIL = "mail"
@@ -51,6 +52,7 @@ class Intake:
         if earlier is not None:
             return earlier
         stored = self._store(delivery)
+        failpoint("intake.stored")
         try:
             return self._write(delivery, stored)
         except AlreadyExists:
@@ -97,7 +99,10 @@ class Intake:
                 },
             )
             self.open_later(tx, parcel)
-            return Receipt(parcel.id, parcel.number, is_repeat=False, quarantined=bad)
+            receipt = Receipt(parcel.id, parcel.number, is_repeat=False, quarantined=bad)
+            failpoint("intake.before_commit")
+        failpoint("intake.committed")
+        return receipt
 
     def _parcel(self, delivery: Delivery, duplicate: Parcel | None) -> Parcel:
         return Parcel(

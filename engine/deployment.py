@@ -136,7 +136,9 @@ def deploy(
         return earlier
     failpoint("deploy.checked")
     with database.transaction() as tx:
-        return put_in_force(tx, surroundings, whole, checked, (login, note, name))
+        deployed = put_in_force(tx, surroundings, whole, checked, (login, note, name))
+    failpoint("deploy.committed")
+    return deployed
 
 
 def with_called(tx: Transaction, files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -348,6 +350,7 @@ def put_in_force(
         failpoint("deploy.defined")
         if checked.grants is not None:
             tx.access.replace(key, checked.grants)
+        failpoint("deploy.granted")
     for role in sorted({grant.role for grant in checked.grants or ()}):
         tx.people.put_role(role)
     details = {"note": note, "versions": versions, "files": sorted(files)}

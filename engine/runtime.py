@@ -233,6 +233,7 @@ class Engine:
             message_id = tx.processes.post(new, self._message_life, request_key)
             if message_id is None:
                 return Correlation(None, is_repetition=True)
+            failpoint("message.posted")
             if also is not None:
                 also(tx)
             handover = tx.processes.receiver(message_id, any_key=any_key)
@@ -242,7 +243,13 @@ class Engine:
 
     def signal(self, name: str, payload: Mapping[str, Any] | None = None) -> int:
         """Send a signal to everybody who waits for it now, and give how many; `deliver_pending` hands it over."""
-        return self.transact(lambda tx: tx.processes.broadcast(name, dict(payload or {})))
+
+        def broadcast(tx: Transaction) -> int:
+            copies = tx.processes.broadcast(name, dict(payload or {}))
+            failpoint("signal.copied")
+            return copies
+
+        return self.transact(broadcast)
 
     def deliver_pending(self) -> int:
         """Hand over the signals and messages whose receivers wait, one transaction each; gives how many."""
@@ -378,6 +385,7 @@ class Engine:
                 kept = tx.processes.waiting_message(wait.message, wait.correlation_key)
                 if kept is not None:
                     tx.processes.take_message(kept[0], course.live.id)
+                    failpoint("message.taken")
                     course.add(execution.deliver(wait.key, dict(kept[1]), tx.now))
                     break
 
@@ -430,6 +438,7 @@ class Engine:
         following = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
         next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
         tx.jobs.move_timer(timer_id, timer.due_at, next_at, schedule)
+        failpoint("timer.moved")
         self._begin(tx, definition, None, {}, cause, start_event=timer.key)
         return True
 
@@ -452,6 +461,7 @@ class Engine:
             return instance_id
         key, live = handover.key, tx.processes.live(handover.instance_id)
         tx.processes.take(handover, live.id)  # before the step, with which the subscription goes
+        failpoint("message.taken")
         move = cause(subject_of(live), key=key)
         self.move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
         return live.id

@@ -166,6 +166,7 @@ class Worker:
             self._job_engine.take_over(dead)
         with self._database.transaction() as tx:
             for node in dead:
+                tx.jobs.give_back(node)
                 tx.jobs.forget_node(node)
             tx.jobs.give_back(self._node, but_for=at_work, since_more_than=self._pace.forgotten)
             tx.jobs.wake_forgotten(self._pace.forgotten)
@@ -181,6 +182,7 @@ class Worker:
                 message=arguments.get("message"),
                 request_key=f"job:{job.id}",
             )
+            failpoint("job.process_started")
             self._finish(job)
             return
         operation = self._operations.get(job.operation)
@@ -202,6 +204,7 @@ class Worker:
         except BusinessError as error:
             if job.instance_id is None:
                 raise
+            failpoint("job.refused")
             self._engine.throw_error(job.id, error.code, error.message)
             return
         failpoint("job.operation_done")
@@ -226,6 +229,7 @@ class Worker:
         delay = self._pace.retry_after[job.attempts - 1]
         with self._database.transaction() as tx:
             tx.jobs.postpone(job.id, job.attempts, message[:_LONGEST_MESSAGE], delay)
+            failpoint("job.postponed")
 
     def _stop_trying(self, job: Job, code: str, message: str) -> None:
         incident = NewIncident(
@@ -238,6 +242,7 @@ class Worker:
         )
         with self._database.transaction() as tx:
             tx.jobs.stop(job.id, job.attempts, incident)
+            failpoint("job.stopped")
 
     def _thread(self, name: str, deed: Callable[[], object]) -> Thread:
         return Thread(target=self._repeat, args=(deed,), name=f"parcelflow-{name}", daemon=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from storage.database import Database, Transaction
 from storage.errors import Conflict, Refused
+from storage.failpoints import failpoint
 from storage.people import Actor
 from storage.worklist import ItemInHand
 
@@ -49,6 +50,8 @@ class Worklist:
             if not tx.work.claim(item_id, actor.user_id):
                 raise tx.work.taken(tx.work.in_hand(item_id, actor))
             _record(tx, item, actor, "work.claimed")
+            failpoint("claim.before_commit")
+        failpoint("claim.committed")
 
     def release(self, item_id: int, actor: Actor) -> None:
         """Give an item back to its groups; raises `Conflict` when the person does not have it."""

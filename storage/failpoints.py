@@ -1,7 +1,8 @@
 """Places where a test may let the program die, fail or wait; armed by the environment alone.
 
 `PARCELFLOW_FAILPOINTS` holds items `name=action` or `name=action@n` (only the n-th time), separated by commas.
-Actions: `die` ends the process as by kill -9, `raise` raises `FailpointReached`, `sleep` waits for ten minutes.
+Actions: `die` ends the process as by kill -9, `raise` raises `FailpointReached`, `sleep` waits for ten minutes, `stop` stops the
+process as by kill -STOP, until somebody lets it continue.
 Without the variable a failpoint costs one look at a dictionary.
 """
 
@@ -45,6 +46,8 @@ def failpoint(name: str) -> None:
         return
     if action == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
     elif action == "raise":
         raise FailpointReached(f"The failpoint {name} was reached.")
     elif action == "sleep":

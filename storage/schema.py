@@ -17,6 +17,7 @@ from sqlalchemy import BigInteger, Connection, Enum, text
 from storage import access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work
 from storage.base import Base, ExactDecimal, Json, PlainText, UtcDateTime
 from storage.errors import Damaged, Refused
+from storage.failpoints import failpoint
 from storage.guards import statements
 
 SUBJECTS = (access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work)
@@ -75,6 +76,7 @@ def upgrade(connection: Connection) -> None:
     if is_current(connection):
         return
     command.upgrade(_config(connection), "head")
+    failpoint("schema.before_commit")
     if connection.dialect.name == "sqlite" and connection.execute(text("PRAGMA foreign_key_check")).first():
         raise Damaged("After the upgrade some rows name others that are missing; nothing was changed.")
 

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from storage.failpoints import failpoint
 from storage.schema import METADATA, is_ours, plain_type
 
 context.configure(
@@ -12,6 +13,7 @@ context.configure(
     render_as_batch=context.config.attributes["connection"].dialect.name == "sqlite",
     compare_type=True,
     transaction_per_migration=False,
+    on_version_apply=lambda **_: failpoint("schema.step"),
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -526,3 +526,18 @@ def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobE
     with office.database.reading() as tx:
         assert tx.jobs.one(job_id or 0).state == "done"
         assert tx.jobs.silent_nodes(timedelta(0)) == []
+
+
+def test_a_dead_nodes_job_is_taken_up_without_the_job_engine_too(office: Office, clock: FakeClock) -> None:
+    with office.database.transaction() as tx:
+        tx.jobs.beat("dead")
+        job_id = tx.jobs.add(NewJob("one", "work"))
+        tx.jobs.claim(job_id or 0, "dead")
+    clock.advance(timedelta(seconds=21))
+    desk = Desk()
+    worker = _worker(office, desk)
+
+    assert worker.take_over() == ["dead"]
+    worker.run_waiting()
+
+    assert [call.key for call in desk.calls] == ["job:one"]
