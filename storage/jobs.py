@@ -267,13 +267,15 @@ class Jobs:
         )
         return self.one(job_id) if claimed.rowcount == 1 else None
 
-    def give_back(self, worker: str, *, but_for: Sequence[int] = (), since_more_than: timedelta = timedelta(0)) -> None:
-        """Let the jobs wait again that this worker took so long ago, but for those that it is still at.
+    def give_back(self, worker: str, *, but_for: Sequence[int] = (), since_more_than: timedelta | None = None) -> None:
+        """Let the jobs wait again that this worker took (so long ago), but for those that it is still at.
 
         It ran them when it died; or the database did not answer when it wanted to write down what had come of them.
         """
-        taken = Job.worker == worker, Job.state == JobState.RUNNING, Job.started_at <= self._unit.now - since_more_than
-        self._unit.connection.execute(update(Job).where(*taken, Job.id.not_in(but_for)).values(state=JobState.WAITING))
+        taken = [Job.worker == worker, Job.state == JobState.RUNNING, Job.id.not_in(but_for)]
+        if since_more_than is not None:
+            taken.append(Job.started_at <= self._unit.now - since_more_than)
+        self._unit.connection.execute(update(Job).where(*taken).values(state=JobState.WAITING))
 
     def put_back(self, job_id: int, attempt: int) -> None:
         """Let a job wait as if it had not been tried: its instance rests, and could not take the result."""

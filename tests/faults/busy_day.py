@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
+from zlib import crc32
 
 from factories import a_user
 from fakes import FakeClock
@@ -104,9 +105,23 @@ _HEAD = (
     '<message id="paid" name="paid"/><message id="bill" name="bill"/><signal id="bell" name="bell"/>'
     '<error id="bad" errorCode="bad"/>'
 )
+SELDOM, CURSED = 0.06, 0.7
 EXPECTED = (ParcelflowError,)
 DECK = (
-    *("deliver", "start", "claim", "release", "bell", "nap", "suspend", "go_on", "go_on", "mend", "terminate", "deploy"),
+    *(
+        "deliver",
+        "start",
+        "claim",
+        "release",
+        "bell",
+        "nap",
+        "suspend",
+        "go_on",
+        "go_on",
+        "mend",
+        "terminate",
+        "deploy",
+    ),
     *("pay",) * 2,
     *("tick",) * 3,
     *("complete",) * 5,
@@ -300,7 +315,7 @@ class Day:
 
     def terminate(self) -> None:
         active = self.instances(InstanceState.ACTIVE)
-        if len(active) > 6:  # noqa: PLR2004 - enough others are left to go on with
+        if len(active) > 6:
             self.operator.terminate(self.random.choice(active), "boss", "not wanted")
 
     def mend(self) -> None:
@@ -312,20 +327,18 @@ class Day:
     def deploy(self) -> None:
         key = self.new_key()
         files = {"day.bpmn": diagram(0) + f"<!-- {key} -->".encode(), "access.csv": ACCESS}
-        self.offer(
-            "deploy", key, lambda: deploy(self.database, Surroundings(BERLIN), files, login="owner", note=key)
-        )
+        self.offer("deploy", key, lambda: deploy(self.database, Surroundings(BERLIN), files, login="owner", note=key))
 
     def operate(self, call: Call) -> Mapping[str, Any]:
         """Do a deed that stays: a line in a file; sometimes fail before it or after it, or refuse."""
-        chance = self.random.random()
-        if chance < 0.1:  # noqa: PLR2004 - now and then
+        chance, is_cursed = self.random.random(), crc32(call.key.encode()) % 5 == 0
+        if chance < (CURSED if is_cursed else SELDOM):
             raise RuntimeError("the printer is out of paper")
         write_line(self.place.effects, call.key)
         failpoints.failpoint("effect.done")
-        if chance < 0.2:  # noqa: PLR2004
+        if CURSED < chance < CURSED + SELDOM:
             raise RuntimeError("the answer was lost")
-        if chance < 0.35:  # noqa: PLR2004
+        if CURSED + SELDOM < chance < CURSED + 3 * SELDOM:
             raise BusinessError("bad", "The customer is not known.")
         return {"operated": call.key}
 

@@ -118,8 +118,10 @@ def settle(place: Place, shift: int, kit: Kit) -> list[str]:
                 break
             day.clock.advance(NAP)
         with day.database.reading() as tx:
-            left = [one.id for one in tx.processes.all() if one.state in (InstanceState.ACTIVE, InstanceState.SUSPENDED)]
-            jobs = [f"{job.id} is {job.state}" for job in tx.jobs.unfinished()]
+            left = [
+                one.id for one in tx.processes.all() if one.state in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
+            ]
+            jobs = [f"{job.id} is {job.state} by {job.worker}, {job.last_error}" for job in tx.jobs.unfinished()]
         ends = [f"instance {one} does not come to its end" for one in left] + [f"job {one}" for one in jobs]
         return ends + breaches(place, day.database, kit)
     finally:
@@ -154,4 +156,4 @@ class _Calm(Random):
         return 0.99
 
 
-__all__ = ["MORNING", "PEOPLE", "SHIFT", "Ledger", "breaches", "settle", "timedelta", "FakeClock"]
+__all__ = ["MORNING", "PEOPLE", "SHIFT", "FakeClock", "Ledger", "breaches", "settle", "timedelta"]

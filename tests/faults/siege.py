@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Sequence
 
 from busy_day import MORNING, SHIFT, Day, Kit, Place
@@ -47,6 +48,16 @@ class Siege:
             os.kill(slow, signal.SIGCONT)
         assert ended(slow) == 0
         return self._breaches(action)
+
+    def storm(self, children: int, seconds: float) -> list[str]:
+        """Let several children work side by side, kill all of them after a while, and give the breaches."""
+        names = [self._next(f"n{number}") for number in range(1, children + 1)]
+        storming = [begin("", self._work, name, MOST_DECKS, ()) for name in names]
+        time.sleep(seconds)
+        for child in storming:
+            os.kill(child, signal.SIGKILL)
+        self.kills += sum(ended(child) == KILLED for child in storming)
+        return self._breaches(f"{children} were killed")
 
     def end(self) -> list[str]:
         """Let everything come to its end and give the breaches."""
