@@ -6,8 +6,9 @@ the group, is left to be fired alone, or in a later group. Nothing is written be
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from engine.recording import Cause, begin
+from engine.recording import Cause, Move, begin
 from engine.spiff.execution import Execution
 from engine.spiff.program import Program
 from storage.database import Transaction
@@ -35,8 +36,8 @@ class Firing:
     """The firing of one timer, worked out; without a record it has to be done alone."""
 
     due: DueTimer
-    cause: Cause
-    record: StepRecord | None
+    cause: Cause | None = None
+    record: StepRecord | None = None
 
 
 def prepare(tx: Transaction, programs: Callable[[int], Program], due: Iterable[DueTimer]) -> list[Firing]:
@@ -50,23 +51,31 @@ def prepare(tx: Transaction, programs: Callable[[int], Program], due: Iterable[D
 def write(tx: Transaction, firings: Sequence[Firing]) -> None:
     """Write firings that have a record; raises `StaleVersion` when one of the instances was moved meanwhile."""
     for firing in firings:
-        cause, live = firing.cause, tx.processes.usable(firing.due.live)
-        tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, cause.details)
+        live, cause = tx.processes.usable(firing.due.live), firing.cause
+        if cause is not None:
+            tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, cause.details)
     tx.processes.apply_all([firing.record for firing in firings if firing.record is not None])
 
 
-def cause_of(node: str, key: str, instance_id: int) -> Cause:
-    """Give the cause that a fired timer is."""
-    return Cause("timer.fired", "system", f"instance:{instance_id}", key=key, details={"node": node})
+def firing_of(key: str) -> Move:
+    """Give the move that lets a timer go off."""
+    return lambda execution, now: execution.fire(key, now)
+
+
+def fired(execution: Execution, node: str, key: str, instance_id: int, now: datetime) -> Cause:
+    """Give the cause that a fired timer is, with the number of times that its cycle has missed, if any."""
+    missed = execution.times_missed(key, now)
+    details = {"node": node, "times_missed": missed} if missed else {"node": node}
+    return Cause("timer.fired", "system", f"instance:{instance_id}", key=key, details=details)
 
 
 def _prepared(tx: Transaction, programs: Callable[[int], Program], due: DueTimer) -> Firing:
-    cause = cause_of(due.node, due.key, due.live.id)
     try:
         execution = Execution.load(programs(due.live.deployment_id), due.live.snapshot)
-        course = begin(due.live, execution, lambda one, now: one.fire(due.key, now), cause, tx.now)
+        cause = fired(execution, due.node, due.key, due.live.id, tx.now)
+        course = begin(due.live, execution, firing_of(due.key), cause, tx.now)
         if course.reaches_out(execution):
-            return Firing(due, cause, None)
+            return Firing(due)
         return Firing(due, course.told(cause), course.record(execution, cause))
     except Exception:  # noqa: BLE001 - it is raised again, and told, when the timer is fired alone
-        return Firing(due, cause, None)
+        return Firing(due)

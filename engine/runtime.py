@@ -18,7 +18,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from engine.firing import MOST_TOGETHER, Fired, Firing, cause_of, prepare, write
+from engine.firing import MOST_TOGETHER, Fired, Firing, fired, firing_of, prepare, write
 from engine.recording import Cause, Course, Move, begin
 from engine.spiff.execution import Execution
 from engine.spiff.program import Program
@@ -179,8 +179,11 @@ class Engine:
             cause = partial(Cause, "timer.fired", SYSTEM)
             if timer.instance_id is None:
                 return self._start_by_timer(tx, timer.definition_id, timer_id, cause)
-            key, live = timer.key, tx.processes.live(timer.instance_id)
-            self.move(tx, live, _firing(key), cause_of(timer.node, key, live.id))
+            live = tx.processes.live(timer.instance_id)
+            execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
+            self._run(
+                tx, live, execution, firing_of(timer.key), fired(execution, timer.node, timer.key, live.id, tx.now)
+            )
             return True
 
         return self.transact(fire)
@@ -435,11 +438,11 @@ class Engine:
             return False
         definition = tx.deployments.definition(definition_id)
         program = self._programs.of(tx, definition.deployment_id)
-        following = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
+        following, told = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
         next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
         tx.jobs.move_timer(timer_id, timer.due_at, next_at, schedule)
         failpoint("timer.moved")
-        self._begin(tx, definition, None, {}, cause, start_event=timer.key)
+        self._begin(tx, definition, None, dict(told), cause, start_event=timer.key)
         return True
 
     def _try_to_hand_over(self, handover: Handover) -> bool:
@@ -465,10 +468,6 @@ class Engine:
         move = cause(subject_of(live), key=key)
         self.move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
         return live.id
-
-
-def _firing(key: str) -> Move:
-    return lambda execution, now: execution.fire(key, now)
 
 
 def _new_receivers(course: Course, execution: Execution) -> Iterator[SubscriptionWait]:

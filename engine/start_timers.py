@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime, tzinfo
 from typing import Any
 
-from engine.timing import Due, TimerDefinition, next_due
+from engine.timing import TIMES_MISSED, Due, TimerDefinition, next_due
 from storage.steps import NewTimer
 
 
@@ -14,10 +14,13 @@ def first_start(event: str, timer: TimerDefinition, now: datetime, zone: tzinfo)
     return _at(event, timer.first_due(now, {}, zone))
 
 
-def following_start(event: str, schedule: Mapping[str, Any], now: datetime, zone: tzinfo) -> NewTimer | None:
-    """Give the time after the one that fires now; None when that was the last."""
-    due = next_due(Due(**schedule), now, zone).due
-    return None if due is None else _at(event, due)
+def following_start(
+    event: str, schedule: Mapping[str, Any], now: datetime, zone: tzinfo
+) -> tuple[NewTimer | None, Mapping[str, Any]]:
+    """Give the time after the one that fires now, None when that was the last; and what the instance is told of those missed."""
+    following = next_due(Due(**schedule), now, zone)
+    told = {TIMES_MISSED: following.skipped} if following.skipped else {}
+    return None if following.due is None else _at(event, following.due), told
 
 
 def _at(event: str, due: Due) -> NewTimer:

@@ -20,8 +20,10 @@ from engine.expressions import Expression, compile_expression
 
 SHORTEST_PERIOD = timedelta(seconds=1)
 LONGEST_TEXT = 200
-MOST_SKIPPED = 1_000_000
-"""Missed times of one cron line that are counted one by one."""
+MOST_SKIPPED = 10_000
+"""Missed times of one cron line that are counted one by one; more are told as so many."""
+TIMES_MISSED = "times_missed"
+"""The variable that tells what a cycle has left out, if anything."""
 
 _LOOKS_LIKE = {
     "date": re.compile(r"\d{4}-?\d\d-?\d\d", re.ASCII),
@@ -263,10 +265,13 @@ def _cron_times(text: str, after: datetime, zone: tzinfo) -> Iterator[datetime]:
 def _next_of_cron(previous: Due, now: datetime, zone: tzinfo) -> Following:
     skipped = 0
     for at in _cron_times(previous.rule or "", previous.at, zone):
-        if at > now or skipped == MOST_SKIPPED:
+        if at > now:
             return _following(previous, at, skipped, None)
+        if skipped == MOST_SKIPPED:
+            break
         skipped += 1
-    return Following(None, skipped)
+    later = next(_cron_times(previous.rule or "", now, zone), None)
+    return Following(None, skipped) if later is None else _following(previous, later, skipped, None)
 
 
 def _moment(value: Any, zone: tzinfo) -> datetime:

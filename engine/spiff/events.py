@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any, ClassVar
 
 from SpiffWorkflow.bpmn.specs import control, defaults
@@ -26,7 +27,7 @@ from engine.spiff.triggers import (
     parts_of,
 )
 from engine.steps import SubscriptionWait, TimerWait, Wait, WaitKind
-from engine.timing import Due, TimerKind
+from engine.timing import TIMES_MISSED, Due, TimerKind, next_due
 
 OUTWARD = (Message, Signal, Timer)
 
@@ -100,10 +101,20 @@ class Catching(Node):
         """Let a waiting token go on, with what the trigger brought."""
         if token.is_outward:
             token.workflow.top_workflow.journal.close(token.key)
+        missed = self.missed(token, token.workflow.top_workflow.journal.now)
+        if missed or (isinstance(self.trigger, Timer) and TIMES_MISSED in token.data):
+            payload = {TIMES_MISSED: missed}
         if payload:
             token.facts["payload"] = copied(dict(payload))
         self._settle_race(token)
         token._ready()
+
+    def missed(self, token: Token, now: datetime) -> int:
+        """Tell how many times of a cycle have passed since the one that fires now."""
+        if not isinstance(self.trigger, Timer):
+            return 0
+        due = Due(**token.facts["due"])
+        return 0 if due.rule is None else next_due(due, now, token.workflow.top_workflow.time_zone).skipped
 
     def _settle_race(self, token: Token) -> None:
         """Withdraw the other events behind the same event-based gateway."""

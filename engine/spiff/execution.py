@@ -15,6 +15,7 @@ from engine.interventions import Intervention, Standing
 from engine.spiff import snapshot, surgery
 from engine.spiff.changes import copied
 from engine.spiff.entrances import way_in
+from engine.spiff.events import Catching
 from engine.spiff.faults import NoSuchWait
 from engine.spiff.instances import Instance
 from engine.spiff.journal import Journal, stuck_at
@@ -120,6 +121,14 @@ class Execution:
     def variables_at(self, key: str) -> dict[str, Any]:
         """Give the variables that a waiting or stuck token sees."""
         return dict(copied(self._token(key).data))
+
+    def times_missed(self, key: str, now: datetime) -> int:
+        """Tell how many times of its cycle a timer that waits has let pass, besides the one that fires now."""
+        try:
+            token = self._token(key)
+        except NoSuchWait:
+            return 0
+        return token.task_spec.missed(token, now) if isinstance(token.task_spec, Catching) else 0
 
     # -- moving
 

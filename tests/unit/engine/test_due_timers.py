@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, start, user
 from sqlalchemy import event, update
@@ -145,3 +146,83 @@ def test_a_group_is_one_commit_however_large(office: Office, clock: FakeClock) -
 
     looks = 0 if office.database.is_sqlite else 1  # on PostgreSQL reading ends with a commit too
     assert len(commits) == 1 + looks
+
+
+_EVERY_HOUR = (
+    '<boundaryEvent id="hourly" attachedToRef="look" cancelActivity="false"><timerEventDefinition>'
+    "<timeCycle>{}</timeCycle></timerEventDefinition></boundaryEvent>"
+)
+
+
+@pytest.mark.parametrize("cycle", ["R/PT1H", "0 * * * *"])
+def test_a_cycle_missed_a_thousand_times_fires_once_and_tells_the_count(
+    office: Office, clock: FakeClock, cycle: str
+) -> None:
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order", start(), user("look"), _EVERY_HOUR.format(cycle), user("remind"), end(), end("reminded"),
+                "begin -> look", "look -> done", "hourly -> remind", "remind -> reminded",
+            )
+        )
+    )  # fmt: skip
+    [instance] = _ids(office, 1)
+    worker = Worker(office.database, office.engine, {}, node="here")
+    clock.advance(1001 * _HOUR)
+
+    worker.fire_timers()
+    worker.fire_timers()
+
+    assert sorted(office.items(instance)) == ["look", "remind"]
+    assert office.engine.variables_at(office.item(instance, "remind"))["times_missed"] == 1000
+    with office.database.transaction() as tx:
+        [event] = [event for event in tx.audit.history(f"instance:{instance}") if event.action == "timer.fired"]
+    assert event.details["times_missed"] == 1000
+    clock.advance(_HOUR)
+    worker.fire_timers()
+    with office.database.reading() as tx:
+        reminders = [item for item in tx.work.of_instance(instance, only_open=True) if item.node == "remind"]
+    told = [office.engine.variables_at(item.id).get("times_missed", 0) for item in reminders]
+    assert sorted(told) == [0, 1000]
+
+
+def test_a_start_missed_a_thousand_times_begins_one_instance_that_knows(office: Office, clock: FakeClock) -> None:
+    timer = "<timerEventDefinition><timeCycle>R/PT1H</timeCycle></timerEventDefinition>"
+    office.deploy(
+        a_diagram(a_process("order", start("hourly", timer), user("look"), end(), "hourly -> look", "look -> done"))
+    )
+    worker = Worker(office.database, office.engine, {}, node="here")
+    clock.advance(_HOUR)
+    worker.fire_timers()
+    clock.advance(1000 * _HOUR)
+
+    worker.fire_timers()
+    worker.fire_timers()
+
+    with office.database.reading() as tx:
+        first, second = (instance.id for instance in tx.processes.all())
+    assert "times_missed" not in office.variables(first)
+    assert office.variables(second)["times_missed"] == 999
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(days=1), timedelta(days=400), timedelta(minutes=61)])
+def test_a_clock_that_jumps_fires_each_timer_once_and_none_before_it_is_due(
+    office: Office, clock: FakeClock, jump: timedelta
+) -> None:
+    office.deploy(_PAUSED)
+    [instance] = _ids(office, 1)
+    worker = Worker(office.database, office.engine, {}, node="here")
+    clock.advance(timedelta(minutes=59))
+    clock.advance(-jump)
+    worker.fire_timers()
+    assert office.items(instance) == {}
+
+    clock.advance(2 * jump + timedelta(minutes=1))
+    worker.fire_timers()
+    clock.advance(-jump)
+    worker.fire_timers()
+    clock.advance(2 * jump)
+    worker.fire_timers()
+
+    assert list(office.items(instance)) == ["look"]
+    assert office.trace(instance).count("pause") == 1

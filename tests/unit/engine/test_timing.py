@@ -8,7 +8,7 @@ import pytest
 
 from engine.durations import Duration, parse_duration
 from engine.errors import ExpressionError
-from engine.timing import Due, compile_timer
+from engine.timing import MOST_SKIPPED, Due, compile_timer
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 3, 28, 11, tzinfo=UTC)
@@ -173,6 +173,39 @@ def test_a_monthly_cycle_returns_to_its_day_after_a_short_month() -> None:
         "03-31 00:00+0200",
         "04-30 00:00+0200",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("R/2024-02-29T08:00/P1Y", ["02-29 08:00+0100", "02-28 08:00+0100", "02-28 08:00+0100"]),
+        ("R/2026-12-31T23:30/PT1H", ["12-31 23:30+0100", "01-01 00:30+0100", "01-01 01:30+0100"]),
+        ("R/2026-12-31/P1M", ["12-31 00:00+0100", "01-31 00:00+0100", "02-28 00:00+0100"]),
+        ("R/2026-03-28T02:30/P1D", ["03-28 02:30+0100", "03-29 03:30+0200", "03-30 02:30+0200"]),
+        ("R/2026-10-24T02:30/P1D", ["10-24 02:30+0200", "10-25 02:30+0200", "10-26 02:30+0100"]),
+        ("R/2026-03-22/P1W", ["03-22 00:00+0100", "03-29 00:00+0100", "04-05 00:00+0200"]),
+        ("R/2026-10-24T12:00/PT24H", ["10-24 12:00+0200", "10-25 11:00+0100", "10-26 11:00+0100"]),
+        ("R/2026-03-01T00:00/P0.5D", ["03-01 00:00+0100", "03-01 12:00+0100", "03-02 00:00+0100"]),
+        ("0 0 29 2 *", ["02-29 00:00+0100", "02-29 00:00+0100", "02-29 00:00+0100"]),
+        ("59 23 31 12 *", ["12-31 23:59+0100", "12-31 23:59+0100", "12-31 23:59+0100"]),
+    ],
+)
+def test_a_cycle_keeps_to_the_calendar_over_leap_days_year_ends_and_changes_of_the_clock(
+    text: str, expected: list[str]
+) -> None:
+    assert run(text, NOW, 3) == expected
+
+
+def test_a_cron_line_missed_for_ever_is_counted_up_to_a_limit_and_goes_on_in_the_future() -> None:
+    timer = compile_timer("cycle", "* * * * * *")
+    due = timer.first_due(NOW, {}, BERLIN)
+    late = due.at + timedelta(days=365)
+
+    following = timer.next_due(due, late, BERLIN)
+
+    assert following.skipped == MOST_SKIPPED
+    assert following.due is not None
+    assert following.due.at > late
 
 
 def test_an_hourly_cycle_fires_in_both_passes_of_the_repeated_hour() -> None:
