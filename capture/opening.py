@@ -11,6 +11,7 @@ from capture.intake import MAIL
 from capture.profile import Profile
 from capture.reading import Only, read_file
 from capture.separation import parcels_of, separate
+from capture.sheet_codes import ATTACHED, ORDER_NUMBER
 from storage import parcels as rows
 from storage.audit import parcel_chain
 from storage.database import Transaction
@@ -18,9 +19,7 @@ from storage.errors import NotFound
 from storage.parcels import UNREAD
 
 ACTOR = "recognition"
-ATTACHED = "attached"
 STACK = "stack"
-ORDER_NUMBER = "order_number"
 _ON_THE_COVER = "On the cover sheet"
 
 

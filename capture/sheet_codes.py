@@ -14,6 +14,10 @@ from stdnum.iso7064 import mod_37_36
 _CODE = re.compile(r"PK1:(SEP|COV):([0-9A-Z][0-9A-Z./-]{0,39}):([0-9A-Z])\Z")
 _UNCHECKED = re.compile(r"[^0-9A-Z]")
 PATTERN = "PK1:(SEP|COV):[0-9A-Z][0-9A-Z./-]{0,39}:[0-9A-Z]"
+ORDER_NUMBER = "order_number"
+"""The index field of a parcel whose cover sheet names an order."""
+ATTACHED = "attached"
+"""The status of a parcel whose documents were added to that order."""
 
 
 class SheetRole(StrEnum):

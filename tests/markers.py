@@ -16,6 +16,7 @@ from oracle.visibility import Standing
 from order_walk import ORDER, statuses
 from running import a_diagram, a_process, end, gateway, start, user
 
+from capture.quarantine import discard
 from engine.deployment import deploy, read_folder
 from storage.archive import seal
 from storage.audit import parcel_chain
@@ -135,6 +136,8 @@ class MarkedHouse(House):
             _put_history(tx, marked)
             marked.entry = _put_in_quarantine(tx, marked)
         self._begin(marked)
+        if standing.status == "archived":
+            discard(self.database, marked.entry, self.people["manager"], "No part of the order")
         with self.database.transaction() as tx:
             tx.parcels.set_status(marked.id, standing.status)
             tx.search.index_data(marked.id)

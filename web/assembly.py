@@ -12,7 +12,6 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from capture.intake import Intake
-from capture.recognition import Recogniser
 from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
 from engine.operating import Operator
@@ -99,7 +98,7 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         engine=engine,
         operator=Operator(engine),
         worklist=Worklist(database, engine),
-        operations=operations_of(settings, database, Recogniser(database, begin_process, open_parcel_later)),
+        operations=operations_of(settings, database, begin_process, open_parcel_later),
         intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),
         secret_key=_secret_key(settings),
     )

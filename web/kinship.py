@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from capture.opening import ATTACHED, ORDER_NUMBER
+from capture.sheet_codes import ATTACHED, ORDER_NUMBER
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.people import Actor

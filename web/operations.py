@@ -1,11 +1,12 @@
-"""The operations of this installation, by name: here what capture can do becomes something that diagrams can call."""
+"""The operations of this installation, by name: here what capture can do becomes something that diagrams can call.
+
+What reads papers is loaded when the first one is read: it takes a quarter of a second, and most commands read none.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from capture.reading import read_file
-from capture.recognition import Recogniser
-from capture.renditions import make_parcel_searchable
 from confined.office import to_pdf
 from engine.operations.archive import Archivist, archive_operations
 from engine.operations.call import Call, Operation
@@ -15,12 +16,17 @@ from engine.operations.orders import order_operations
 from storage.database import Database
 from web.settings import Settings
 
+if TYPE_CHECKING:
+    from capture.recognition import Begin, Recogniser
+
 OPEN_PARCEL = "open_parcel"
 
 
-def operations_of(settings: Settings, database: Database, recogniser: Recogniser) -> Mapping[str, Operation]:
-    """Give every operation by the name under which diagrams and jobs call it."""
-    zone = settings.zone
+def operations_of(
+    settings: Settings, database: Database, begin: "Begin", open_later: "Begin"
+) -> Mapping[str, Operation]:
+    """Give every operation by the name under which diagrams and jobs call it; recognition is given `begin` and `open_later`."""
+    zone, recogniser = settings.zone, _recogniser_of(database, begin, open_later)
     office = LetterOffice(database, to_pdf, read_letter, zone)
     archivist = Archivist(database, searchable_maker(database), zone)
     room = MailRoom(database, _way_out(settings), settings.smtp.sender, zone)
@@ -29,13 +35,15 @@ def operations_of(settings: Settings, database: Database, recogniser: Recogniser
         **letter_operations(office),
         **archive_operations(archivist),
         **mail_operations(room),
-        "recognise_parcel": lambda call: recogniser.recognise(call.parcel),
-        OPEN_PARCEL: lambda call: _open(recogniser, call),
+        "recognise_parcel": lambda call: recogniser().recognise(call.parcel),
+        OPEN_PARCEL: lambda call: _open(recogniser(), call),
     }
 
 
 def read_letter(pdf: bytes) -> Sequence[LetterPage]:
     """Take a finished letter apart into pages, with images, so that it is shown and found like any other document."""
+    from capture.reading import read_file  # noqa: PLC0415 - see above
+
     return [
         LetterPage(
             width=page.width,
@@ -51,10 +59,26 @@ def read_letter(pdf: bytes) -> Sequence[LetterPage]:
 
 def searchable_maker(database: Database) -> Callable[[int], None]:
     """Give the function that makes the searchable renditions of a parcel's documents."""
-    return lambda parcel_id: make_parcel_searchable(database, parcel_id)
+
+    def make(parcel_id: int) -> None:
+        from capture.renditions import make_parcel_searchable  # noqa: PLC0415 - see above
+
+        make_parcel_searchable(database, parcel_id)
+
+    return make
 
 
-def _open(recogniser: Recogniser, call: Call) -> Mapping[str, Any]:
+def _recogniser_of(database: Database, begin: "Begin", open_later: "Begin") -> "Callable[[], Recogniser]":
+    @cache
+    def recogniser() -> "Recogniser":
+        from capture.recognition import Recogniser  # noqa: PLC0415 - see above
+
+        return Recogniser(database, begin, open_later)
+
+    return recogniser
+
+
+def _open(recogniser: "Recogniser", call: Call) -> Mapping[str, Any]:
     recogniser.open_parcel(call.parcel)
     return {}
 

@@ -7,7 +7,6 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from capture.channels.form import form_delivery
 from engine.forms import Form
 from storage.database import Transaction
 from storage.errors import NotFound
@@ -48,6 +47,8 @@ def create() -> ResponseReturnValue:
 
 
 def _create() -> ResponseReturnValue:
+    from capture.channels.form import form_delivery  # noqa: PLC0415 - drawing a form takes a while to load
+
     with system().database.reading() as tx:
         form = _form(tx)
         own = _own_customer(tx, person())

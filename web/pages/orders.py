@@ -3,7 +3,6 @@
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from capture.sheets import cover_sheet
 from storage.audit import parcel_chain
 from storage.database import Transaction
 from storage.errors import Conflict, Invalid, Refused
@@ -46,6 +45,8 @@ def show(number: str) -> ResponseReturnValue:
 @needs(Right.LOOK_UP)
 def cover(number: str) -> ResponseReturnValue:
     """Give the cover sheet of an order to be printed: what is scanned behind it is added to the order."""
+    from capture.sheets import cover_sheet  # noqa: PLC0415 - drawing sheets takes a while to load, and is rarely asked for
+
     with system().database.reading() as tx:
         view = tx.search.view_of_order(person(), number)
     details = {label(name): str(shown(view.values[name])) for name in _ON_THE_COVER if _is_told(view, name)}

@@ -9,7 +9,6 @@ from werkzeug.datastructures import FileStorage
 from capture.channels.upload import upload_delivery
 from capture.delivery import Enclosure, Receipt
 from capture.sheet_codes import Separates
-from capture.sheets import separator_sheet
 from storage.errors import Invalid
 from web.context import person, system
 from web.files import printable
@@ -59,6 +58,8 @@ def take_in() -> ResponseReturnValue:
 @needs(Right.BRING_IN)
 def separator_sheets() -> ResponseReturnValue:
     """Give separator sheets to be printed: between parcels, or between the documents of one."""
+    from capture.sheets import separator_sheet  # noqa: PLC0415 - drawing sheets takes a while to load, and is rarely asked for
+
     wanted = request.args.get("separates", Separates.PARCEL)
     copies = request.args.get("copies", 1, type=int)
     if wanted not in set(Separates) or not 1 <= copies <= MOST_SHEETS:

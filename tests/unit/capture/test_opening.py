@@ -12,9 +12,8 @@ from house import House
 from paper import pdf
 
 from capture.delivery import Delivery, Enclosure
-from capture.opening import ATTACHED
 from capture.recognition import DIVIDED, Recogniser
-from capture.sheet_codes import Separates
+from capture.sheet_codes import ATTACHED, Separates
 from capture.sheets import cover_sheet, separator_sheet
 from storage.archive import seal
 from storage.database import Database, Transaction

@@ -7,9 +7,8 @@ from house import House
 from paper import pdf
 
 from capture.delivery import Delivery, Enclosure
-from capture.opening import ATTACHED
 from capture.reading import Only, read_file
-from capture.sheet_codes import Separates, cover_code, separator_code
+from capture.sheet_codes import ATTACHED, Separates, cover_code, separator_code
 
 
 @pytest.fixture
