@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 _ROW, _LEFT, _WIDTH, _RIGHT = 28, 150, 640, 110
+_PHONE_ROW, _PHONE_WIDTH = 44, 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,24 +20,41 @@ class Bar:
 
 
 def bars(title: str, rows: Sequence[Bar]) -> Markup:
-    """Draw horizontal bars on a common scale."""
+    """Draw horizontal bars on a common scale: names beside them, and once more for a phone, names above them."""
     largest = max((max(row.value, row.behind) for row in rows), default=0) or 1
-    room = _WIDTH - _LEFT - _RIGHT
+    beside = [_beside(place, row, (_WIDTH - _LEFT - _RIGHT) / largest) for place, row in enumerate(rows)]
+    above = [_above(place, row, _PHONE_WIDTH / largest) for place, row in enumerate(rows)]
     height = _ROW * len(rows) + 8
-    lines = [_bar(place, row, room / largest) for place, row in enumerate(rows)]
-    frame = Markup('<svg class="bars" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
     axis = Markup('<line class="axis" x1="{0}" y1="0" x2="{0}" y2="{1}"/>').format(_LEFT, height)
-    return frame.format(_WIDTH, height, title, axis + Markup("").join(lines))
+    wide = _frame("bars", _WIDTH, height, title, [axis, *beside])
+    return wide + _frame("bars phone", _PHONE_WIDTH, _PHONE_ROW * len(rows), title, above)
 
 
-def _bar(place: int, row: Bar, scale: float) -> Markup:
+def _frame(kind: str, width: int, height: int, title: str, parts: Sequence[Markup]) -> Markup:
+    frame = Markup('<svg class="{}" viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
+    return frame.format(kind, width, height, title, Markup("").join(parts))
+
+
+def _beside(place: int, row: Bar, scale: float) -> Markup:
     top = place * _ROW + 4
-    behind, front = max(row.behind * scale, 0), max(row.value * scale, 1.5)
+    words = Markup('<text x="{}" y="{}" text-anchor="end">{}</text>{}<text x="{:.1f}" y="{}">{}</text>')
+    words_at = _LEFT + max(row.behind * scale, _length(row, scale)) + 8
+    return words.format(_LEFT - 10, top + 14, row.name, _bar(_LEFT, top, row, scale), words_at, top + 14, row.words)
+
+
+def _above(place: int, row: Bar, scale: float) -> Markup:
+    top = place * _PHONE_ROW
+    words = Markup('<text x="0" y="{0}">{1}</text><text x="{2}" y="{0}" text-anchor="end">{3}</text>{4}')
+    return words.format(top + 14, row.name, _PHONE_WIDTH, row.words, _bar(0, top + 20, row, scale))
+
+
+def _bar(left: int, top: int, row: Bar, scale: float) -> Markup:
     shape = Markup(
-        '<text x="{}" y="{}" text-anchor="end">{}</text><rect class="bar-soft" x="{}" y="{}" width="{:.1f}" height="18" rx="2"/>'
-        '<rect class="bar-fill" x="{}" y="{}" width="{:.1f}" height="18" rx="2"/><text x="{:.1f}" y="{}">{}</text>'
+        '<rect class="bar-soft" x="{0}" y="{1}" width="{2:.1f}" height="18" rx="2"/>'
+        '<rect class="bar-fill" x="{0}" y="{1}" width="{3:.1f}" height="18" rx="2"/>'
     )
-    words_at = _LEFT + max(behind, front) + 8
-    return shape.format(
-        _LEFT - 10, top + 14, row.name, _LEFT, top, behind, _LEFT, top, front, words_at, top + 14, row.words
-    )
+    return shape.format(left, top, max(row.behind * scale, 0), _length(row, scale))
+
+
+def _length(row: Bar, scale: float) -> float:
+    return max(row.value * scale, 1.5)

@@ -2,9 +2,10 @@
 
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.parcels import Document, Page
+from storage.parcels import Document, Page, QuarantineEntry, QuarantineState
 from storage.people import Actor
 from storage.views import DocumentView, ParcelView
+from web.rights import Right, allows
 
 
 def parcel_behind(tx: Transaction, actor: Actor, parcel_id: int | None) -> ParcelView | None:
@@ -21,6 +22,13 @@ def page_in_sight(tx: Transaction, actor: Actor, document_id: int, number: int) 
     """Give a page of a document whose content the person may read; raises `NotFound`."""
     document: Document = tx.search.document(actor, document_id)
     return tx.parcels.page(document.id, number)
+
+
+def set_aside(tx: Transaction, actor: Actor, parcel_id: int) -> list[QuarantineEntry]:
+    """Give the files of a parcel in sight that wait in quarantine, to somebody who may decide about them."""
+    if not allows(Right.QUARANTINE, actor.roles):
+        return []
+    return [entry for entry in tx.parcels.quarantined_of(parcel_id) if entry.state is QuarantineState.WAITING]
 
 
 def readable(view: ParcelView) -> list[DocumentView]:

@@ -1,6 +1,7 @@
 """How values are said on a page: times as people say them, amounts, sizes, and names of what the code calls by key."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -23,6 +24,13 @@ _NAMES = {
     "mailbox": "mail",
     "upload": "upload",
     "form": "order form",
+    "parcels:read": "Look up parcels and documents",
+    "parcels:write": "Bring in files",
+    "orders:read": "Look up orders",
+    "work:read": "Look up work items",
+    "work:write": "Claim and complete work items",
+    "deployments:read": "Look up processes",
+    "deployments:write": "Put processes in force",
 }
 _KINDS = {
     "application/pdf": "PDF",
@@ -32,6 +40,7 @@ _KINDS = {
     "message/rfc822": "mail",
     "text/plain": "text",
     "text/html": "HTML",
+    "application/octet-stream": "unknown kind",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word",
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "Excel",
 }
@@ -51,6 +60,7 @@ def tell_words(app: Flask) -> None:
         label=label,
         kind=media_name,
         percent=percent,
+        as_read=as_read,
     )
 
 
@@ -80,6 +90,14 @@ def shown(value: object) -> str | Markup:
         if isinstance(value, kind):
             return write(value)
     return str(value)
+
+
+def as_read(text: str, name: str) -> str:
+    """Write the value of an index field as people do: dates, which its name tells, as days; a dash for nothing."""
+    if name.endswith(("_on", "date")):
+        with suppress(ValueError):
+            return day(date.fromisoformat(text))
+    return text or "–"
 
 
 def size(count: int) -> str:

@@ -57,6 +57,27 @@ def test_no_page_breaks_its_policy_or_shuts_anybody_out(
     assert not complaints, complaints
 
 
+def test_reports_break_no_word_and_draw_legibly_on_a_phone(house: House, browser: Browser) -> None:
+    with serving(house.app) as address:
+        context = browser.new_context(viewport={"width": 360, "height": 800})
+        page, _ = watched(context, address)
+        sign_in(page, address, "anna", PASSWORD)
+        page.goto(f"{address}/reports")
+
+        cells = page.locator("table.figures th, table.figures td")
+        broken = cells.evaluate_all(
+            """cells => cells.filter(cell => {
+                const words = cell.innerText.trim().split(/\\s+/).length;
+                const range = document.createRange(); range.selectNodeContents(cell);
+                return new Set([...range.getClientRects()].map(each => Math.round(each.top))).size > words;
+            }).map(cell => cell.innerText)"""
+        )
+        text = page.locator("svg.bars:visible text").first
+        assert broken == []
+        assert text.evaluate("text => text.getBoundingClientRect().height") >= 12
+        context.close()
+
+
 def test_letters_move_and_claim_only_while_the_list_has_the_focus(house: House, browser: Browser) -> None:
     with serving(house.app) as address:
         context = browser.new_context()

@@ -19,6 +19,7 @@ from web.kinship import is_attached, kin_of, order_behind
 from web.parcel_zip import parcel_zip
 from web.rights import Right, needs
 from web.sheets import ZOOMS, sheet
+from web.sight import set_aside
 from web.statuses import statuses, way
 from web.viewer import here_with
 
@@ -106,6 +107,7 @@ def around(tx: Transaction, view: ParcelView) -> dict[str, object]:
         "drawings": drawings(tx, view),
         "parts": [lists.row(part, known) for part in tx.search.parcels(actor, Filter(of_parcel_id=view.id)).parcels],
         "sees_all": _sees_all(view),
+        "set_aside": set_aside(tx, actor, view.id),
         "renditions": {document.id: tx.parcels.renditions(document.id) for document in view.documents},
         "kin": kin_of(tx, actor, [view])[view.id],
         "order_behind": order_behind(tx, actor, view),

@@ -17,6 +17,7 @@ from web.navigation import say
 from web.repeats import Keep, once_within
 from web.rights import Right, needs
 from web.sheets import ZOOMS, sheet
+from web.sight import set_aside
 from web.viewer import here_with
 from web.work_rows import work_rows
 
@@ -124,6 +125,7 @@ def _page(on_desk: Desk, tx: Any) -> str:
         number=_number(on_desk),
         shown=shown,
         sheet=sheet(tx, view, request.args) if view and on_desk.is_open else None,
+        set_aside=set_aside(tx, actor, view.id) if view else [],
         zooms=ZOOMS,
         here_with=here_with,
         instructions=markdown(on_desk.item.instructions or ""),

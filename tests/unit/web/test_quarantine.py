@@ -165,3 +165,18 @@ def test_clerks_do_not_see_quarantine(office: House) -> None:
 
     assert {anna.get(path).status_code for path in ("/quarantine", "/quarantine/1", "/quarantine/1/file")} == {404}
     assert anna.post("/quarantine/1", decision="attach").status_code == 404
+
+
+def test_the_parcels_page_says_which_of_its_files_wait_and_links_them_for_who_may_decide(office: House) -> None:
+    parcel_id = _arrive(office)
+    office.begin(parcel_id)
+    office.person("anna", "accounting")
+
+    to_boss, to_anna = (office.visitor(login).text("/parcels/P-2026-000001") for login in ("boss", "anna"))
+
+    assert 'href="/quarantine/1"' in to_boss
+    assert "No document that you may see." not in to_boss
+    assert "scan.pdf</a>" not in to_anna
+    assert "No document that you may see." in to_anna
+    _boss(office).post("/quarantine/1", decision="discard", reason="An advertisement")
+    assert 'href="/quarantine/1"' not in office.visitor("boss").text("/parcels/P-2026-000001")
