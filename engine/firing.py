@@ -74,8 +74,8 @@ def _prepared(tx: Transaction, programs: Callable[[int], Program], due: DueTimer
         execution = Execution.load(programs(due.live.deployment_id), due.live.snapshot)
         cause = fired(execution, due.node, due.key, due.live.id, tx.now)
         course = begin(due.live, execution, firing_of(due.key), cause, tx.now)
-        if course.reaches_out(execution):
+        if course.reaches_out():
             return Firing(due)
-        return Firing(due, course.told(cause), course.record(execution, cause))
+        return Firing(due, course.told(cause), course.record(cause))
     except Exception:  # noqa: BLE001 - it is raised again, and told, when the timer is fired alone
         return Firing(due)

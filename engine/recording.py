@@ -55,7 +55,7 @@ class Cause:
 def begin(live: LiveInstance, execution: Execution, move: Move, cause: Cause, now: datetime) -> "Course":
     """Make a move and give the course it has begun; raises `Conflict` when the wait is gone that it would settle."""
     course = Course(live, execution, is_new=not live.snapshot)
-    if cause.key and not course.waited_for(cause.key):
+    if cause.key and not execution.awaits(cause.key):
         raise Conflict("The process does not wait for this any more; load the page again.")
     course.add(move(execution, now))
     failpoint("step.run")
@@ -68,7 +68,9 @@ class Course:
     def __init__(self, live: LiveInstance, execution: Execution, *, is_new: bool = False) -> None:
         self.live = live
         self.steps: list[Step] = []
-        self._before = {} if is_new else {wait.key: wait for wait in execution.waits()}
+        self._execution = execution
+        if not is_new:
+            execution.watch()
         self._stuck_before = {stuck.key for stuck in execution.stuck()} if live.has_incidents else set()
         self._taken = 0
 
@@ -82,18 +84,14 @@ class Course:
         self._taken = len(self.steps)
         return thrown
 
-    def waited_for(self, key: str) -> bool:
-        """Tell whether the instance waited for this before it moved."""
-        return key in self._before
-
-    def reaches_out(self, execution: Execution) -> bool:
+    def reaches_out(self) -> bool:
         """Tell whether something was thrown, or a message is newly waited for, so that others are concerned."""
         thrown = any(step.thrown for step in self.steps[self._taken :])
-        return thrown or any(isinstance(wait, SubscriptionWait) and self.is_new(wait) for wait in execution.waits())
+        return thrown or any(isinstance(wait, SubscriptionWait) for wait in self.opened())
 
-    def is_new(self, wait: Wait) -> bool:
-        """Tell whether the wait was opened by these steps."""
-        return self._before.get(wait.key) != wait
+    def opened(self) -> list[Wait]:
+        """Give the waits that these steps have opened, oldest first."""
+        return [now for _, now in self._execution.changes() if now is not None]
 
     def told(self, cause: Cause) -> Cause:
         """Give the cause with what the audit keeps of the steps among its details."""
@@ -104,12 +102,13 @@ class Course:
         visits = [[visit.process, visit.node, visit.what.value] for step in self.steps for visit in step.visits]
         return {"visits": visits, "flows": [flow for step in self.steps for flow in step.flows]}
 
-    def record(self, execution: Execution, cause: Cause) -> StepRecord:
+    def record(self, cause: Cause) -> StepRecord:
         """Give the rows to be written; what is waited for after the last step decides what was opened and closed."""
-        waits = {wait.key: wait for wait in execution.waits()}
-        stuck = {one.key: one for one in execution.stuck()}
-        opened = [wait for key, wait in waits.items() if self._before.get(key) != wait]
-        closed = [wait for key, wait in self._before.items() if waits.get(key) != wait and key != cause.key]
+        execution, opened = self._execution, self.opened()
+        before = [wait for wait, _ in execution.changes() if wait is not None]
+        closed = [wait for wait in before if wait.key != cause.key]
+        settled = [wait for wait in before if wait.key == cause.key]
+        stuck = {one.key: one for one in execution.stuck()} if self.has_stuck else {}
         state, failure = _STATES[self.steps[-1].state], self.steps[-1].failure
         if cause.rests and state is InstanceState.ACTIVE:
             state = InstanceState.SUSPENDED
@@ -130,11 +129,16 @@ class Course:
             incidents=tuple(_incident(one) for key, one in stuck.items() if key in self._newly_stuck()),
             withdrawn_items=_keys(closed, WorkWait),
             cancelled_jobs=_keys(closed, OperationWait),
-            closed_timers=_keys(closed, TimerWait) + _own(self._before.get(cause.key), TimerWait),
-            closed_subscriptions=_keys(closed, SubscriptionWait) + _own(self._before.get(cause.key), SubscriptionWait),
+            closed_timers=_keys([*closed, *settled], TimerWait),
+            closed_subscriptions=_keys([*closed, *settled], SubscriptionWait),
             closed_incidents=self._closed_incidents(state, stuck, _keys(closed, OperationWait)),
             statuses=self._statuses(),
         )
+
+    @property
+    def has_stuck(self) -> bool:
+        """Tell whether a token is stuck, or may be."""
+        return self.live.has_incidents or any(step.stuck for step in self.steps)
 
     def _newly_stuck(self) -> set[str]:
         return {stuck.key for step in self.steps for stuck in step.stuck}
@@ -164,10 +168,6 @@ def _failure(failure: Failure | None) -> Mapping[str, Any] | None:
 
 def _keys(waits: Iterable[Wait], kind: type[Wait]) -> tuple[str, ...]:
     return tuple(wait.key for wait in waits if isinstance(wait, kind))
-
-
-def _own(wait: Wait | None, kind: type[Wait]) -> tuple[str, ...]:
-    return (wait.key,) if isinstance(wait, kind) else ()
 
 
 def _item(wait: WorkWait) -> NewItem:

@@ -14,6 +14,9 @@ def reloader(database: Database, programs: ProgramCache) -> Reload:
             program = programs.of(tx, tx.deployments.definition(definition_id).deployment_id)
         execution = Execution.load(program, snapshot)
         waits = frozenset((str(wait.kind), wait.key) for wait in execution.waits())
-        return Reloaded(waits, is_same=execution.save() == snapshot)
+        again = execution.save()
+        if Execution.is_older(snapshot):
+            return Reloaded(waits, is_same=Execution.load(program, again).save() == again)
+        return Reloaded(waits, is_same=again == snapshot)
 
     return reload

@@ -373,14 +373,14 @@ class Engine:
         self._exchange(tx, course, execution)
         details = course.told(cause).details
         tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
-        tx.processes.apply(course.record(execution, cause))
+        tx.processes.apply(course.record(cause))
 
     def _exchange(self, tx: Transaction, course: Course, execution: Execution) -> None:
         """Send off what the steps have thrown, and give the instance the messages that were kept for it."""
         asked: set[str] = set()
         for _ in range(MOST_HANDOVERS):
             self._send_off(tx, course)
-            opened = [wait for wait in _new_receivers(course, execution) if wait.key not in asked]
+            opened = [wait for wait in _new_receivers(course) if wait.key not in asked]
             if not opened:
                 return
             for wait in opened:
@@ -470,9 +470,9 @@ class Engine:
         return live.id
 
 
-def _new_receivers(course: Course, execution: Execution) -> Iterator[SubscriptionWait]:
-    for wait in execution.waits():
-        if isinstance(wait, SubscriptionWait) and wait.kind is WaitKind.MESSAGE and course.is_new(wait):
+def _new_receivers(course: Course) -> Iterator[SubscriptionWait]:
+    for wait in course.opened():
+        if isinstance(wait, SubscriptionWait) and wait.kind is WaitKind.MESSAGE:
             yield wait
 
 

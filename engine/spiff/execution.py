@@ -5,7 +5,7 @@ knows a database or a clock: the caller gives the time and stores snapshot, wait
 raises, the execution is as it was only for NoSuchWait; after any other exception drop it and load it again.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -21,6 +21,7 @@ from engine.spiff.instances import Instance
 from engine.spiff.journal import Journal, stuck_at
 from engine.spiff.program import Program
 from engine.spiff.tokens import Token
+from engine.spiff.waiting import Change
 from engine.steps import ExecutionState, Step, Stuck, Wait, WaitKind
 from engine.working_time import in_force
 
@@ -88,6 +89,11 @@ class Execution:
         """Bring a saved instance back; raise BadSnapshot if it is damaged or does not fit the program."""
         return cls(snapshot.unpack(program, saved))
 
+    @staticmethod
+    def is_older(saved: bytes) -> bool:
+        """Tell whether bytes are in an earlier format, in which nothing is saved any more."""
+        return snapshot.is_older(saved)
+
     def save(self) -> bytes:
         """Write the instance down, about 1 KB; loading and saving again gives the same bytes."""
         return snapshot.pack(self._instance)
@@ -102,8 +108,24 @@ class Execution:
     @_by_calendar
     def waits(self) -> tuple[Wait, ...]:
         """Describe everything that has to come from outside, oldest first."""
-        tokens = sorted((token for token in self._instance.tokens() if token.is_outward), key=lambda token: token.id)
-        return tuple(wait for token in tokens if (wait := token.task_spec.wait(token)) is not None)
+        return self._instance.waiting.all()
+
+    @_by_calendar
+    def awaits(self, key: str) -> bool:
+        """Tell whether something waits under this key."""
+        number = key.rpartition(":")[2]
+        wait = self._instance.waiting.at(int(number)) if number.isdecimal() else None
+        return wait is not None and wait.key == key
+
+    @_by_calendar
+    def watch(self) -> None:
+        """Count from now on how waits change; of one that was just started, all are new anyway."""
+        self._instance.waiting.watch()
+
+    @_by_calendar
+    def changes(self) -> Sequence[Change]:
+        """Give each wait that was opened, changed or closed since it is watched: what it was, and what it is now."""
+        return self._instance.waiting.changes()
 
     def stuck(self) -> tuple[Stuck, ...]:
         """Describe the tokens that cannot go on."""
@@ -190,6 +212,7 @@ class Execution:
         """Change the variables that a waiting token sees, and let it go on waiting."""
         token = self._token(key)
         self._instance.journal = self._resumed(now)
+        token.stir()
         token.data = {**token.data, **copied(dict(changes))}
         return self._settled(token)
 
@@ -198,6 +221,8 @@ class Execution:
         """Do what an operator asks; what `rests` does not run on until `wake`. Raise InterventionRefused, changing nothing."""
         self._instance.journal = self._resumed(now)
         surgery.perform(self._instance, asked)
+        for token in self._instance.tokens():  # it may have changed any of them
+            token.stir()
         return self._at_rest() if rests else self._finished()
 
     @_by_calendar
@@ -226,6 +251,7 @@ class Execution:
         self._instance.journal = self._resumed(now)
         if closes:
             self._instance.journal.close(key)
+            token.stir()
             token.is_answered = True
         return token
 

@@ -20,6 +20,7 @@ from engine.spiff.closed import CLOSED_ENGINE
 from engine.spiff.journal import Journal, stuck_at
 from engine.spiff.nets import Net
 from engine.spiff.tokens import CANCELLED, FUTURE, READY, STARTED, WAITING, Token
+from engine.spiff.waiting import Waiting
 from engine.steps import ExecutionState, Failure
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Instance(Net, BpmnWorkflow):
         self.retired: list[Token] = []
         self.touched: list[Net] = []
         self.watching = False
+        self.stirred: dict[int, Token] = {}
+        self.waiting = Waiting(self.stirred)
         super().__init__(process, {}, script_engine=CLOSED_ENGINE, deserializing=True)
 
     @property
@@ -154,6 +157,7 @@ class Instance(Net, BpmnWorkflow):
 
     def attempt(self, token: Token, phase: str, deed: Callable[[], Any]) -> None:
         """Do something for a token; a BPMN error takes its arrow, any other fault of the definition stops the token."""
+        token.stir()
         try:
             deed()
         except BusinessError as error:
@@ -168,6 +172,7 @@ class Instance(Net, BpmnWorkflow):
         """Stop a token where it is until somebody retries it."""
         if token.is_outward:
             self.journal.close(token.key)
+        token.stir()
         token.fault = {"phase": phase, "code": code, "message": message, "expression": expression}
         if phase != "merge":
             token._set_state(STARTED)
@@ -177,6 +182,7 @@ class Instance(Net, BpmnWorkflow):
     def retry(self, token: Token, changes: dict[str, Any]) -> None:
         """Let a stuck token try again what it could not do, with changed variables if given."""
         phase = (token.fault or {})["phase"]
+        token.stir()
         token.fault, token.is_answered = None, False
         token.data.update(copied(changes))
         if phase == "merge":

@@ -49,6 +49,7 @@ class Repeating(Node):
 
     def ended(self, token: Token, child: Token) -> None:
         """Queue what one instance made, and take it over unless the activity is stuck."""
+        token.stir()
         token.facts.setdefault("ended", []).append({"instance": child.facts["instance"], "variables": child.data})
         if token.fault is None:
             token.workflow.top_workflow.attempt(token, "finish", lambda: self.finish(token))

@@ -31,7 +31,8 @@ class Token(Task):
 
     A finished token `is_left` when a branch that parted here went on from a join further up: what still hangs below counts
     with its own changes only. `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary
-    events), `facts` plain values kept by its specification, `fault` why it cannot go on.
+    events), `facts` plain values kept by its specification, `fault` why it cannot go on. `written` is what it was last written
+    down as, where that is kept.
     """
 
     def __init__(self, net: Any, spec: Any, parent: "Token | None", number: int, state: int = FUTURE) -> None:
@@ -45,9 +46,17 @@ class Token(Task):
         self.is_quiet = False
         self.is_answered = False
         self.is_left = False
+        self.written: bytes | None = None
+        net.top_workflow.stirred[number] = self
 
     def _set_state(self, value: int) -> None:
         self._state = value
+        self.stir()
+
+    def stir(self) -> None:
+        """Note that something about it changes: what it waits for is looked at anew, and it is written down anew."""
+        self.written = None
+        self.workflow.top_workflow.stirred[self.id] = self
 
     def run(self) -> None:
         """Do what the flow node does; it may end the token, or leave it waiting for a result."""
@@ -76,6 +85,15 @@ class Token(Task):
     def is_inner(self) -> bool:
         """Whether it is one of the instances of a live loop or multi-instance activity."""
         return bool(self.task_spec.repeated_by is not None and self.parent is not None and self.parent.is_live)
+
+    @property
+    def start_of_changes(self) -> "dict[str, Any] | None":
+        """The variables that its own are told against: those of the token above, or what its parallel repetition began with."""
+        above = self.parent
+        if above is None:
+            return None
+        base: dict[str, Any] = above.data
+        return above.facts.get("base", base) if self.is_inner else base
 
     @property
     def is_outward(self) -> bool:

@@ -24,7 +24,7 @@ def program_of(body: str, *more: str, decisions: Mapping[str, Any] | None = None
 
 
 class Play:
-    """One instance; saved and loaded between any two steps."""
+    """One instance; saved, loaded and compared between any two steps."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Play:
         self.keys: dict[str, Wait] = {}
         self.seen: set[str] = set()
         self.step: Step
-        self.largest = 0
+        self.largest = self.saves = 0
         self.execution = Execution.start(self.program, how.pop("process", "p"), variables or {}, now=now, **how)
         self.took(self.execution.advance(self.now))
 
@@ -78,11 +78,20 @@ class Play:
         return self
 
     def reload(self) -> None:
-        """Save, load, and save again: the bytes must be the same."""
+        """Save, load, and save again: the bytes and the waits must be the same; go on with the loaded one every other time.
+
+        So what is kept in memory from step to step, of waits and of what was written, is compared with what is made anew.
+        """
         saved = self.execution.save()
-        self.largest = max(self.largest, len(saved))
-        self.execution = Execution.load(self.program, saved)
+        loaded = Execution.load(self.program, saved)
+        assert loaded.save() == saved
+        assert loaded.waits() == self.execution.waits()
+        for token in self.execution._instance.tokens():
+            token.written = None
         assert self.execution.save() == saved
+        self.largest, self.saves = max(self.largest, len(saved)), self.saves + 1
+        if self.saves % 2:
+            self.execution = loaded
 
     def wait(self, node: str, *kinds: WaitKind) -> Wait:
         """Find the oldest wait at a node."""

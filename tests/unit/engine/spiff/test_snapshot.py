@@ -1,5 +1,6 @@
 """An instance as bytes."""
 
+from base64 import b85decode
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import msgpack
 import pytest
 import zstandard
-from oracle.drawing import chain, end, gateway, script, start, user
+from oracle.drawing import chain, end, gateway, script, start, subprocess, user
 from oracle.play import NOW, Play, program_of
 
 from engine.spiff import snapshot
@@ -22,6 +23,22 @@ BODY = (
     + end()
     + chain("st", "f", "a", "j", "n", "en")
     + chain("f", "b", "j")
+)
+MULTI = "<multiInstanceLoopCharacteristics><loopCardinality>3</loopCardinality></multiInstanceLoopCharacteristics>"
+REPEATED = (
+    start()
+    + gateway("parallel", "f", "j")
+    + subprocess("s", MULTI + start("si") + user("a") + end("ei") + chain("si", "a", "ei"))
+    + user("b", inner=MULTI)
+    + end()
+    + chain("st", "f", "s", "j", "en")
+    + chain("f", "b", "j")
+)
+EARLIER = (  # REPEATED in the format before, after a(x=1), b(y=2), b(z=[3])
+    "P)1lWD77#BWUv5*2LSSmEiQ0NbygJ#Nm~)(Fp_fnX{BA>L(teXAzVtz*Eo%-s)J_zh^Rv~%37caYIo8O76J4uv<wJn7>8l8;e30x"
+    "Kka0oCSaMX{h{I$+en+;N15S8WIqW-^^>+wEFT3GB7~EQi2+3GXr08;V~#trutBt>qNL!2@`KXGND9C0yTT3I>N4AbrG$&nc8bsI"
+    "iPX_R7DnsdQpl^8Wh7`k7gqGwYvPsURrG9r_t6Us9tRHuP9*{u0ALF+2bPnv7GwfupjIecJTq*;unZOh-2<d(8P-Kz1_J|#JWZD#"
+    "^Lr8PiCc^e1inyN0Lmj$X~6"
 )
 ORDER = {
     "number": "2026-000123",
@@ -50,6 +67,20 @@ def test_a_finished_instance_keeps_its_variables() -> None:
 
     assert play.execution.state is ExecutionState.COMPLETED
     assert repr(play.execution.variables()) == repr({"x": Decimal("1.10")})
+
+
+def test_an_instance_of_the_format_before_goes_on_to_the_same_end() -> None:
+    play = Play(REPEATED, {"d": {"l": [1]}}).do("a", x=1).do("b", y=2).do("b", z=[3])
+    same = play.execution.save()
+
+    play.execution = Execution.load(play.program, b85decode(EARLIER))
+
+    assert Execution.is_older(b85decode(EARLIER))
+    assert not Execution.is_older(same)
+    assert play.execution.save() == same
+    play.do("b").do("a").do("a")
+    assert play.execution.state is ExecutionState.COMPLETED
+    assert play.variables == {"d": {"l": [1]}, "x": 1, "y": 2, "z": [3]}
 
 
 def test_branches_share_nothing_after_loading() -> None:
@@ -81,7 +112,7 @@ def test_well_formed_bytes_that_are_no_instance_are_refused() -> None:
         {},
         [1, snapshot.LIBRARY],
         [1, "1.0", 1, "p", None, False, None, [], []],
-        [2, snapshot.LIBRARY, 1, "p", None, False, None, [], []],
+        [snapshot.FORMAT + 1, snapshot.LIBRARY, 1, "p", None, False, None, [], []],
     ):
         frame = zstandard.ZstdCompressor().compress(msgpack.packb(written))
         with pytest.raises(BadSnapshot):
