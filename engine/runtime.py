@@ -19,6 +19,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from engine.firing import MOST_TOGETHER, Fired, Firing, fired, firing_of, prepare, write
+from engine.kept import KeptExecutions, Saved
 from engine.recording import Cause, Course, Move, begin
 from engine.spiff.execution import Execution
 from engine.spiff.program import Program
@@ -31,7 +32,7 @@ from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
 from storage.jobs import Incident, IncidentState, Job, JobState
 from storage.people import Actor
-from storage.processes import ProcessDefinition, ProcessInstance
+from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
 from storage.steps import CompletedItem, NewMessage
 
 SYSTEM = "system"
@@ -64,6 +65,7 @@ class Engine:
         self._database = database
         self._programs = programs
         self._message_life = message_life
+        self._kept = KeptExecutions()
 
     def start(
         self,
@@ -147,7 +149,7 @@ class Engine:
             return {}
         with self._database.reading() as tx:
             live = tx.processes.live(job.instance_id)
-            return Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot).variables_at(job.key)
+            return self._look(tx, live, job.key)
 
     def variables_at(self, item_id: int, within: Transaction | None = None) -> Mapping[str, Any]:
         """Give the variables that the activity of an open work item sees, to fill its form; `within` what else is read."""
@@ -156,7 +158,14 @@ class Engine:
                 return self.variables_at(item_id, tx)
         item = within.work.one(item_id)
         live = within.processes.live(item.instance_id)
-        return Execution.load(self._programs.of(within, live.deployment_id), live.snapshot).variables_at(item.key)
+        return self._look(within, live, item.key)
+
+    def _look(self, tx: Transaction, live: LiveInstance, key: str) -> Mapping[str, Any]:
+        program, saved = self._programs.of(tx, live.deployment_id), _saved(live)
+        execution = self._kept.take(program, saved)
+        seen = execution.variables_at(key)
+        self._kept.keep(program, saved, execution)
+        return seen
 
     def variables(self, instance_id: int) -> Mapping[str, Any]:
         """Give the variables of an instance, running or ended."""
@@ -318,7 +327,7 @@ class Engine:
 
     def move(self, tx: Transaction, live: LiveInstance, move: Move, cause: Cause) -> None:
         """Move an instance within a transaction; raises `Conflict` when it does not wait for the cause's key any more."""
-        execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
+        execution = self._kept.take(self._programs.of(tx, live.deployment_id), _saved(live))
         self._run(tx, live, execution, move, cause)
 
     def _retry_job(self, tx: Transaction, incident: Incident, actor: str, corrected: Mapping[str, Any]) -> None:
@@ -373,7 +382,12 @@ class Engine:
         self._exchange(tx, course, execution)
         details = course.told(cause).details
         tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
-        tx.processes.apply(course.record(cause))
+        record = course.record(cause)
+        tx.processes.apply(record)
+        if record.state is InstanceState.ACTIVE and not course.has_stuck:
+            saved = Saved(record.instance_id, record.version + 1, record.snapshot)
+            program = self._programs.of(tx, live.deployment_id)
+            tx.after_commit.append(partial(self._kept.keep, program, saved, execution))
 
     def _exchange(self, tx: Transaction, course: Course, execution: Execution) -> None:
         """Send off what the steps have thrown, and give the instance the messages that were kept for it."""
@@ -468,6 +482,10 @@ class Engine:
         move = cause(subject_of(live), key=key)
         self.move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
         return live.id
+
+
+def _saved(live: LiveInstance) -> Saved:
+    return Saved(live.id, live.version, live.snapshot)
 
 
 def _new_receivers(course: Course) -> Iterator[SubscriptionWait]:

@@ -215,6 +215,7 @@ class Unit:
         self.now = now
         self.is_reading = is_reading
         self.before_commit: list[Callable[[], None]] = []
+        self.after_commit: list[Callable[[], None]] = []
         self.wake: Wake | None = None
 
     @cached_property

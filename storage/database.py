@@ -183,12 +183,15 @@ class Database:
 
         Raises `Unavailable`, `AlreadyExists`, `StaleVersion`, `Conflict` for what the database reports.
         """
-        with _translated(), self.engine.connect() as connection, connection.begin():
-            transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=False)
-            transaction.wake = self.wake
-            with transaction.closing():
-                yield transaction
-                transaction.complete()
+        with _translated(), self.engine.connect() as connection:
+            with connection.begin():
+                transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=False)
+                transaction.wake = self.wake
+                with transaction.closing():
+                    yield transaction
+                    transaction.complete()
+            for follow_up in transaction.after_commit:
+                follow_up()
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:

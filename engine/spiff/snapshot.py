@@ -1,3 +1,4 @@
+# ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
 """An instance as bytes: only what moves, in about a kilobyte.
 
 The bytes are `PFX1` and a zstd frame with a checksum around msgpack. Inside stand format and library version, a counter, and each
@@ -173,7 +174,8 @@ def _parents_first(net: Net) -> Iterator[Token]:
     while todo:
         token = todo.pop()
         yield token
-        todo.extend(reversed(token.kin))
+        if token._children:
+            todo.extend(reversed(token.kin))
 
 
 def _token_written(token: Token, scope: Scope, above: dict[str, Any]) -> bytes:
@@ -254,7 +256,7 @@ def _known(code: int, written: bytes) -> Any:
 
 def _compressor() -> zstandard.ZstdCompressor:
     if not hasattr(_LOCAL, "compressor"):
-        _LOCAL.compressor = zstandard.ZstdCompressor(level=3, write_checksum=True, write_content_size=True)
+        _LOCAL.compressor = zstandard.ZstdCompressor(level=1, write_checksum=True, write_content_size=True)
     found: zstandard.ZstdCompressor = _LOCAL.compressor
     return found
 
