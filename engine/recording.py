@@ -187,7 +187,10 @@ def _item(wait: WorkWait) -> NewItem:
 
 
 def _job(wait: OperationWait) -> NewJob:
-    return NewJob(key=wait.key, operation=wait.operation, arguments={"inputs": dict(wait.inputs)}, node=wait.node)
+    arguments: dict[str, Any] = {"inputs": dict(wait.inputs)}
+    if wait.retry_after is not None:
+        arguments["retry_after"] = list(wait.retry_after)
+    return NewJob(key=wait.key, operation=wait.operation, arguments=arguments, node=wait.node)
 
 
 def _timer(wait: TimerWait) -> NewTimer:

@@ -233,6 +233,7 @@ class Engine:
         correlation_key: str | None = None,
         request_key: str | None = None,
         any_key: bool = False,
+        time_to_live: timedelta | None = None,
         also: Callable[[Transaction], None] | None = None,
     ) -> Correlation:
         """Give a message to its receiver, or keep it until the receiver comes; a request key makes repetitions harmless.
@@ -242,7 +243,7 @@ class Engine:
 
         def correlate(tx: Transaction) -> Correlation:
             new = NewMessage(message, dict(payload or {}), correlation_key)
-            message_id = tx.processes.post(new, self._message_life, request_key)
+            message_id = tx.processes.post(new, time_to_live or self._message_life, request_key)
             if message_id is None:
                 return Correlation(None, is_repetition=True)
             failpoint("message.posted")
@@ -412,7 +413,7 @@ class Engine:
                 tx.processes.broadcast(thrown.name, thrown.payload, except_instance=course.live.id)
             else:
                 message = NewMessage(thrown.name, thrown.payload, thrown.correlation_key)
-                tx.processes.post(message, self._message_life)
+                tx.processes.post(message, thrown.time_to_live or self._message_life)
 
     def _due(self, tx: Transaction, but_for: Collection[int]) -> list[Firing]:
         """Work out the next firings; SQLite lets others write meanwhile, PostgreSQL lets them take other instances."""

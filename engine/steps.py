@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -51,6 +51,8 @@ class OperationWait(Wait):
 
     operation: str = ""
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    retry_after: tuple[timedelta, ...] | None = None
+    """The pauses between tries, where the diagram says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class Thrown:
     payload: Mapping[str, Any]
     correlation_key: str | None
     key: str
+    time_to_live: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

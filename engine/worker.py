@@ -7,7 +7,7 @@ again with the same key. After the last try, or when each try has taken the proc
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from threading import Event, Thread
@@ -44,11 +44,13 @@ class Pace:
     forgotten: timedelta = timedelta(minutes=2)
     housekeeping: timedelta = timedelta(hours=1)
     kept_wake_ups: timedelta = timedelta(days=1)
+    retries: Mapping[str, tuple[timedelta, ...]] = field(default_factory=dict)
+    """Other pauses for some operations, by name; what a diagram says comes before."""
 
-    @property
-    def tries(self) -> int:
-        """How often a job is tried."""
-        return len(self.retry_after) + 1
+    def pauses(self, job: Job) -> tuple[timedelta, ...]:
+        """Give the pauses between the tries of a job: there is one try more."""
+        drawn = job.arguments.get("retry_after")
+        return self.retries.get(job.operation, self.retry_after) if drawn is None else tuple(drawn)
 
 
 class Worker:
@@ -114,7 +116,7 @@ class Worker:
         failpoint("job.claimed")
         if job is None:
             return
-        if job.attempts > self._pace.tries:
+        if job.attempts > len(self._pace.pauses(job)) + 1:
             self._stop_trying(job, "worker_died", "The worker died at each try of this job; look into its log.")
             return
         try:
@@ -223,10 +225,11 @@ class Worker:
         message = error.message if isinstance(error, ParcelflowError) else f"{type(error).__name__}: {error}"
         _log.warning("job %s (%s), try %s: %s", job.id, job.operation, job.attempts, message, exc_info=error)
         failpoint("job.failed")
-        if job.attempts >= self._pace.tries:
+        pauses = self._pace.pauses(job)
+        if job.attempts > len(pauses):
             self._stop_trying(job, code, message)
             return
-        delay = self._pace.retry_after[job.attempts - 1]
+        delay = pauses[job.attempts - 1]
         with self._database.transaction() as tx:
             tx.jobs.postpone(job.id, job.attempts, message[:_LONGEST_MESSAGE], delay)
             failpoint("job.postponed")
@@ -237,7 +240,8 @@ class Worker:
             message=message[:_LONGEST_MESSAGE],
             key=job.key,
             node=job.node,
-            data={"operation": job.operation, **job.arguments},
+            data={"operation": job.operation}
+            | {name: job.arguments[name] for name in job.arguments if name != "retry_after"},
             job_id=job.id,
         )
         with self._database.transaction() as tx:

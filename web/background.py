@@ -14,9 +14,11 @@ from capture.channels.drop_folder import DropFolder
 from capture.channels.mail_server import DoorLimits, MailServer
 from capture.channels.mailbox import Mailbox
 from capture.delivery import Channel
-from engine.worker import Worker
+from engine.retries import parse_pauses
+from engine.worker import Pace, Worker
 from storage.job_engine import JobEngine
 from web.assembly import System
+from web.settings import Settings
 
 MOST_NODES = 64
 
@@ -96,8 +98,22 @@ def make_background(system: System) -> Background:
     job_engine = JobEngine(settings.database_address, node=node.name, threads=settings.workers)
     job_engine.prepare()
     system.database.wake = job_engine.wake
-    worker = Worker(system.database, system.engine, system.operations, node=node.name, job_engine=job_engine)
+    worker = Worker(
+        system.database,
+        system.engine,
+        system.operations,
+        node=node.name,
+        job_engine=job_engine,
+        pace=pace_of(settings),
+    )
     return Background(system, node, job_engine, worker, list(channels_of(system)))
+
+
+def pace_of(settings: Settings) -> Pace:
+    """Give how often the worker tries what, as the settings say."""
+    retries = {name: parse_pauses(text) for name, text in settings.retries.items()}
+    usual = retries.pop("*", Pace().retry_after)
+    return Pace(retry_after=usual, retries=retries)
 
 
 def channels_of(system: System) -> Iterator[Channel]:

@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from engine.errors import ExpressionError
+from engine.retries import parse_pauses
+
 _MEBI = 1 << 20
 _SHORTEST_KEY = 32
 
@@ -138,6 +141,10 @@ class Settings(BaseSettings):
     calendar_file: Path | None = Field(
         default=None, description="A calendar.csv that counts for processes which bring none; made like theirs."
     )
+    retries: dict[str, str] = Field(
+        default={},
+        description="Pauses before a failed operation is tried again, by operation; * stands for all others.",
+    )
     workers: int = Field(default=2, ge=1, le=64, description="Jobs that run at the same time in one process.")
     languages: Words = Field(default=("eng", "deu"), description="Languages of the documents.")
     web: WebSettings = WebSettings()
@@ -153,6 +160,16 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, OSError) as error:
             raise ValueError(f"there is no time zone {value}; write for example Europe/Berlin") from error
+        return value
+
+    @field_validator("retries")
+    @classmethod
+    def _pauses_can_be_read(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            try:
+                parse_pauses(text)
+            except ExpressionError as error:
+                raise ValueError(f"the retries of {name}: {error.message}") from error
         return value
 
     @field_validator("secret_key")

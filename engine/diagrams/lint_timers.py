@@ -8,9 +8,10 @@ from lxml import etree
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.lint_expressions import owner, short, unknown_calendars
-from engine.diagrams.vocabulary import TIMER_TEXTS, due_date, title
+from engine.diagrams.vocabulary import TIMER_TEXTS, due_date, retry, time_to_live, title
 from engine.errors import ExpressionError
 from engine.expressions import compile_expression
+from engine.retries import fixed_duration, parse_pauses
 from engine.timing import compile_timer
 
 
@@ -51,4 +52,19 @@ def _due_date(task: etree._Element, text: str, context: LintContext) -> Iterator
         yield Fault("timer_unreadable", task, message)
 
 
-RULES: Final[tuple[Rule, ...]] = (timers,)
+def pauses(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find retries and lives of messages that cannot be read."""
+    for node in drawing.nodes:
+        for what, text, read in (
+            ("retries", retry(node), parse_pauses),
+            ("time to live", time_to_live(node), fixed_duration),
+        ):
+            try:
+                if text is not None:
+                    read(text)
+            except ExpressionError as error:
+                message = f"The {what} of {title(node)} cannot be read: {error.message} It says “{short(text or '')}”."
+                yield Fault("timer_unreadable", node, message)
+
+
+RULES: Final[tuple[Rule, ...]] = (timers, pauses)

@@ -68,7 +68,9 @@ OUR_ATTRIBUTES: Final = frozenset(
             "payload",
             "priority",
             "resultVariable",
+            "retry",
             "status",
+            "timeToLive",
             "version",
         ),
     )
@@ -366,6 +368,16 @@ def status(node: etree._Element) -> str | None:
 def operation(task: etree._Element) -> str | None:
     """Give the name of the operation that a service or send task calls."""
     return _own(task, "operation")
+
+
+def retry(task: etree._Element) -> str | None:
+    """Give the pauses after which a failed operation is tried again."""
+    return _own(task, "retry")
+
+
+def time_to_live(node: etree._Element) -> str | None:
+    """Give how long a thrown message is kept for its receiver."""
+    return _own(node, "timeToLive")
 
 
 def inputs(task: etree._Element) -> tuple[Assignment, ...]:

@@ -8,6 +8,7 @@ arrives (`_update_hook`), gets its turn (`_run_hook`), and goes on along the flo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from SpiffWorkflow.bpmn.specs import control, defaults
@@ -288,6 +289,7 @@ class OperationDetails:
     name: str
     inputs: Mapping[str, Expression]
     outputs: Mapping[str, Expression]
+    retry_after: tuple[timedelta, ...] | None = None
     is_trial: bool = False
 
     def given(self, variables: Mapping[str, Any]) -> dict[str, Any]:
@@ -328,6 +330,7 @@ class Operating(Node):
             name=self.title,
             operation=self.operation.name,
             inputs=copied(self.operation.given(token.data)),
+            retry_after=self.operation.retry_after,
         )
 
     def finish(self, token: Token) -> None:

@@ -1,6 +1,7 @@
 """Reading the details of flow nodes: texts become compiled expressions, timers and triggers; faults become findings."""
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 from lxml import etree
@@ -10,6 +11,7 @@ from engine.diagrams.normalise import NormalisedDiagram
 from engine.diagrams.vocabulary import Assignment, EventKind, bpmn
 from engine.errors import EngineError, Finding, Severity
 from engine.expressions import Expression, compile_expression
+from engine.retries import fixed_duration, parse_pauses
 from engine.scripts import Script, compile_script
 from engine.spiff.nodes import Handing, OperationDetails, WorkDetails
 from engine.spiff.repetition import LoopDetails, RepetitionDetails
@@ -133,7 +135,9 @@ class Reader:
             )
         name = (node if found is None else found).get("name") or reference or words.identity(node) or ""
         key = words.correlation_key(node) or (None if found is None else words.correlation_key(found))
-        return Message(name, self.expression(node, key), self.expression(node, words.payload(node)))
+        text = words.time_to_live(node)
+        life = None if text is None else self._attempt(node, lambda: fixed_duration(text), None)
+        return Message(name, self.expression(node, key), self.expression(node, words.payload(node)), life)
 
     def _signal(self, event: etree._Element, definition: etree._Element) -> Signal:
         reference = definition.get("signalRef")
@@ -186,7 +190,11 @@ class Reader:
         if not name and not self.is_trial:
             self.refuse(task, "operation_missing", f"{words.title(task)} names no operation; choose one.")
         inputs, outputs = self._assigned(task, words.inputs(task)), self._assigned(task, words.outputs(task))
-        return OperationDetails(name or "", inputs, outputs, is_trial=self.is_trial)
+        return OperationDetails(name or "", inputs, outputs, self._retry(task), is_trial=self.is_trial)
+
+    def _retry(self, task: etree._Element) -> tuple[timedelta, ...] | None:
+        text = words.retry(task)
+        return None if text is None else self._attempt(task, lambda: parse_pauses(text), None)
 
     def _assigned(self, task: etree._Element, assignments: Iterable[Assignment]) -> dict[str, Expression]:
         return {

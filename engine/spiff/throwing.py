@@ -121,7 +121,7 @@ def send_message(token: Token, message: Message) -> None:
         if receiver.facts.get("correlation") in {None, key}:
             receiver.task_spec.fire(receiver, payload)
             return
-    top.journal.thrown.append(Thrown(WaitKind.MESSAGE, message.name, payload, key, token.key))
+    top.journal.thrown.append(Thrown(WaitKind.MESSAGE, message.name, payload, key, token.key, message.time_to_live))
 
 
 def send_signal(token: Token, signal: Signal) -> None:

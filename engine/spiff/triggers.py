@@ -1,6 +1,7 @@
 """What events wait for or throw, read from the diagram once."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from engine.expressions import Expression
@@ -15,6 +16,7 @@ class Message:
     name: str
     correlation_key: Expression | None = None
     payload: Expression | None = None
+    time_to_live: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

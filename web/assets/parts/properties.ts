@@ -75,7 +75,10 @@ export function groupsOf(element: Any, catalogue: Catalogue, services: { modelin
     ours(element, "resultVariable", "Result variable", { hint: "Without it each output becomes a variable." }),
   ]));
   if (is("bpmn:ServiceTask") || is("bpmn:SendTask")) {
-    groups.push(group("operation", "Operation", [ours(element, "operation", "Operation", { choices: catalogue.operations })]));
+    groups.push(group("operation", "Operation", [
+      ours(element, "operation", "Operation", { choices: catalogue.operations }),
+      ours(element, "retry", "Tried again after", { hint: "Pauses, such as PT10S,PT1M,PT10M; none; without it as the installation says." }),
+    ]));
     groups.push(list(element, "Input", "Inputs", ["name", "expression"], services));
     groups.push(list(element, "Output", "Outputs", ["name", "expression"], services));
   }
@@ -144,7 +147,10 @@ function messages(element: Any, is: (type: string) => boolean): Any[] {
   if (waiting) groups.push(group("waiting", "Condition", [eventCondition(element, waiting)]));
   if (!definitions.some((one) => one.$type === "bpmn:MessageEventDefinition") && !is("bpmn:ReceiveTask") && !is("bpmn:SendTask")) return groups;
   const fields = [ours(element, "correlationKey", "Correlation key", { hint: EXPRESSION })];
-  if (is("bpmn:ThrowEvent") || is("bpmn:SendTask")) fields.push(ours(element, "payload", "Payload", { hint: "A mapping; without it all variables." }));
+  if (is("bpmn:ThrowEvent") || is("bpmn:SendTask")) {
+    fields.push(ours(element, "payload", "Payload", { hint: "A mapping; without it all variables." }));
+    fields.push(ours(element, "timeToLive", "Kept for", { hint: "A duration such as P3D; without it 30 days." }));
+  }
   return [...groups, group("message", "Correlation", fields)];
 }
 
