@@ -12,8 +12,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from engine.errors import BusinessError, EngineError
 from engine.interventions import Intervention, Standing
-from engine.spiff import snapshot, surgery
+from engine.passages import MigrationRefused, Passage
+from engine.spiff import migrating, snapshot, surgery
 from engine.spiff.changes import copied
+from engine.spiff.crossing import crossing
 from engine.spiff.entrances import way_in
 from engine.spiff.events import Catching
 from engine.spiff.faults import NoSuchWait
@@ -231,6 +233,32 @@ class Execution:
         self._instance.journal = self._resumed(now)
         self._instance.touched.extend(self._instance.nets())
         return self._finished()
+
+    def passage(self, program: Program, mapping: Mapping[str, str]) -> Passage:
+        """Say what a migration to another program would do; nothing is changed."""
+        return migrating.passage(self._instance, crossing(self._instance, program, mapping))
+
+    def migrate(
+        self,
+        program: Program,
+        mapping: Mapping[str, str],
+        now: datetime,
+        *,
+        status: str | None = None,
+        rests: bool = False,
+    ) -> "tuple[Execution, Step]":
+        """Carry the instance over to another program; this execution is of no use afterwards. Raise MigrationRefused."""
+        found = crossing(self._instance, program, mapping)
+        if found.hurdles:
+            first = found.hurdles[0]
+            raise MigrationRefused(f"{first.node}: {first.reason}")
+        self._instance.journal = self._resumed(now)
+        carried = Execution(migrating.carry_over(self._instance, found, status))
+        if rests:
+            return carried, carried._at_rest()
+        migrating.open_joins(carried._instance)
+        carried._instance.touched.extend(carried._instance.nets())
+        return carried, carried._finished()
 
     @_by_calendar
     def terminate(self, now: datetime) -> Step:

@@ -29,6 +29,10 @@ class Journal:
         if status and (not self.statuses or self.statuses[-1] != status):
             self.statuses.append(status)
 
+    def renamed(self, token: Token) -> None:
+        """Note that a token stands at a flow node of another name from now on."""
+        self._visit(token, VisitKind.ENTERED)
+
     def completed(self, token: Token) -> None:
         """Note that a flow node is done."""
         self._visit(token, VisitKind.COMPLETED)

@@ -44,7 +44,12 @@ def perform(instance: Instance, asked: Intervention) -> None:
 def standings(instance: Instance) -> list[Standing]:
     """Describe the live tokens that stand at drawn flow nodes, oldest first."""
     tokens = sorted(instance.tokens(), key=lambda token: token.id)
-    return [_standing(token) for token in tokens if token.task_spec.drawn is not None]
+    return [_standing(token) for token in tokens if token.task_spec.drawn is not None and not _is_part(token)]
+
+
+def _is_part(token: Token) -> bool:
+    """Tell whether a token is one of several triggers of an event, or counts for a complex gateway."""
+    return "seen" in token.facts or (token.task_spec.is_silent and token.task_spec.repeated_by is not None)
 
 
 def token_of(instance: Instance, key: str) -> Token:
@@ -77,7 +82,7 @@ def _move(token: Token, asked: MoveToken) -> None:
     token, spec = _on_the_way_to(token, asked.node)
     net = token.workflow
     entry, line = _entry(net, spec, asked.flow, leaving=token)
-    variables = shared(net.variables_at(token))
+    variables = shared(token.task_spec.without_inner_names(token, net.variables_at(token)))
     _take(token)
     net.place(entry, token, variables, line)
     net.top_workflow.touched.append(net)
@@ -121,19 +126,18 @@ def _check_free(token: Token) -> None:
 
 def _hurdle(token: Token) -> str:
     """Tell why a token cannot be moved or cancelled by itself, or nothing."""
-    net = token.workflow
+    title, net = _title(token), token.workflow
     host = None if token.host is None else net.tasks.get(token.host)
-    if host is not None:
-        return f"{_title(token)} is attached to {_title(host)}; move or cancel that."
-    if token.is_armed:
-        return f"{_title(token)} only stands by for as long as what is around it goes on."
-    if token.is_inner:
-        return f"{_title(token)} is done several times; move or cancel the activity as a whole."
-    if token.task_spec is net.spec.end:
-        return "This branch has come to its end, and waits for the others."
-    if "undo" in token.facts or (net.owner is not None and "undo" in net.owner.facts):
-        return f"{_title(token)} takes part in undoing completed activities; wait until that is done."
-    return ""
+    is_undoing = "undo" in token.facts or (net.owner is not None and "undo" in net.owner.facts)
+    hurdles = {
+        f"{title} is attached to {'' if host is None else _title(host)}; move or cancel that.": host is not None,
+        f"{title} only stands by for as long as what is around it goes on.": token.is_armed,
+        f"{title} counts what has happened; move or cancel what waits for it.": _is_part(token),
+        f"{title} is done several times; move or cancel the activity as a whole.": token.is_inner,
+        "This branch has come to its end, and waits for the others.": token.task_spec is net.spec.end,
+        f"{title} takes part in undoing completed activities; wait until that is done.": is_undoing,
+    }
+    return next((sentence for sentence, is_so in hurdles.items() if is_so), "")
 
 
 # -- where a token may go
@@ -217,7 +221,7 @@ def _add(instance: Instance, asked: AddToken) -> None:
     beside = _neighbour(instance, asked)
     net = beside.workflow
     entry, line = _entry(net, _drawn(net, asked.node), asked.flow)
-    fork = _part_above(_beginning(beside))
+    fork = part_above(_beginning(beside))
     net.place(entry, fork, {**fork.data, **copied(dict(asked.variables))}, line)
     instance.touched.append(net)
 
@@ -256,7 +260,7 @@ def _beginning(token: Token) -> Token:
     return token
 
 
-def _part_above(token: Token) -> Token:
+def part_above(token: Token) -> Token:
     """Make a place above one, from which a branch can part; it has the variables that the one below began with."""
     net, above = token.workflow, token.parent
     fork = Token(net, net.spec.start, above, net.top_workflow.next_number(), COMPLETED)
@@ -278,7 +282,7 @@ def _change(instance: Instance, values: Mapping[str, Any], removed: Iterable[str
     for net in _sharing(instance):
         hidden = _hidden(net)
         for token in net.tasks.values():
-            local = hidden | token.task_spec.local_names
+            local = hidden | token.task_spec.local_names | token.facts.get("hidden", {}).keys()
             token.data = _changed(token.data, values, removed, local)
             if "base" in token.facts:
                 token.facts["base"] = _changed(token.facts["base"], values, removed, hidden)

@@ -101,6 +101,35 @@ class Both:
         assert not self.play.keys, where
 
 
+class Migrated(Both):
+    """An instance that is carried over to another program of the same diagram after every move."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        diagram = normalise(read_diagram(RandomDiagram(seed).xml, f"{seed}.bpmn"))
+        self.programs = [compile_program([diagram], {}, time_zone=BERLIN), self.play.program]
+
+    def move(self) -> None:
+        super().move()
+        program = self.programs[0]
+        if self.play.step.state is not ExecutionState.ACTIVE:
+            return
+        before = self.play.execution.save()
+        passage = self.play.execution.passage(program, {})
+        assert all("undoing" in hurdle.reason for hurdle in passage.hurdles), passage
+        if passage.is_possible:
+            self.play.execution, step = self.play.execution.migrate(program, {}, self.play.now)
+            assert (step.opened, step.closed, step.visits) == ((), (), ())
+            assert self.play.execution.save() == before
+            self.play.program = program
+            self.programs.reverse()
+
+
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT))
 def test_both_engines_agree_on_a_random_diagram(seed: int) -> None:
     Both(seed).run()
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + COUNT // 3))
+def test_an_instance_that_is_migrated_all_the_time_runs_as_if_it_never_was(seed: int) -> None:
+    Migrated(seed).run()
