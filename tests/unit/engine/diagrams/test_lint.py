@@ -22,7 +22,13 @@ TASK: Final = node("task", "work", name="Work")
 GOOD: Final = process(line(TASK))
 MESSAGE: Final = '<bpmn:message id="message" name="Message"/>'
 KNOWN: Final = LintContext(
-    forms={"review"}, decisions={"route"}, operations={"write"}, groups={"qa"}, statuses={"new"}, processes={"other"}
+    calendars={"", "press"},
+    forms={"review"},
+    decisions={"route"},
+    operations={"write"},
+    groups={"qa"},
+    statuses={"new"},
+    processes={"other"},
 )
 LANES: Final = (
     '<bpmn:laneSet id="lanes"><bpmn:lane id="l1" name="QA"><bpmn:flowNodeRef>{}</bpmn:flowNodeRef></bpmn:lane>{}'
@@ -427,6 +433,26 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         "timer_unreadable",
         process(line(node("userTask", "u", parcelflow_dueDate="next week"))),
         process(line(node("userTask", "u", parcelflow_dueDate="P1W"))),
+    ),
+    (
+        "timer_unreadable",
+        process(line(node("serviceTask", "u", parcelflow_operation="write", parcelflow_retry="often"))),
+        process(line(node("serviceTask", "u", parcelflow_operation="write", parcelflow_retry="PT1S,PT1M"))),
+    ),
+    (
+        "unknown_calendar",
+        timer("add_working_time(now, 'PT1H', 'moon')"),
+        timer("add_working_time(now, 'PT1H', 'press')"),
+    ),
+    (
+        "unknown_calendar",
+        process(line(node("userTask", "u", parcelflow_dueDate="add_working_days(now, 2, 'moon')"))),
+        process(line(node("userTask", "u", parcelflow_dueDate="add_working_days(now, 2)"))),
+    ),
+    (
+        "unknown_calendar",
+        choice("exclusiveGateway", "is_working_day(a, 'moon')", "b"),
+        choice("exclusiveGateway", "a", "b"),
     ),
     (
         "negative_loop_maximum",
