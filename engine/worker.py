@@ -90,14 +90,21 @@ class Worker:
         self._firing.start()
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
-        """Take nothing new, let what runs come to its end for so long, and sign off."""
+        """Take nothing new, let what runs come to its end for so long, leave the rest to others, and sign off."""
+        until, ended = monotonic() + patience.total_seconds(), Event()
         self._stopping.set()
-        self._ticking.join(patience.total_seconds())
-        self._firing.join(patience.total_seconds())
+        Thread(target=self._keep_beating, args=(ended,), name="parcelflow-drain", daemon=True).start()
+        for thread in (self._ticking, self._firing):
+            thread.join(max(0.0, until - monotonic()))
         if self._job_engine is not None:
-            self._job_engine.stop(patience)
-        with self._database.transaction() as tx:
-            tx.jobs.forget_node(self._node)
+            self._job_engine.stop(timedelta(seconds=max(1.0, until - monotonic())))
+        ended.set()
+        self._guarded(self._sign_off)
+
+    @property
+    def is_at_work(self) -> bool:
+        """Tell whether a job runs just now."""
+        return bool(self._at_work)
 
     def run_job(self, job_id: int) -> None:
         """Try a job once; a failure is written down and never raised, unless the database itself does not answer.
@@ -268,6 +275,16 @@ class Worker:
         if now - self._last_done.get(name, float("-inf")) >= every.total_seconds():
             self._last_done[name] = now
             self._guarded(work)
+
+    def _keep_beating(self, ended: Event) -> None:
+        """Give signs of life while the last jobs come to their end, so that nobody takes them over."""
+        while not ended.wait(self._pace.heartbeat.total_seconds()):
+            self._guarded(self._beat)
+
+    def _sign_off(self) -> None:
+        with self._database.transaction() as tx:
+            tx.jobs.hand_back(self._node)
+            tx.jobs.forget_node(self._node)
 
     def _beat(self) -> None:
         with self._database.transaction() as tx:

@@ -288,6 +288,14 @@ class Jobs:
         for job_id in self._unit.session.scalars(waiting).all():
             self._wake(job_id, JobKind.OPERATION, timedelta(0))
 
+    def hand_back(self, worker: str) -> None:
+        """Let others take up at once the jobs that this worker has begun and ends without."""
+        begun = Job.worker == worker, Job.state == JobState.RUNNING
+        values = {"state": JobState.WAITING, "due_at": self._unit.now}
+        statement = update(Job).where(*begun).values(values).returning(Job.id, Job.kind)
+        for job_id, kind in self._unit.connection.execute(statement).all():
+            self._wake(job_id, kind, timedelta(0))
+
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
         if not self._end([Job.id == job_id], JobState.DONE):

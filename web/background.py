@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic
 from typing import TextIO
 
 from capture.channels.drop_folder import DropFolder
@@ -81,11 +82,12 @@ class Background:
                 self.stopping.wait(self.channel_pause.total_seconds())
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
-        """Take in nothing new, let what runs come to its end, and sign off."""
+        """Take in nothing new, let what runs come to its end for so long, and sign off."""
+        until = monotonic() + patience.total_seconds()
         self.stopping.set()
         for thread in self.threads:
-            thread.join(patience.total_seconds())
-        self.worker.stop(patience)
+            thread.join(max(0.0, until - monotonic()))
+        self.worker.stop(timedelta(seconds=max(1.0, until - monotonic())))
         self.system.database.wake = None
         self.job_engine.close()
         self.node.give_back()

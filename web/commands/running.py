@@ -1,6 +1,7 @@
 """`parcelflow run`, `serve` and `work`: the processes of a running installation."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -61,6 +62,15 @@ def _working(system: System) -> Iterator[Background]:
         yield background
     finally:
         background.stop()
+        if background.worker.is_at_work:
+            _leave()
+
+
+def _leave() -> None:
+    """End the process at once: a job that takes too long was left to others, and its thread must not hold us up."""
+    log.warning("A job takes too long to be waited for; it is done anew by another process, or after the next start.")
+    logging.shutdown()
+    os._exit(0)
 
 
 @contextmanager
