@@ -31,6 +31,8 @@ _JUEL_SIGNS = {
 }
 _UNSUPPORTED = frozenset({"for", "some", "every", "return", "satisfies", "instance", "between", "function", "lambda"})
 _MOST_NESTED = 30
+_LONGEST = 20_000
+"""Characters of a foreign expression; what comes of it may be shorter still."""
 SUBJECT = "tested_value"
 """The name that FEEL's question mark, the value a cell looks at, has in our language."""
 
@@ -69,6 +71,8 @@ def translate_feel(text: str) -> str:
 
 def tokens(text: str) -> list[Token]:
     """Take a foreign expression apart."""
+    if len(text) > _LONGEST:
+        raise untranslatable(f"it has more than {_LONGEST:,} characters", None)
     found: list[Token] = []
     position, end = 0, len(text.rstrip())
     while position < end:
@@ -157,7 +161,7 @@ def _word(word: Token) -> str:
     return "datetime" if word.written.startswith("date ") else _WORDS.get(word.written, word.written)
 
 
-def untranslatable(reason: str, text: str) -> ExpressionError:
+def untranslatable(reason: str, text: str | None) -> ExpressionError:
     """Make the error for what cannot be translated."""
     return ExpressionError(
         f'The expression cannot be understood: {reason}. Compare values, for example amount > 100 and status = "new".',

@@ -9,6 +9,8 @@ import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from lxml import etree
@@ -33,6 +35,9 @@ _USER: Final = bpmn("userTask")
 _RULE: Final = bpmn("businessRuleTask")
 _CALL: Final = bpmn("callActivity")
 _LONGEST: Final = 1_000
+_MOST: Final = 500
+"""Settings of one element that are looked at."""
+_ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +63,19 @@ class _Counterpart:
 def settings(element: etree._Element) -> Iterator[Setting]:
     """Give the settings of other products on an element and in its extensions."""
     for name, value in element.attrib.items():
-        vendor = VENDORS.get(etree.QName(str(name)).namespace or "")
+        vendor, path = _vendor(str(name))
         if vendor and name not in READ_VENDOR_ATTRIBUTES:
-            path = etree.QName(str(name)).localname
             yield _setting(f"{vendor}:{path[:80]}", element, path, str(value))
     for extension in element.iterchildren(EXTENSIONS):
-        for child in extension.iterchildren("*"):
-            vendor = VENDORS.get(etree.QName(child).namespace or "")
+        for child in islice(extension.iterchildren("*"), _MOST):
+            vendor, path = _vendor(str(child.tag))
             if vendor:
-                yield from _in_extension(element, child, f"{vendor}:{kind(child)[:80]}")
+                yield from _in_extension(element, child, f"{vendor}:{path[:80]}")
 
 
 def translated(diagram: Diagram) -> Diagram:
     """Give a diagram with the settings of other products said in our words; the same one where there are none."""
-    found = [one for element in _owners(diagram.root) for one in settings(element) if one.said is not None]
+    found = [one for element in _owners(diagram) for one in settings(element) if one.said is not None]
     if not found:
         return diagram
     places = {one.place: None for one in found}
@@ -82,13 +86,17 @@ def translated(diagram: Diagram) -> Diagram:
     return replace(diagram, root=root)
 
 
-def _owners(root: etree._Element) -> Iterator[etree._Element]:
-    """Give the elements that can have settings; a file of ours names no other product, so there are none."""
-    return root.iter("*") if any(uri in VENDORS for uri in _name_spaces(root)) else iter(())
+@lru_cache(maxsize=1_000)
+def _vendor(name: str) -> tuple[str | None, str]:
+    """Take a qualified name apart: the product it belongs to, None where it is none of those, and the bare name."""
+    uri, bracket, path = name[1:].partition("}")
+    return (VENDORS.get(uri), path) if bracket else (None, name)
 
 
-def _name_spaces(root: etree._Element) -> set[str]:
-    return {uri for element in root.iter("*") for uri in element.nsmap.values()}
+def _owners(diagram: Diagram) -> Iterator[etree._Element]:
+    """Give the elements that can have settings; a file that names no other product has none, which its bytes tell at once."""
+    names_one = any(uri.encode(encoding) in diagram.data for uri in VENDORS for encoding in _ENCODINGS)
+    return diagram.root.iter("*") if names_one else iter(())
 
 
 def _write(element: etree._Element, found: list[Setting]) -> None:
