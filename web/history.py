@@ -18,7 +18,7 @@ _SENTENCES: Mapping[str, str] = {
     "parcel_attached": "Added to the order that its cover sheet names",
     "documents_attached": "Documents were added by a cover sheet",
     "parcel_rejected": "Rejected",
-    "process.started": "Sent on its way, version {version}",
+    "process.started": "Sent on its way: {process}, version {version}",
     "process.terminated": "{who} stopped the process",
     "process.suspended": "{who} let the process rest",
     "process.resumed": "{who} let the process go on",
@@ -101,6 +101,7 @@ def _tell(rights: Rights, event: AuditEvent, names: Mapping[str, str]) -> Happen
         "channel": label(event.actor.rpartition(":")[2]).lower(),
         "node": label(event.details.get("node") or ""),
         "operation": label(event.details.get("operation") or "A step"),
+        "process": label(event.details.get("process") or "a process"),
         "version": event.details.get("version", ""),
     }
     sentence = _SENTENCES.get(event.action, label(event.action).replace(".", " ") + " ({who})").format(**words)
