@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String, delete, func, select, update
+from sqlalchemy import ForeignKey, Index, String, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, identity
 from storage.errors import NotFound, Refused
+from storage.statements import Fixed
 
 _NOT_PASSED_ON = frozenset({"administrator", "process_owner"})
 _TOUCH_EVERY = timedelta(minutes=5)
@@ -134,6 +135,33 @@ class Actor:
         return self.stands_for | {self.user_id}
 
 
+_ABSENT = select(Substitution.absent_id).where(
+    Substitution.substitute_id == bindparam("user"),
+    Substitution.begins_at <= bindparam("now"),
+    Substitution.ends_at > bindparam("now"),
+)
+_ACTING = Fixed(
+    select(
+        User.id,
+        User.login,
+        User.display_name,
+        User.is_active,
+        User.customer_id,
+        Group.key.label("group"),
+        Role.key.label("role"),
+    )
+    .outerjoin(Membership, Membership.user_id == User.id)
+    .outerjoin(Group, Group.id == Membership.group_id)
+    .outerjoin(GroupRole, GroupRole.group_id == Group.id)
+    .outerjoin(Role, Role.id == GroupRole.role_id)
+    .where(or_(User.id == bindparam("user"), User.id.in_(_ABSENT)))
+)
+"""A person, and those it stands in for, once for each group and role."""
+_TOKEN_IN_FORCE = select(ApiToken).where(
+    ApiToken.prefix == bindparam("prefix"), ApiToken.revoked_at.is_(None), ApiToken.expires_at > bindparam("now")
+)
+
+
 class People:
     """The people of one transaction."""
 
@@ -158,20 +186,15 @@ class People:
 
         Who stands in for somebody has that person's groups and roles too, except administration.
         """
-        user = self.one(user_id)
+        self._unit.session.flush()
+        rows = _ACTING.all(self._unit.connection, {"user": user_id, "now": self._unit.now})
+        user = next((row for row in rows if row.id == user_id), None)
+        if user is None:
+            raise NotFound("There is no such person.")
         if not user.is_active:
             raise Refused("This account is closed; ask an administrator.")
-        absent = self.absent_for(user_id)
-        statement = (
-            select(Membership.user_id, Group.key.label("group"), Role.key.label("role"))
-            .join(Group, Group.id == Membership.group_id)
-            .outerjoin(GroupRole, GroupRole.group_id == Group.id)
-            .outerjoin(Role, Role.id == GroupRole.role_id)
-            .where(Membership.user_id.in_(absent | {user_id}))
-        )
-        rows = self._unit.connection.execute(statement).all()
         administering = {row.group for row in rows if row.role in _NOT_PASSED_ON}
-        held = [row for row in rows if row.user_id == user_id or row.group not in administering]
+        held = [row for row in rows if row.group and (row.id == user_id or row.group not in administering)]
         return Actor(
             user_id=user.id,
             login=user.login,
@@ -179,7 +202,7 @@ class People:
             roles=frozenset(row.role for row in held if row.role),
             groups=frozenset(row.group for row in held),
             customer_id=user.customer_id,
-            stands_for=absent,
+            stands_for=frozenset(row.id for row in rows if row.id != user_id),
         )
 
     def with_login(self, login: str) -> User | None:
@@ -261,14 +284,6 @@ class People:
         statement = select(Substitution).where(Substitution.ends_at > self._unit.now).order_by(Substitution.ends_at)
         return self._unit.session.scalars(statement).all()
 
-    def absent_for(self, user_id: int) -> frozenset[int]:
-        """Give the ids of the people for whom this person stands in now."""
-        now = self._unit.now
-        statement = select(Substitution.absent_id).where(
-            Substitution.substitute_id == user_id, Substitution.begins_at <= now, Substitution.ends_at > now
-        )
-        return frozenset(self._unit.session.scalars(statement))
-
     def add_token(self, token: ApiToken) -> ApiToken:
         """Store a token (its hash, never itself)."""
         self._unit.add(token)
@@ -276,10 +291,7 @@ class People:
 
     def token(self, prefix: str) -> ApiToken | None:
         """Give the token with this prefix while it is in force."""
-        statement = select(ApiToken).where(
-            ApiToken.prefix == prefix, ApiToken.revoked_at.is_(None), ApiToken.expires_at > self._unit.now
-        )
-        return self._unit.session.scalar(statement)
+        return self._unit.session.scalar(_TOKEN_IN_FORCE, {"prefix": prefix, "now": self._unit.now})
 
     def is_touch_due(self, token: ApiToken) -> bool:
         """Tell whether the last use that is on record lies so far back that this one is recorded."""

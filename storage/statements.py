@@ -50,6 +50,15 @@ class Fixed:
             cursor.close()
         return None if row is None else form.taken(row)
 
+    def all(self, connection: Connection, values: Values) -> list[Any]:
+        """Run it and give all rows, named tuples."""
+        form = self.form(connection.dialect)
+        with driver_errors(connection):
+            cursor = driver_connection(connection).execute(form.text, form.given(values))
+            rows = cursor.fetchall()
+            cursor.close()
+        return [form.taken(row) for row in rows]
+
 
 def insertion(mapped: type[DeclarativeBase], *names: str) -> Any:
     """Give an INSERT of these columns, each with a value of its own name."""
