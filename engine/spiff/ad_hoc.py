@@ -9,12 +9,11 @@ stuck: an operator corrects the data.
 
 from typing import Any
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
 from engine.evaluation import MissingVariable
 from engine.expressions import Expression
 from engine.spiff.nesting import SubProcess
 from engine.spiff.nets import InnerNet
-from engine.spiff.tokens import COMPLETED, Token, gathered
+from engine.spiff.tokens import COMPLETED, Token
 
 
 class AdHocSubProcess(SubProcess):
@@ -35,8 +34,7 @@ class AdHocSubProcess(SubProcess):
     def completed_one(self, owner: Token, done: Token) -> bool:
         """Look at the condition after an activity; tell whether the whole subprocess has ended by it."""
         net = done.workflow
-        leaves = [token for token in net.live() if not token.is_armed and not token.is_inner]
-        variables = gathered([*leaves, done], Policy.LAST, net.variables_at).variables
+        variables = net.variables(done)
         if owner.facts.get("is_enough") or not self._holds(variables):
             return False
         owner.facts["is_enough"] = True

@@ -81,7 +81,7 @@ class ComplexGateway(InclusiveGateway):
             return
         if len(used) < len(self.lines):
             keeper = net.create(self, keep.parent, shared(keep.parent.data))
-            keeper.facts["seen"] = [token.flow for token in used]
+            keeper.flow, keeper.facts["seen"] = keep.flow, [token.flow for token in used]
             keeper._set_state(WAITING)
         keep._ready()
 

@@ -306,8 +306,8 @@ class EndEvent(Throwing, defaults.EndEvent):
         """Go to the end of the net; a terminating end takes everything else away first."""
         net = token.workflow
         if any(isinstance(trigger, Terminate) for trigger in parts_of(self.trigger)):
-            net.withdraw_all(spare=token)
+            variables = net.variables(token)
             net.top_workflow.was_terminated = net.owner is None
-            net.spec.end.end(net, token.data)
+            net.spec.end.end(net, variables)
         elif not token.state & CANCELLED and not net.completed:
             net.follow(token, ())

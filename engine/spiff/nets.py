@@ -72,9 +72,10 @@ class Net:
         """Go through the live tokens."""
         return (token for token in self.tasks.values() if token._state & LIVE)
 
-    def variables(self) -> dict[str, Any]:
-        """Give the newest variables of the scope: what all live branches together have made of them."""
+    def variables(self, done: Token | None = None) -> dict[str, Any]:
+        """Give the newest variables of the scope: what all live branches, and one just done, have made of them together."""
         leaves = [token for token in self.live() if not token.is_armed and not token.is_inner]
+        leaves += [] if done is None or done.is_live else [done]
         return gathered(leaves, Policy.LAST, self.variables_at).variables if leaves else self.task_tree.data
 
     def variables_at(self, token: Token) -> dict[str, Any]:

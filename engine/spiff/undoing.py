@@ -8,6 +8,7 @@ which item it was.
 
 from typing import Any
 
+from engine.spiff.changes import shared
 from engine.spiff.nets import InnerNet, Net
 from engine.spiff.tokens import COMPLETED, STARTED, Token
 from engine.spiff.triggers import Cancel, Compensation
@@ -35,6 +36,7 @@ def remember_net(token: Token, net: Net) -> None:
 def begin(token: Token, trigger: Compensation | Cancel) -> bool | None:
     """Take what is to be undone out of the log and begin; tell whether it is done already."""
     if isinstance(trigger, Cancel):
+        token.data = shared(token.workflow.variables())
         token.workflow.withdraw_all(spare=token)
     net = _scope_of(token)
     wanted = trigger.activity if isinstance(trigger, Compensation) else None

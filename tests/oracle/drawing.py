@@ -7,7 +7,7 @@ HEAD = (
     ' xmlns:parcelflow="https://parcelflow.example/bpmn/1.0"'
     ' xmlns:camunda="http://camunda.org/schema/1.0/bpmn"'
     ' targetNamespace="t" id="d">'
-    '<message id="m0" name="m0"/><message id="m1" name="m1"/>'
+    '<message id="m0" name="m0"/><message id="m1" name="m1"/><message id="m2" name="m2"/>'
     '<message id="keyed" name="keyed" parcelflow:correlationKey="order_number"/>'
     '<signal id="s0" name="s0"/>'
     '<error id="er" errorCode="E1" name="E1"/><error id="er2" errorCode="E2" name="E2"/>'

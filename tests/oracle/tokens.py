@@ -32,11 +32,18 @@ NODES = frozenset(
         "intermediateThrowEvent",
         "intermediateCatchEvent",
         "eventBasedGateway",
+        "complexGateway",
+        "callActivity",
+        "transaction",
+        "adHocSubProcess",
     ]
 )
+SCOPES = frozenset({"subProcess", "transaction", "adHocSubProcess"})
+JOINS = frozenset({"parallelGateway", "inclusiveGateway", "complexGateway"})
+AWAITED = frozenset({"message", "timer", "signal"})
 
 
-@dataclass
+@dataclass(eq=False)
 class Node:
     """A drawn node with its flows, and what is attached to it."""
 
@@ -47,6 +54,17 @@ class Node:
     incoming: list["Flow"] = field(default_factory=list)
     events: list["Node"] = field(default_factory=list)
     inner: "Graph | None" = None
+    handler: "Node | None" = None
+
+    def says(self, name: str) -> str | None:
+        """The text of an element inside."""
+        found = self.element.findtext(f".//{BPMN}{name}")
+        return None if found is None else str(found)
+
+    @property
+    def names(self) -> str | None:
+        """The message or signal it speaks of."""
+        return next((ref for e in self.element for ref in (e.get("messageRef"), e.get("signalRef")) if ref), None)
 
     @property
     def catches(self) -> str | None:
@@ -84,12 +102,17 @@ class Graph:
             self.nodes[flow.source].outgoing.append(flow)
             self.nodes[flow.target].incoming.append(flow)
         for node in self.nodes.values():
-            if node.kind == "boundaryEvent":
+            if node.kind == "boundaryEvent" and node.catches != "compensate":
                 self.nodes[node.element.get("attachedToRef")].events.append(node)
-            if node.kind == "subProcess":
+            if node.kind in SCOPES:
                 node.inner = Graph(node.element)
+        for link in scope.findall(f"{BPMN}association"):
+            host = self.nodes[link.get("sourceRef")].element.get("attachedToRef")
+            self.nodes[host].handler = self.nodes[link.get("targetRef")]
         self.handlers = [node for node in self.nodes.values() if node.element.get("triggeredByEvent") == "true"]
-        self.start = next(node for node in self.nodes.values() if node.kind == "startEvent")
+        self.start = next((node for node in self.nodes.values() if node.kind == "startEvent"), None)
+        self.is_ad_hoc = scope.tag == f"{BPMN}adHocSubProcess"
+        self.heads = [n for n in self.nodes.values() if not n.incoming and n.kind != "boundaryEvent"]
 
     def reaches(self, source: str, gateway: str) -> set[str]:
         """The incoming flows of a gateway by which a token at `source` could come, without passing the gateway."""
@@ -123,6 +146,8 @@ class Token:
     left: int = 0
     memory: Data = field(default_factory=dict)
     is_single: bool = False
+    must_fall: bool = False
+    payload: Data = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -135,6 +160,20 @@ class Net:
     tokens: list[Token] = field(default_factory=list)
     ends: list[tuple[Data, tuple[int, ...], int]] = field(default_factory=list)
     is_done: bool = False
+    log: list["Entry"] = field(default_factory=list)
+    rounds: dict[str, set[str]] = field(default_factory=dict)
+    begun: int = 0
+    is_enough: bool = False
+
+
+@dataclass(eq=False)
+class Entry:
+    """A completed activity that can be undone, or a completed scope with such activities in it."""
+
+    graph: Graph
+    handler: Node | None
+    local: Data
+    inner: list["Entry"]
 
 
 class Engine:
@@ -153,7 +192,9 @@ class Engine:
         self.urgent: deque[Token] = deque()
         self.trace: list[str] = []
         self.result: Data | None = None
-        self.top = self.open(Graph(root.find(f"{BPMN}process")), None, copy.deepcopy(data))
+        self.thrown: list[str] = []
+        self.processes = {process.get("id"): Graph(process) for process in root.findall(f"{BPMN}process")}
+        self.top = self.open(next(iter(self.processes.values())), None, copy.deepcopy(data))
         self.run()
 
     # -- what the driver uses
@@ -162,8 +203,8 @@ class Engine:
         """The tokens that wait for work, or for an event, oldest first within a node."""
         outward = (t for net in self.nets for t in net.tokens if t.state == state)
         if state == "wait":
-            outward = (t for t in outward if self._kind(t) in {"message", "timer"})
-        return sorted(outward, key=lambda t: (self._name(t), t.number))
+            outward = (t for t in outward if self._kind(t) in AWAITED)
+        return sorted(outward, key=lambda t: (self.name_of(t), t.number))
 
     def complete(self, token: Token, answers: Data) -> None:
         """A person has answered."""
@@ -181,6 +222,7 @@ class Engine:
 
     def run(self) -> None:
         """Run until all wait."""
+        self.look()
         while self.urgent or self.queue:
             token = (self.urgent or self.queue).popleft()
             if token.state == "ready" and token in token.net.tokens:
@@ -198,10 +240,31 @@ class Engine:
         net = Net(graph, owner, copy.deepcopy(data))
         self.nets.append(net)
         for handler in graph.handlers:
-            assert handler.inner is not None
-            self.put(net, handler, copy.deepcopy(data), (), state="wait")
-        self.put(net, graph.start, data, ())
+            self.stand_by(net, handler, data, self._start(handler).times if self._start(handler).repeats else 1)
+        if not graph.is_ad_hoc:
+            self.put(net, self._first(graph), data, ())
+            return net
+        is_sequential = owner is not None and owner.node.element.get("ordering") == "Sequential"
+        heads = graph.heads[:1] if is_sequential else graph.heads
+        net.begun = len(heads)
+        fork = self.count()
+        self.bases[fork] = copy.deepcopy(data)
+        for head in heads:
+            self.put(net, head, copy.deepcopy(data), (fork,) if len(heads) > 1 else ())
         return net
+
+    def stand_by(self, net: Net, handler: Node, data: Data, left: int, *, must_fall: bool = False) -> None:
+        """Arm an event subprocess."""
+        token = self.put(net, handler, copy.deepcopy(data), (), state="wait")
+        token.left, token.must_fall = left, must_fall
+
+    def _start(self, handler: Node) -> Node:
+        assert handler.inner is not None
+        return self._first(handler.inner)
+
+    def _first(self, graph: Graph) -> Node:
+        assert graph.start is not None
+        return graph.start
 
     def put(
         self, net: Net, node: Node, data: Data, lineage: tuple[int, ...], *, flow: str = "", state: str = ""
@@ -228,12 +291,14 @@ class Engine:
         node = token.node
         if state:
             token.state = state
-        elif node.kind == "userTask" and (token.is_single or self._many(node) is None):
+        elif node.kind == "userTask" and (token.is_single or not self._repeats(node)):
             token.state = "work"
-        elif node.kind in {"parallelGateway", "inclusiveGateway"} and len(node.incoming) > 1:
+        elif node.kind in JOINS and len(node.incoming) > 1:
             token.state = "join"
             if node.kind == "parallelGateway":
                 self.join_all(token.net, node)
+            elif node.kind == "complexGateway":
+                self.join_some(token)
         elif node.kind == "intermediateCatchEvent":
             token.state = "wait"
         else:
@@ -248,7 +313,10 @@ class Engine:
     def leave(self, token: Token, flows: list[Flow]) -> None:
         """Take a token off its node and send it along flows."""
         net = token.net
+        if net.is_done:
+            return
         net.tokens.remove(token)
+        flows = [] if net.is_enough else flows
         lineage = token.lineage
         if len(flows) > 1:
             fork = self.count()
@@ -264,26 +332,30 @@ class Engine:
         node = token.node
         if token.net.graph.handlers and node in token.net.graph.handlers and not token.memory:
             self.handle(token)
-        elif self._many(node) is not None and not token.is_single:
+        elif self._repeats(node) and not token.is_single:
             self.repeat(token)
-        elif node.kind == "subProcess":
-            assert node.inner is not None
+        elif node.kind in SCOPES or node.kind == "callActivity":
+            inner = node.inner or self.processes[node.element.get("calledElement")]
             token.state = "net"
             token.memory["seen"] = copy.deepcopy(token.data)
-            self.open(node.inner, token, copy.deepcopy(token.data))
+            self.open(inner, token, copy.deepcopy(token.data))
         elif node.kind == "boundaryEvent":
             self.interrupt(token)
         elif node.kind == "eventBasedGateway":
             self.race(token)
-        elif node.catches in {"error", "escalation"}:
+        elif node.kind in {"intermediateThrowEvent", "endEvent"} and node.catches not in {None, "terminate"}:
             self.throw(token)
         elif node.catches == "terminate":
             self.done(token)
-            self.end(token.net, token.data)
+            self.end(token.net, self.newest_of(token.net))
         else:
+            token.data.update(copy.deepcopy(token.payload))
             self.effects.get(node.key, lambda _: None)(token.data)
-            self.done(token)
-            self.leave(token, self.choose(token))
+            if node.kind in {"scriptTask", "userTask"}:
+                self.finish(token)
+            else:
+                self.done(token)
+                self.leave(token, self.choose(token))
 
     def done(self, token: Token) -> None:
         """Write the trace."""
@@ -302,23 +374,53 @@ class Engine:
         self.done(token)
         for other in [t for t in token.net.tokens if t.host is token and t.state == "wait"]:
             self.cancel(other)
+        self.remember(token)
         if token.owner is not None:
             self.ended(token.owner, token)
         elif token.node in token.net.graph.handlers:
             self.handled(token)
-        else:
+        elif not token.net.graph.is_ad_hoc or not self.is_enough(token):
             self.leave(token, token.node.outgoing)
+
+    def is_enough(self, token: Token) -> bool:
+        """Look at the condition of an ad-hoc scope; tell whether the scope is over."""
+        net = token.net
+        assert net.owner is not None
+        question = self.questions.get(net.owner.node.key)
+        data = self.newest_of(net)
+        if net.is_enough or question is None or not question(data):
+            return False
+        net.is_enough = True
+        if net.owner.node.element.get("cancelRemainingInstances") == "false":
+            return False
+        self.end(net, data)
+        return True
 
     # -- repetition
 
     def _many(self, node: Node) -> etree._Element | None:
         return node.element.find(f"{BPMN}multiInstanceLoopCharacteristics")
 
+    def _loop(self, node: Node) -> etree._Element | None:
+        return node.element.find(f"{BPMN}standardLoopCharacteristics")
+
+    def _repeats(self, node: Node) -> bool:
+        return self._many(node) is not None or self._loop(node) is not None
+
     def repeat(self, token: Token) -> None:
         """Begin the instances of an activity."""
+        token.state = "many"
+        if self._loop(token.node) is not None:
+            token.memory = {"done": 0, "begun": 0}
+            if self._loop_goes_on(token, token.data, first=True):
+                self.begin(token)
+            else:
+                self.finish(token)
+            return
         loop = self._many(token.node)
         assert loop is not None
-        count = int(str(loop.findtext(f"{BPMN}loopCardinality")))
+        items = loop.get("{https://parcelflow.example/bpmn/1.0}collection")
+        count = len(token.data[items]) if items else int(str(loop.findtext(f"{BPMN}loopCardinality")))
         is_sequential = loop.get("isSequential") == "true"
         token.memory = {
             "base": copy.deepcopy(token.data),
@@ -326,18 +428,19 @@ class Engine:
             "done": 0,
             "count": count,
             "sequential": is_sequential,
+            "items": copy.deepcopy(token.data[items]) if items else None,
         }
         if not count:
-            token.state = "many"
             self.finish(token)
             return
-        token.state = "many"
         for _ in range(1 if is_sequential else count):
             self.begin(token)
 
     def begin(self, token: Token) -> None:
         """Begin one instance."""
         data = {**copy.deepcopy(token.data), "loopCounter": token.memory["begun"]}
+        if token.memory.get("items") is not None:
+            data["item"] = token.memory["items"][token.memory["begun"]]
         token.memory["begun"] += 1
         single = Token(self.count(), token.net, token.node, data, token.lineage, owner=token, is_single=True)
         token.net.tokens.append(single)
@@ -346,15 +449,42 @@ class Engine:
     def ended(self, owner: Token, single: Token) -> None:
         """Take one instance over."""
         owner.net.tokens.remove(single)
-        single.data.pop("loopCounter", None)
-        memory = owner.memory
+        if self._loop(owner.node) is not None:
+            self._round_ended(owner, single.data)
+            return
+        memory, made = owner.memory, single.data
+        question = self.questions.get(owner.node.key)
+        enough = question is not None and question({"nrOfCompletedInstances": memory["done"] + 1, **made})
         base = owner.data if memory["sequential"] else memory["base"]
-        put_changes(owner.data, difference(base, single.data))
+        local = {"loopCounter", "item"} if memory["items"] is not None else {"loopCounter"}
+        put_changes(owner.data, {n: c for n, c in difference(base, made).items() if n not in local})
         memory["done"] += 1
-        if memory["done"] == memory["count"]:
+        if enough or memory["done"] == memory["count"]:
+            for other in [t for t in owner.net.tokens if t.owner is owner]:
+                self.cancel(other)
             self.finish(owner)
         elif memory["sequential"]:
             self.begin(owner)
+
+    def _round_ended(self, owner: Token, made: Data) -> None:
+        owner.memory["done"] += 1
+        goes_on = self._loop_goes_on(owner, made, first=False)
+        outer = {"loopCounter": owner.data["loopCounter"]} if "loopCounter" in owner.data else {}
+        owner.data = {**{n: v for n, v in made.items() if n != "loopCounter"}, **outer}
+        if goes_on:
+            self.begin(owner)
+        else:
+            self.finish(owner)
+
+    def _loop_goes_on(self, token: Token, data: Data, *, first: bool) -> bool:
+        loop, done = self._loop(token.node), token.memory["done"]
+        assert loop is not None
+        if first and loop.get("testBefore") != "true":
+            return True
+        if loop.get("loopMaximum") is not None and done >= int(str(loop.get("loopMaximum"))):
+            return False
+        question = self.questions.get(token.node.key)
+        return question is None or question({**data, "loopCounter": done})
 
     # -- joins and ends
 
@@ -365,6 +495,36 @@ class Engine:
             used.setdefault(token.flow, token)
         if len(used) == len(node.incoming):
             self.join(list(used.values()))
+
+    def join_some(self, token: Token) -> None:
+        """A token comes to a complex gateway: a round may begin, or it is late and ends here."""
+        net, node = token.net, token.node
+        if node.key not in net.rounds:
+            self.begin_round(net, node)
+        elif token.flow not in net.rounds[node.key]:
+            net.rounds[node.key].add(token.flow)
+            net.tokens.remove(token)
+            net.ends.append((token.data, token.lineage, self.count()))
+
+    def begin_round(self, net: Net, node: Node) -> None:
+        """Go on with what is there if it is enough."""
+        here = [t for t in net.tokens if t.state == "join" and t.node is node]
+        if len(here) < int(str(node.says("activationCondition")).rsplit(" ", 1)[1]):
+            return
+        used: dict[str, Token] = {}
+        for token in here:
+            used.setdefault(token.flow, token)
+        if len(used) < len(node.incoming):
+            net.rounds[node.key] = set(used)
+        self.join(list(used.values()))
+
+    def end_rounds(self, net: Net) -> bool:
+        """End the rounds to which nothing can come any more."""
+        over = [key for key, seen in net.rounds.items() if not self.may_come(net, net.graph.nodes[key], seen)]
+        for key in over:
+            del net.rounds[key]
+            self.begin_round(net, net.graph.nodes[key])
+        return bool(over)
 
     def join(self, used: list[Token]) -> None:
         """Make one token of several."""
@@ -414,9 +574,27 @@ class Engine:
         again = True
         while again:
             again = any(self.settle_net(net) for net in reversed(self.nets) if not net.is_done)
+        self.look()
+
+    def look(self) -> None:
+        """Let the conditional events happen whose condition has become true."""
+        waiting = [t for net in self.nets for t in net.tokens if t.state == "wait" and self._kind(t) == "conditional"]
+        for token in waiting:
+            if token.state != "wait" or token not in token.net.tokens:
+                continue
+            net = token.net
+            while net.owner is not None and net.owner.owner is None and net.owner.node.kind in SCOPES:
+                net = net.owner.net
+            holds = self.questions[self.name_of(token)](self.newest_of(net))
+            if not holds:
+                token.must_fall = False
+            elif not token.must_fall:
+                self.fire(token)
 
     def settle_net(self, net: Net) -> bool:
         """Open what nothing can reach any more; tell whether anything changed."""
+        if self.end_rounds(net):
+            return True
         for node in {
             t.node.key: t.node for t in net.tokens if t.state == "join" and t.node.kind == "inclusiveGateway"
         }.values():
@@ -427,6 +605,12 @@ class Engine:
                 self.join(list(used.values()))
                 return True
         if all(t.state == "wait" and t.node in net.graph.handlers for t in net.tokens):
+            if net.graph.is_ad_hoc and not net.is_enough and net.begun < len(net.graph.heads):
+                data = self.merged([end[:2] for end in net.ends], net.base)
+                net.ends.clear()
+                net.begun += 1
+                self.put(net, net.graph.heads[net.begun - 1], data, ())
+                return True
             self.end(net, self.merged([end[:2] for end in net.ends], net.base) if net.ends else net.base)
             return True
         return False
@@ -449,8 +633,12 @@ class Engine:
         self.nets.remove(net)
         if net.owner is None:
             self.result = data
+        elif net.owner.state == "undo":
+            self.undone(net.owner, data)
         else:
             net.owner.data = data
+            if net.log and net.owner.node.handler is None:
+                net.owner.net.log.append(Entry(net.graph, None, {}, net.log))
             self.finish(net.owner)
 
     def cancel(self, token: Token) -> None:
@@ -470,13 +658,16 @@ class Engine:
 
     def _kind(self, token: Token) -> str | None:
         node = token.node
-        return node.inner.start.catches if node.inner is not None else node.catches
+        return self._start(node).catches if node in token.net.graph.handlers else node.catches
 
-    def _name(self, token: Token) -> str:
-        return token.node.inner.start.key if token.node.inner is not None and token.state == "wait" else token.node.key
+    def name_of(self, token: Token) -> str:
+        """The node that a token waits at, as drawn."""
+        is_armed = token.state == "wait" and token.node in token.net.graph.handlers
+        return self._start(token.node).key if is_armed else token.node.key
 
-    def fire(self, token: Token) -> None:
+    def fire(self, token: Token, payload: Data | None = None) -> None:
         """An event has happened."""
+        token.payload = copy.deepcopy(payload or {})
         race = token.memory.pop("race", None)
         for other in [t for t in token.net.tokens if race is not None and t.memory.get("race") == race]:
             self.cancel(other)
@@ -496,10 +687,10 @@ class Engine:
 
     def newest(self, token: Token) -> Data:
         """What an activity has made so far."""
-        inner = next((n for n in self.nets if n.owner is token), None)
+        inner = next((n for n in self.nets if n.owner is token), None) if token.node.kind in SCOPES else None
         made = token.data if inner is None else self.newest_of(inner)
         if token.node in token.net.graph.handlers and token.memory:
-            based = copy.deepcopy(self._floor(token))
+            based = {**copy.deepcopy(self._floor(token)), **copy.deepcopy(token.payload)}
             put_changes(based, difference(token.data, made))
             return based
         return made
@@ -529,6 +720,8 @@ class Engine:
             self.cancel(host)
         elif is_going_on and host is not None and (token.node.catches != "timer" or token.left > 1):
             self.attach(host, token.node, self.bases[host.lineage[-1]], token.left - 1)
+            host.net.tokens[-1].must_fall = True
+        token.data.update(copy.deepcopy(token.payload))
         self.done(token)
         self.leave(token, token.node.outgoing)
 
@@ -537,7 +730,8 @@ class Engine:
         net, inner = token.net, token.node.inner
         assert inner is not None
         token.memory["handling"] = True
-        if inner.start.element.get("isInterrupting") != "false":
+        begins = self._first(inner)
+        if begins.element.get("isInterrupting") != "false":
             token.data = copy.deepcopy(self.newest_of(net))
             for other in list(net.tokens):
                 if other is not token:
@@ -545,8 +739,10 @@ class Engine:
             net.ends.clear()
             net.base = copy.deepcopy(token.data)
         else:
-            self.put(net, token.node, copy.deepcopy(net.base), (), state="wait")
+            if begins.catches != "timer" or token.left > 1:
+                self.stand_by(net, token.node, net.base, token.left - 1, must_fall=True)
             token.data = copy.deepcopy(self._without(net, token))
+        token.data.update(copy.deepcopy(token.payload))
         self.ready(token)
 
     def _without(self, net: Net, token: Token) -> Data:
@@ -559,31 +755,126 @@ class Engine:
     def handled(self, token: Token) -> None:
         """An event subprocess is over: only its own changes count."""
         made = token.data
-        token.data = copy.deepcopy(self._floor(token))
+        token.data = {**copy.deepcopy(self._floor(token)), **copy.deepcopy(token.payload)}
         put_changes(token.data, difference(token.memory["seen"], made))
         self.leave(token, [])
 
     def throw(self, token: Token) -> None:
+        """Throw what an event throws."""
+        if token.node.catches in {"message", "signal"}:
+            self.send(token)
+        elif token.node.catches in {"compensate", "cancel"}:
+            self.undo(token)
+        else:
+            self.throw_outwards(token)
+
+    def throw_outwards(self, token: Token) -> None:
         """An error or escalation looks for its catcher, outwards."""
         kind = str(token.node.catches)
         self.done(token)
         main, net = token, token.net
         while True:
             main = main.owner or main
-            catcher = next(
-                (t for t in net.tokens if t.host is main and t.state == "wait" and t.node.catches == kind), None
-            )
+            waiting = [t for t in net.tokens if t.state == "wait" and self._kind(t) == kind]
+            catcher = next((t for t in waiting if t.host is main), None)
+            if catcher is None and main.node not in net.graph.handlers:
+                catcher = next((t for t in waiting if t.node in net.graph.handlers), None)
             if catcher is not None or net.owner is None:
                 break
             main = net.owner
             net = main.net
         if catcher is None:
             self.leave(token, token.node.outgoing)
-        elif catcher.node.element.get("cancelActivity") == "false":
+        elif "false" in {catcher.node.element.get("cancelActivity"), self._is_interrupting(catcher)}:
             self.ready(catcher)
             self.leave(token, token.node.outgoing)
+        elif catcher.node in catcher.net.graph.handlers:
+            self.handle(catcher)
         else:
             self.interrupt(catcher)
+
+    def _is_interrupting(self, token: Token) -> str | None:
+        is_handler = token.node in token.net.graph.handlers
+        return self._start(token.node).element.get("isInterrupting") if is_handler else None
+
+    def send(self, token: Token) -> None:
+        """A message goes to one receiver, a signal to everybody who waits."""
+        kind, name = token.node.catches, token.node.names
+        waiting = [t for net in self.nets for t in net.tokens if t.state == "wait" and self._kind(t) == kind]
+        heard = sorted((t for t in waiting if self._event(t).names == name), key=lambda t: t.number)
+        if kind == "signal" or not heard:
+            self.thrown.append(str(name))
+        for receiver in heard if kind == "signal" else heard[:1]:
+            if receiver.state == "wait" and receiver in receiver.net.tokens:
+                self.fire(receiver, {"bits": token.data["bits"]} if kind == "message" else {})
+        self.done(token)
+        self.leave(token, token.node.outgoing)
+
+    def _event(self, token: Token) -> Node:
+        return self._start(token.node) if token.node in token.net.graph.handlers else token.node
+
+    # -- compensation
+
+    def remember(self, token: Token) -> None:
+        """Note a completed activity that can be undone."""
+        if token.node.handler is None or (self._repeats(token.node) and not token.is_single):
+            return
+        local = {name: token.data[name] for name in ("loopCounter", "item") if token.is_single and name in token.data}
+        token.net.log.append(Entry(token.net.graph, token.node.handler, copy.deepcopy(local), []))
+
+    def undo(self, token: Token) -> None:
+        """Undo what is done in the scope, newest first."""
+        if token.node.catches == "cancel":
+            token.data, token.lineage = copy.deepcopy(self.newest_of(token.net)), ()
+            for other in list(token.net.tokens):
+                if other is not token:
+                    self.cancel(other)
+            token.net.ends.clear()
+            token.net.base = copy.deepcopy(token.data)
+        net = token.net
+        while net.owner is not None and net.owner.node in net.owner.net.graph.handlers:
+            net = net.owner.net
+        token.state = "undo"
+        token.memory["left"], net.log = net.log, []
+        self.undo_next(token)
+
+    def undo_next(self, token: Token) -> None:
+        """Run the next handler, or go on."""
+        left: list[Entry] = token.memory["left"]
+        while left:
+            entry = left.pop()
+            if entry.handler is None:
+                left.extend(entry.inner)
+                continue
+            token.memory["local"] = entry.local
+            data = {**copy.deepcopy(token.data), **copy.deepcopy(entry.local)}
+            net = Net(entry.graph, token, copy.deepcopy(data))
+            self.nets.append(net)
+            self.put(net, entry.handler, data, ())
+            return
+        self.gone_back(token)
+
+    def undone(self, token: Token, data: Data) -> None:
+        """A handler is over."""
+        local = token.memory.pop("local")
+        kept = {name: token.data[name] for name in local if name in token.data}
+        token.data = {**{name: value for name, value in data.items() if name not in local}, **kept}
+        self.undo_next(token)
+
+    def gone_back(self, token: Token) -> None:
+        """All is undone: leave the transaction, or go on."""
+        token.state = "undone"
+        self.done(token)
+        owner = token.net.owner
+        if token.node.catches == "cancel" and owner is not None:
+            around = owner.net.tokens
+            catcher = next(
+                (t for t in around if t.host is owner and t.state == "wait" and t.node.catches == "cancel"), None
+            )
+            if catcher is not None:
+                self.interrupt(catcher)
+                return
+        self.leave(token, token.node.outgoing)
 
 
 def common(lineages: Iterable[tuple[int, ...]]) -> tuple[int, ...]:
