@@ -1,10 +1,12 @@
 """The audit trail: who did what when to which thing, as hash chains that are only ever appended to.
 
 There is one chain for each parcel and one called `system` (deployments, people, settings). Each event holds the hash of the
-one before it: `hash = SHA-256(previous hash + canonical JSON of the event)`. Events recorded in a transaction are written
-just before it commits, in as few statements as possible: the head is read, and the first event is inserted under the
-unique number that follows it. Whoever finds that number taken reads the head again; whoever got it owns the chain until
-the commit.
+one before it: `hash = SHA-256(previous hash + canonical JSON of the event)`. SQLite keeps hashes as bytes and details deflated
+(`storage.brief`); what earlier versions wrote stays as it was written.
+
+Events recorded in a transaction are written just before it commits, in as few statements as possible: the head is read, and the
+first event is inserted under the unique number that follows it. Whoever finds that number taken reads the head again; whoever got
+it owns the chain until the commit.
 """
 
 import hashlib
@@ -22,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, clean_text, identity, to_json
+from storage.brief import BriefJson, Digest
 from storage.errors import Conflict
 from storage.statements import Batch, Fixed
 
@@ -45,14 +48,15 @@ class AuditEvent(Base):
     id: Mapped[int] = identity()
     chain: Mapped[str] = mapped_column(String(40))
     number: Mapped[int]
-    at: Mapped[datetime] = mapped_column(index=True)
+    at: Mapped[datetime]
     actor: Mapped[str] = mapped_column(String(_LONGEST_NAME))
     on_behalf_of: Mapped[str | None] = mapped_column(String(100), default=None)
     action: Mapped[str] = mapped_column(String(64))
     subject: Mapped[str] = mapped_column(String(_LONGEST_SUBJECT))
-    details: Mapped[dict[str, Any]] = mapped_column(default_factory=dict)
-    previous: Mapped[str] = mapped_column(String(64))
-    hash: Mapped[str] = mapped_column(String(64))
+    details: Mapped[dict[str, Any]] = mapped_column(BriefJson(), default_factory=dict)
+    previous: Mapped[str] = mapped_column(String(64), default="")
+    """Empty, since the event before has it; earlier versions wrote it here too."""
+    hash: Mapped[str] = mapped_column(Digest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,9 @@ class _Entry:
     def after(self, head: _Head) -> dict[str, Any]:
         row = {name: getattr(self, name) for name in self.__slots__} | {
             "number": head.number + 1,
-            "previous": head.hash,
+            "previous": "",
         }
-        return row | {"hash": _digest(row)}
+        return row | {"hash": _digest(row, head.hash)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,10 +242,10 @@ _CLAIMS = {
 }
 
 
-def _digest(row: Mapping[str, Any]) -> str:
+def _digest(row: Mapping[str, Any], previous: str) -> str:
     fields = ("chain", "number", "at", "actor", "on_behalf_of", "action", "subject", "details")
     canonical = to_json([row[name] for name in fields])
-    return hashlib.sha256((row["previous"] + canonical).encode()).hexdigest()
+    return hashlib.sha256((previous + canonical).encode()).hexdigest()
 
 
 def _chained(entries: Sequence[_Entry], head: _Head) -> Iterator[dict[str, Any]]:
@@ -257,9 +261,9 @@ def _verify_chain(chain: str, rows: Iterator[Any], anchor: str | None) -> tuple[
         event = row._asdict()
         if row.number != head.number + 1:
             return BrokenChain(chain, head.number + 1, "an event is missing, or stands in the wrong place"), anchored
-        if row.previous != head.hash:
+        if row.previous not in ("", head.hash):
             return BrokenChain(chain, row.number, "the event does not follow the one before it"), anchored
-        if row.hash != _digest(event):
+        if row.hash != _digest(event, head.hash):
             return BrokenChain(chain, row.number, "the event was changed"), anchored
         head = _Head(row.number, row.hash)
         anchored = anchored or row.hash == anchor

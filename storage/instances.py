@@ -43,7 +43,8 @@ class LiveInstance:
     parcel_id: int | None
     status: str | None
     has_incidents: bool
-    chain_head: str | None
+    chain_number: int | None
+    chain_hash: str | None
 
     @property
     def chain(self) -> str:
@@ -82,14 +83,14 @@ _m = BufferedMessage.__table__.c
 _s = MessageSubscription.__table__.c
 _t = Timer.__table__.c
 _CHAIN = case((_i.parcel_id.is_(None), "instance:" + cast(_i.id, String)), else_="parcel:" + cast(_i.parcel_id, String))
-_CHAIN_HEAD = (
-    select(cast(_e.number, String) + ":" + _e.hash)
-    .where(_e.chain == _CHAIN)
-    .order_by(_e.number.desc())
-    .limit(1)
-    .correlate(ProcessInstance.__table__)
-    .scalar_subquery()
-)
+
+
+def _last_event(column: Any) -> Any:
+    """Give a column of the last event of an instance's audit chain."""
+    last = select(column).where(_e.chain == _CHAIN).order_by(_e.number.desc()).limit(1)
+    return last.correlate(ProcessInstance.__table__).scalar_subquery()
+
+
 _HAS_INCIDENTS = (
     exists()
     .where(Incident.instance_id == _i.id, Incident.state == IncidentState.OPEN)
@@ -106,7 +107,8 @@ LIVE_COLUMNS = (
     _i.parcel_id.label("live_parcel_id"),
     _p.status.label("parcel_status"),
     _HAS_INCIDENTS.label("has_incidents"),
-    _CHAIN_HEAD.label("chain_head"),
+    _last_event(_e.number).label("chain_number"),
+    _last_event(_e.hash).label("chain_hash"),
 )
 LIVE_FROM = ProcessInstance.__table__.join(ProcessDefinition.__table__, _d.id == _i.definition_id).outerjoin(
     Parcel.__table__, _p.id == _i.parcel_id
@@ -158,9 +160,8 @@ class Processes:
             raise Suspended("The process instance is suspended; let it go on first.")
         if live.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED):
             raise Conflict(f"The process instance is {live.state} and does not go on.")
-        if live.chain_head is not None:
-            number, digest = live.chain_head.split(":")
-            self._unit.audit.know_head(live.chain, int(number), digest)
+        if live.chain_number is not None and live.chain_hash is not None:
+            self._unit.audit.know_head(live.chain, live.chain_number, live.chain_hash)
         return live
 
     def one(self, instance_id: int) -> ProcessInstance:

@@ -1,5 +1,6 @@
 """The audit trail: chains that only grow, and every kind of tampering found."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, text
 from statements import counted
 
 from storage.audit import SYSTEM_CHAIN, BrokenChain, parcel_chain
+from storage.base import to_json
 from storage.database import Database
 from storage.errors import ParcelflowError
 
@@ -56,7 +58,12 @@ def test_events_are_numbered_and_linked(written: Database) -> None:
         history = tx.audit.history("parcel:1")
 
     assert [entry.number for entry in history] == list(range(1, EVENTS + 1))
-    assert [entry.previous for entry in history[1:]] == [entry.hash for entry in history[:-1]]
+    names = ("chain", "number", "at", "actor", "on_behalf_of", "action", "subject", "details")
+    before = "0" * 64
+    for entry in history:
+        canonical = to_json([getattr(entry, name) for name in names])
+        assert entry.hash == hashlib.sha256((before + canonical).encode()).hexdigest()
+        before = entry.hash
     assert (history[1].actor, history[1].on_behalf_of, history[1].details) == ("pat", "sam", {"turn": 0})
     assert broken(written, heads(written)) == []
 
@@ -140,6 +147,43 @@ def test_tampering_is_found_with_the_first_bad_number(written: Database, kind: s
     [found] = broken(written)
 
     assert (found.chain, found.number) == ("parcel:1", number)
+
+
+def test_details_that_cannot_be_read_any_more_are_found_as_changed(written: Database) -> None:
+    with unguarded(written) as connection:
+        changed = {"bytes": b"\x01\xff\xff" if written.is_sqlite else '{"a":1}'}
+        connection.execute(
+            text("UPDATE audit_event SET details = :bytes WHERE chain = 'parcel:1' AND number = 4"), changed
+        )
+
+    assert [(found.chain, found.number) for found in broken(written)] == [("parcel:1", 4)]
+
+
+def test_a_chain_that_an_earlier_version_began_goes_on(written: Database) -> None:
+    with written.reading() as tx:
+        events = tx.audit.history("parcel:1")
+    earlier = {event.number: event for event in events}
+    with unguarded(written) as connection:
+        for event in events:
+            values = {
+                "number": event.number,
+                "previous": earlier[event.number - 1].hash if event.number > 1 else "0" * 64,
+                "hash": event.hash,
+                "details": to_json(event.details),
+            }
+            connection.execute(
+                text(
+                    "UPDATE audit_event SET previous = :previous, hash = :hash, details = :details "
+                    "WHERE chain = 'parcel:1' AND number = :number"
+                ),
+                values,
+            )
+    with written.transaction() as tx:
+        tx.audit.record("parcel:1", "pat", "sealed", "P-1")
+
+    assert broken(written) == []
+    with written.reading() as tx:
+        assert [event.hash for event in tx.audit.history("parcel:1")][:-1] == [event.hash for event in events]
 
 
 def test_a_tail_cut_off_is_found_by_the_anchor_alone(written: Database) -> None:
