@@ -13,7 +13,7 @@ from engine.errors import CostlyExpression, ExpressionError
 from engine.evaluation import Budget
 from engine.expressions import Expression
 from engine.feel import InputCell
-from engine.functions import parse_date, parse_datetime, parse_number
+from engine.functions import FUNCTIONS, parse_date, parse_datetime, parse_number
 
 
 class HitPolicy(StrEnum):
@@ -115,10 +115,17 @@ class Table:
             HitPolicy.COLLECT: lambda: self._collected(title, hits),
         }
         is_single = self.policy in (HitPolicy.UNIQUE, HitPolicy.ANY, HitPolicy.FIRST, HitPolicy.PRIORITY)
-        if not hits and is_single:
-            return self._defaults(title, names, budget)
+        if not hits and (is_single or any(column.default for column in self.outputs)):
+            return self._without_hit(self._defaults(title, names, budget), is_single=is_single)
         conclusion = conclusions[self.policy]()
         return dict(conclusion) if is_single else conclusion
+
+    def _without_hit(self, defaults: dict[str, Any], *, is_single: bool) -> Any:
+        """Give the defaults where no rule matches (Table 31): a list holds them as its one entry, an aggregate is the default."""
+        if is_single:
+            return defaults
+        value = next(iter(defaults.values())) if len(self.outputs) == 1 else defaults
+        return [value] if self.aggregation is None else value
 
     def _subject(self, column: Input, title: str, names: Mapping[str, Any], budget: Budget) -> Any:
         try:
@@ -211,6 +218,12 @@ _AGGREGATES: dict[Aggregation, Callable[[Any, Any], Any]] = {
 }
 
 
+def _parse_boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ExpressionError(f"“{text[:40]}” is neither true nor false.")
+    return text == "true"
+
+
 _READERS: dict[str, Callable[[str], Any]] = {
     "integer": parse_number,
     "long": parse_number,
@@ -219,12 +232,16 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "date": parse_date,
     "datetime": parse_datetime,
     "dateandtime": parse_datetime,
+    "time": FUNCTIONS["time"],
+    "daytimeduration": FUNCTIONS["duration"],
+    "duration": FUNCTIONS["duration"],
+    "boolean": _parse_boolean,
 }
 
 
 def typed(value: Any, type_name: str) -> Any:
     """Give a text as the number or date that its column is declared to hold, and a date with time as a date for a date column."""
-    kind = type_name.lower().replace(" ", "")
+    kind = type_name.rpartition(":")[2].lower().replace(" ", "")
     if isinstance(value, str) and kind in _READERS:
         value = _READERS[kind](value)
     if kind == "date" and isinstance(value, datetime):

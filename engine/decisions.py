@@ -23,16 +23,30 @@ from engine.feel import compile_value
 MOST_DECISIONS = 200
 BUDGET = 500_000
 """Steps of one evaluation with everything it requires."""
-NAMESPACES = frozenset(
-    {
-        "http://www.omg.org/spec/DMN/20151101/dmn.xsd",
-        "http://www.omg.org/spec/DMN/20151101/dmn11.xsd",
-        "http://www.omg.org/spec/DMN/20180521/MODEL/",
-        "https://www.omg.org/spec/DMN/20191111/MODEL/",
-        "https://www.omg.org/spec/DMN/20211108/MODEL/",
-        "https://www.omg.org/spec/DMN/20230324/MODEL/",
-    }
+_VERSIONS = (
+    "20151101/dmn.xsd",
+    "20151101/dmn11.xsd",
+    "20180521/MODEL/",
+    "20191111/MODEL/",
+    "20211108/MODEL/",
+    "20230324/MODEL/",
 )
+NAMESPACES = frozenset(
+    f"{scheme}://www.omg.org/spec/DMN/{version}" for scheme in ("http", "https") for version in _VERSIONS
+)
+_BOXED = {
+    "context": "a context",
+    "invocation": "an invocation",
+    "list": "a list",
+    "relation": "a relation",
+    "functionDefinition": "a function",
+    "conditional": "a conditional",
+    "filter": "a filter",
+    "for": "an iteration",
+    "some": "a quantified expression",
+    "every": "a quantified expression",
+}
+"""Boxed expressions (DMN 1.5 clause 7.3 and 10.2.2) that are not worked out here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +182,9 @@ def _decision(element: etree._Element, finished: Mapping[str, Decision], reader:
     result_name = (variable.get("name") if variable is not None else None) or key
     table = next(children(element, "decisionTable"), None)
     literal = next(children(element, "literalExpression"), None)
+    for model in _knowledge(element):
+        message = f"Decision “{name}” uses the business knowledge model “{model}”, which cannot be invoked; make it a decision."
+        reader.complain(element, "decision_knowledge", message)
     logic: Table | Expression | None = None
     if table is not None:
         logic = reader.table(table, f"Decision “{name}”", result_name)
@@ -175,11 +192,24 @@ def _decision(element: etree._Element, finished: Mapping[str, Decision], reader:
         logic = reader.attempt(literal, f"Decision “{name}”", compile_value, text_of(literal))
     else:
         reader.complain(
-            element, "decision_kind", f"Decision “{name}” is neither a table nor an expression; make it one."
+            element,
+            "decision_kind",
+            f"Decision “{name}” is {_boxed(element)}; make it a decision table or a literal expression.",
         )
     if logic is None or missing:
         return None
     return Decision(key, name, reader.file, logic, result_name, tuple(finished[need] for need in _required(element)))
+
+
+def _knowledge(element: etree._Element) -> list[str]:
+    """Name the business knowledge models that a decision requires."""
+    needs = children(element, "knowledgeRequirement")
+    return [one.get("href", "").rpartition("#")[2] for need in needs for one in children(need, "requiredKnowledge")]
+
+
+def _boxed(element: etree._Element) -> str:
+    """Say what a decision is that is neither table nor literal expression."""
+    return next((what for tag, what in _BOXED.items() if next(children(element, tag), None) is not None), "empty")
 
 
 def _required(element: etree._Element) -> list[str]:

@@ -122,7 +122,7 @@ def compile_input_cell(text: str) -> InputCell:
 
 def compile_value(text: str) -> Expression:
     """Read an output cell, an input expression or a literal decision; raise ExpressionError with a sentence."""
-    return replace(compile_expression(translate_feel(text)), text=text)
+    return replace(_tried(compile_expression(translate_feel(text))), text=text)
 
 
 def list_values(text: str) -> tuple[Any, ...]:
@@ -210,4 +210,11 @@ def _range(words: Sequence[Token]) -> Range:
 def _value(words: Sequence[Token]) -> Value:
     if not words:
         raise ExpressionError("A value is missing.")
-    return Value(compile_expression(say(words)))
+    return Value(_tried(compile_expression(say(words))))
+
+
+def _tried(expression: Expression) -> Expression:
+    """Work out what depends on no variable now, so that a faulty date is noticed when the table is read."""
+    if not expression.names:
+        expression.evaluate({}, Budget())
+    return expression

@@ -11,7 +11,9 @@ _TOKEN = re.compile(
     r"""\s*(?:
       (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
     | (?P<number>\d+(?:\.\d+)?|\.\d+)
-    | (?P<name>date\s+and\s+time(?=\s*\()|[^\W\d]\w*(?:\.[^\W\d]\w*)*)
+    | (?P<dated>@\s*"[^"\\\n]*")
+    | (?P<name>(?:date\s+and\s+time|starts\s+with|ends\s+with|upper\s+case|lower\s+case|string\s+length|list\s+contains)(?=\s*\()
+      |[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     | (?P<sign>&&|\|\||==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?])
     )""",
     re.VERBOSE,
@@ -29,7 +31,25 @@ _JUEL_SIGNS = {
     "mod": "%",
     "empty": "!",
 }
+_FUNCTIONS = {
+    "date and time": "datetime",
+    "starts with": "starts_with",
+    "ends with": "ends_with",
+    "upper case": "upper",
+    "lower case": "lower",
+    "string length": "len",
+    "list contains": "contains",
+}
+_DATED = (
+    (re.compile(r"-?P"), "duration"),
+    (re.compile(r"\d\d:"), "time"),
+    (re.compile(r".*T"), "datetime"),
+    (re.compile(""), "date"),
+)
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
 _UNSUPPORTED = frozenset({"for", "some", "every", "return", "satisfies", "instance", "between", "function", "lambda"})
+_LAST_LETTER = 0x10FFFF
 _MOST_NESTED = 30
 _LONGEST = 20_000
 """Characters of a foreign expression; what comes of it may be shorter still."""
@@ -79,7 +99,7 @@ def tokens(text: str) -> list[Token]:
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
             raise untranslatable(f"“{text[position : position + 10].strip()}” is not understood", text)
-        found.append(Token(match.lastgroup, match[match.lastgroup]))
+        found += _dated(match["dated"]) if match["dated"] else [Token(match.lastgroup, match[match.lastgroup])]
         position = match.end()
     if not found:
         raise untranslatable("it is empty", text)
@@ -155,10 +175,27 @@ def _word(word: Token) -> str:
     if word.kind == "number":
         return f"0{word.written}" if word.written.startswith(".") else word.written
     if word.kind == "text":
-        return word.written
+        return repr(_ESCAPE.sub(_unescaped, word.written[1:-1]))
     if word.written in _UNSUPPORTED:
         raise untranslatable(f"“{word.written}” is not understood", "")
-    return "datetime" if word.written.startswith("date ") else _WORDS.get(word.written, word.written)
+    spoken = " ".join(word.written.split())
+    return _FUNCTIONS.get(spoken, _WORDS.get(spoken, spoken))
+
+
+def _dated(written: str) -> list[Token]:
+    """Say a literal such as `@"2026-01-31"` as the call of the function that reads it."""
+    text = written[1:].strip()
+    function = next(name for pattern, name in _DATED if pattern.match(text[1:-1]))
+    return [Token("name", function), Token("sign", "("), Token("text", text), Token("sign", ")")]
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is None:
+        return _ESCAPED.get(match[3], match[0])
+    if int(code, 16) > _LAST_LETTER:
+        raise untranslatable(f"“{match[0]}” is no letter", None)
+    return chr(int(code, 16))
 
 
 def untranslatable(reason: str, text: str | None) -> ExpressionError:

@@ -69,6 +69,7 @@ def answered(arguments: list[str], folder: Path) -> Answer:
 def check_lint(name: str, answer: Answer) -> None:
     """A list of findings, each with its element where there is one."""
     assert answer.code in {0, 1}, (name, answer.error[-500:])
+    assert answer.output.startswith("["), (name, answer.error[-500:])
     findings: list[dict[str, Any]] = json.loads(answer.output)
     assert any(one["severity"] == "error" for one in findings) == (answer.code == 1), name
     check_elements(name, findings)
@@ -82,6 +83,7 @@ def check_elements(name: str, findings: list[dict[str, Any]]) -> None:
 
 def check_dry_run(name: str, answer: Answer) -> None:
     assert answer.code in {0, 1}, (name, answer.error[-500:])
+    assert answer.output, (name, answer.error[-500:])
     assert json.loads(answer.output.splitlines()[-1])["event"] == "end", name
 
 

@@ -1,7 +1,7 @@
 """Decision tables by dmn-js's own cell syntax: cells, hit policies, requirements, and faults with rule and column."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
@@ -134,6 +134,19 @@ OVERLAPPING = [(["< 10"], ['"small"']), (["[5..20]"], ['"middle"']), (["> 15"], 
         ("? > 3 and ? < 9", [4], [3, 9]),
         ('starts_with(?, "A-")', ["A-1"], ["B-1"]),
         ('[1, 2, "x"]', [1, "x"], [3]),
+        ('@"2026-01-31"', [date(2026, 1, 31)], [date(2026, 1, 30)]),
+        ('< @"17:30:00"', [time(8)], [time(18)]),
+        ('time("08:00:00")', [time(8)], [time(9)]),
+        ('>= @"2026-01-31T08:00:00"', [datetime(2026, 1, 31, 8)], [datetime(2026, 1, 31, 7)]),  # noqa: DTZ001 - no zone
+        ('[@"PT1H"..@"P1D"]', [timedelta(hours=3)], [timedelta(days=2)]),
+        ('"line\\nbreak"', ["line\nbreak"], ["line"]),
+        (r'"\u00e9\U01F40E"', ["\u00e9\U0001f40e"], ["e"]),
+        (r'"C:\\data"', [r"C:\data"], []),
+        (r'"a\d"', [r"a\d"], ["ad"]),
+        ("null, 1", [None, 1], [2]),
+        ('starts with(?, "A-")', ["A-1"], ["B-1"]),
+        ("string length(?) > 2", ["abc"], ["ab"]),
+        ("list contains(?, 1)", [[1, 2]], [[2]]),
     ],
 )
 def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list[Any]) -> None:
@@ -172,6 +185,16 @@ def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list
         "lambda",
         "1;2",
         "a = b = ",
+        r'"\U110000"',
+        '@"soon"',
+        "-, 1",
+        "not(-)",
+        "a between 1 and 2",
+        "some x in y satisfies x = 1",
+        "a instance of number",
+        'duration("P1M")',
+        "1 in [1..2]",
+        "/* note */ 1",
     ],
 )
 def test_a_faulty_cell_is_refused_with_rule_column_and_id(cell: str) -> None:
@@ -229,6 +252,23 @@ def test_where_no_rule_matches_a_list_is_empty(policy: str) -> None:
     decision = route([(["1"], ['"small"'])], attributes=f'hitPolicy="{policy}"', values='"small"')
 
     assert decision.evaluate({"amount": 2}) == []
+
+
+@pytest.mark.parametrize(
+    ("attributes", "result"),
+    [
+        ('hitPolicy="RULE ORDER"', [7]),
+        ('hitPolicy="OUTPUT ORDER"', [7]),
+        ('hitPolicy="COLLECT"', [7]),
+        ('hitPolicy="COLLECT" aggregation="SUM"', 7),
+        ('hitPolicy="COLLECT" aggregation="MIN"', 7),
+        ('hitPolicy="COLLECT" aggregation="COUNT"', 7),
+    ],
+)
+def test_where_no_rule_matches_a_default_stands_in_a_list_and_for_an_aggregate(attributes: str, result: Any) -> None:
+    decision = route([(["1"], ["3"])], attributes=attributes, values="3, 7", default="7")
+
+    assert decision.evaluate({"amount": 2}) == result
 
 
 @pytest.mark.parametrize(
@@ -298,6 +338,27 @@ def test_texts_become_the_numbers_and_dates_that_a_column_declares() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "value", "cell"),
+    [
+        ("boolean", "true", "true"),
+        ("feel:number", "7", "7"),
+        ("integer", "7.0", "7"),
+        ("double", "0.5", "< 1"),
+        ("time", "08:30:00", '< time("09:00:00")'),
+        ("dayTimeDuration", "PT2H", '> duration("PT1H")'),
+        ("date", "2026-01-31", '@"2026-01-31"'),
+        ("dateTime", "2026-01-31T08:00:00", '@"2026-01-31T08:00:00"'),
+        ("string", "7", '"7"'),
+        ("tColour", "red", '"red"'),
+    ],
+)
+def test_a_text_is_read_as_the_type_its_column_names(kind: str, value: str, cell: str) -> None:
+    decision = route([([cell], ["1"])], inputs=[("amount", kind)], attributes='hitPolicy="FIRST"')
+
+    assert decision.evaluate({"amount": value}) == {"way": 1}
+
+
+@pytest.mark.parametrize(
     ("names", "sentence"),
     [
         ({"amount": "many"}, "input “amount”: “many” is not a number"),
@@ -353,6 +414,51 @@ def test_a_decision_required_twice_is_worked_out_once() -> None:
         )
 
     assert read(*chain)["d39"].evaluate({}) == {"d39": 40}
+
+
+@pytest.mark.parametrize(
+    ("boxed", "what"),
+    [
+        ("<context/>", "a context"),
+        ("<invocation/>", "an invocation"),
+        ("<list/>", "a list"),
+        ("<relation/>", "a relation"),
+        ("<functionDefinition/>", "a function"),
+        ("<conditional/>", "a conditional"),
+        ("<filter/>", "a filter"),
+        ("<for/>", "an iteration"),
+        ("<every/>", "a quantified expression"),
+        ("", "empty"),
+    ],
+)
+def test_other_boxed_expressions_are_refused_by_name(boxed: str, what: str) -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read(f'<decision id="a" name="A">{boxed}</decision>')
+
+    (finding,) = caught.value.findings
+    assert (finding.element, finding.code) == ("a", "decision_kind")
+    assert f"Decision “A” is {what};" in finding.message
+
+
+def test_a_business_knowledge_model_is_refused_by_name() -> None:
+    needs = '<knowledgeRequirement><requiredKnowledge href="#tariff"/></knowledgeRequirement>'
+    text = literal("a", "tariff(1)").replace("<literal", f"{needs}<literal", 1)
+
+    with pytest.raises(DefinitionError) as caught:
+        read(text, '<businessKnowledgeModel id="tariff"/>')
+
+    first = caught.value.findings[0]
+    assert (first.element, first.code) == ("a", "decision_knowledge")
+    assert "“tariff”" in first.message
+
+
+def test_input_data_and_other_elements_of_a_graph_are_passed_over() -> None:
+    needs = '<informationRequirement><requiredInput href="#paper"/></informationRequirement>'
+    decision = literal("a", "paper + 1").replace("<literal", f"{needs}<literal", 1)
+
+    read_all = read(decision, '<inputData id="paper" name="paper"/><knowledgeSource id="k"/><decisionService id="s"/>')
+
+    assert read_all["a"].evaluate({"paper": 1}) == {"a": 2}
 
 
 def test_an_explanation_tells_inputs_rules_and_results() -> None:
@@ -423,7 +529,10 @@ def test_what_is_no_decision_file_is_refused(data: bytes) -> None:
     "namespace",
     [
         "http://www.omg.org/spec/DMN/20151101/dmn.xsd",
+        "http://www.omg.org/spec/DMN/20151101/dmn11.xsd",
         "http://www.omg.org/spec/DMN/20180521/MODEL/",
+        "https://www.omg.org/spec/DMN/20180521/MODEL/",
+        "https://www.omg.org/spec/DMN/20191111/MODEL/",
         "https://www.omg.org/spec/DMN/20211108/MODEL/",
         "https://www.omg.org/spec/DMN/20230324/MODEL/",
     ],
