@@ -26,6 +26,7 @@ from storage.documents import DocumentStore
 from storage.errors import ParcelflowError
 from storage.people import Actor, User
 from storage.processes import InstanceState
+from storage.work import UNKNOWN_ASSIGNEE
 
 UNCAUGHT_ERROR = "uncaught_error"
 _LOGIN = "dry-run"
@@ -174,6 +175,7 @@ class _Rehearsal:
             incidents = tx.jobs.incidents()
             instances = tx.processes.all()
             waiting = [item.node for item in tx.work.open()]
+        incidents = [one for one in incidents if one.code != UNKNOWN_ASSIGNEE]  # a dry run knows nobody
         faults = [incident for incident in incidents if incident.code != UNCAUGHT_ERROR]
         if faults:
             return End(Outcome.INCIDENT, faults[0].code, faults[0].node)

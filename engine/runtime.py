@@ -34,6 +34,7 @@ from storage.jobs import Incident, IncidentState, Job, JobState
 from storage.people import Actor
 from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
 from storage.steps import CompletedItem, NewMessage
+from storage.work import UNKNOWN_ASSIGNEE
 
 SYSTEM = "system"
 MOST_HANDOVERS = 100
@@ -281,6 +282,8 @@ class Engine:
             tx.jobs.close_incident(incident_id, IncidentState.RESOLVED, actor)
             if incident.job_id is not None:
                 self._retry_job(tx, incident, actor, corrected or {})
+            elif incident.code == UNKNOWN_ASSIGNEE:
+                _give_to_named(tx, incident, actor)
             elif incident.instance_id is not None and incident.key is not None:
                 key, live = incident.key, tx.processes.live(incident.instance_id)
                 details = {"node": incident.node, "corrected": sorted(corrected or {})}
@@ -493,6 +496,13 @@ def _new_receivers(course: Course) -> Iterator[SubscriptionWait]:
     for wait in course.opened():
         if isinstance(wait, SubscriptionWait) and wait.kind is WaitKind.MESSAGE:
             yield wait
+
+
+def _give_to_named(tx: Transaction, incident: Incident, actor: str) -> None:
+    tx.work.give_to_named(incident.instance_id or 0, incident.key or "", incident.data["assignee"])
+    details = {"node": incident.node}
+    chain = _chain(incident.instance_id, incident.parcel_id)
+    tx.audit.record(chain, actor, "incident.retried", f"incident:{incident.id}", details)
 
 
 def _absent(tx: Transaction, assignee_id: int | None, actor: Actor) -> str | None:

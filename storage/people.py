@@ -9,11 +9,14 @@ from sqlalchemy import ForeignKey, Index, String, bindparam, delete, func, or_, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, identity
-from storage.errors import NotFound, Refused
+from storage.errors import Invalid, NotFound, Refused
 from storage.statements import Fixed
 
 _NOT_PASSED_ON = frozenset({"administrator", "process_owner"})
 _TOUCH_EVERY = timedelta(minutes=5)
+
+NOBODY = "nobody"
+"""The group that nobody is in: of a work item whose assignee is unknown, until an operator has it given to the person."""
 
 
 class User(Base):
@@ -220,6 +223,8 @@ class People:
 
     def put_group(self, key: str, name: str, roles: Sequence[str] = ()) -> Group:
         """Make or rename a group and let it grant exactly these roles (by key), made where they are missing."""
+        if key == NOBODY:
+            raise Invalid(f"“{NOBODY}” stands for the group that nobody is in; choose another key.")
         session = self._unit.session
         group = session.scalar(select(Group).where(Group.key == key)) or Group(key=key, name=name)
         group.name = name

@@ -1,6 +1,6 @@
 """All rows that one step of an instance changes, written in as few statements as possible."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from storage.errors import StaleVersion
 from storage.failpoints import failpoint
 from storage.jobs import Incident, IncidentState, NewIncident, NewJob, Timer
 from storage.parcels import Parcel, StatusChange
-from storage.people import User
+from storage.people import NOBODY, User
 from storage.processes import (
     BufferedMessage,
     InstanceState,
@@ -22,7 +22,7 @@ from storage.processes import (
     SubscriptionKind,
 )
 from storage.statements import Batch, Fixed, insertion
-from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
+from storage.work import OPEN_WORK, UNKNOWN_ASSIGNEE, FurtherCandidate, WorkItem, WorkState
 
 if TYPE_CHECKING:
     from storage.database import Transaction
@@ -199,7 +199,7 @@ def write_steps(unit: "Transaction", records: Sequence[StepRecord]) -> None:
     batch.send()
     for record in records:
         _settle_jobs(unit, record)
-        _tell_operators(unit, record)
+        _tell_operators(unit, record, people)
         for job in record.jobs:
             unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
     failpoint("step.jobs_inserted")
@@ -279,7 +279,7 @@ def _item_row(unit: "Transaction", record: StepRecord, item: NewItem, people: Ma
         "node": item.node,
         "name": item.name,
         "form": item.form,
-        "candidate_group": item.groups[0] if item.groups else None,
+        "candidate_group": NOBODY if _is_for_nobody(item, people) else item.groups[0] if item.groups else None,
         "assignee_id": assignee_id,
         "state": WorkState.READY if assignee_id is None else WorkState.CLAIMED,
         "due_at": item.due_at,
@@ -290,6 +290,19 @@ def _item_row(unit: "Transaction", record: StepRecord, item: NewItem, people: Ma
         "created_at": unit.now,
         "claimed_at": None if assignee_id is None else unit.now,
     }
+
+
+def _is_for_nobody(item: NewItem, people: Mapping[str, int]) -> bool:
+    """Tell whether the item is for one person alone, whom nobody knows."""
+    return item.assignee is not None and item.assignee not in people and not item.groups
+
+
+def _for_nobody(record: StepRecord, people: Mapping[str, int]) -> Iterator[NewIncident]:
+    for item in record.items:
+        if _is_for_nobody(item, people):
+            message = f"“{item.name}” is for “{item.assignee}”, and nobody signs in so; add the person, then retry."
+            data = {"assignee": item.assignee}
+            yield NewIncident(UNKNOWN_ASSIGNEE, message, key=item.key, node=item.node, data=data)
 
 
 def _open_waits(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
@@ -364,10 +377,10 @@ def _settle_jobs(unit: "Transaction", record: StepRecord) -> None:
         unit.jobs.cancel(record.instance_id, record.cancelled_jobs)
 
 
-def _tell_operators(unit: "Transaction", record: StepRecord) -> None:
-    if record.closed_incidents is None or record.closed_incidents:
+def _tell_operators(unit: "Transaction", record: StepRecord, people: Mapping[str, int]) -> None:
+    if record.closed_incidents is None or record.closed_incidents or record.withdrawn_items:
         _close_incidents(unit, record)
-    for incident in record.incidents:
+    for incident in (*record.incidents, *_for_nobody(record, people)):
         unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
 
 
@@ -375,7 +388,7 @@ def _close_incidents(unit: "Transaction", record: StepRecord) -> None:
     incident = Incident.__table__.c
     chosen = [incident.instance_id == record.instance_id, incident.state == IncidentState.OPEN]
     if record.closed_incidents is not None:
-        chosen.append(incident.key.in_(record.closed_incidents))
+        chosen.append(incident.key.in_((*record.closed_incidents, *record.withdrawn_items)))
     unit.connection.execute(update(Incident).where(*chosen).values(state=IncidentState.RESOLVED, closed_at=unit.now))
 
 

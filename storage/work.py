@@ -18,6 +18,7 @@ class WorkState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+UNKNOWN_ASSIGNEE = "unknown_assignee"
 OPEN_WORK = (WorkState.READY, WorkState.CLAIMED)
 _POOL = text("state IN ('ready', 'claimed') AND assignee_id IS NULL")
 _MINE = text("state IN ('ready', 'claimed') AND assignee_id IS NOT NULL")

@@ -12,7 +12,7 @@ from storage.errors import AlreadyTaken, Conflict, NotFound
 from storage.instances import LIVE_COLUMNS, LIVE_FROM, LiveInstance, live_instance
 from storage.numbering import NumberSeries
 from storage.parcels import Parcel
-from storage.people import Actor
+from storage.people import NOBODY, Actor
 from storage.processes import ProcessInstance
 from storage.statements import Fixed
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
@@ -133,6 +133,16 @@ class WorkItems:
         values = {"assignee_id": None, "state": WorkState.READY, "claimed_at": None}
         chosen = [_w.id == item_id, _w.state == WorkState.CLAIMED, _w.assignee_id == user_id]
         return self._change([*chosen, _w.candidate_group.is_not(None)], values)
+
+    def give_to_named(self, instance_id: int, key: str, login: str) -> None:
+        """Give an item that was for nobody known to the person of that login; raises `Conflict` while there is none."""
+        person = self._unit.people.with_login(login)
+        if person is None or not person.is_active:
+            raise Conflict(f"Nobody signs in as “{login}”; add the person first, or give up.")
+        values = {"assignee_id": person.id, "candidate_group": None, "state": WorkState.CLAIMED}
+        chosen = [_w.instance_id == instance_id, _w.key == key, _w.candidate_group == NOBODY, _w.state.in_(OPEN_WORK)]
+        if not self._change(chosen, values | {"claimed_at": self._unit.now}):
+            raise Conflict("This work item is not wanted any more; load the page again.")
 
     def assign(self, item_id: int, from_id: int | None, to_id: int) -> bool:
         """Hand an item over to another person; False when it was handed over or completed meanwhile."""

@@ -2,9 +2,10 @@ import threading
 from datetime import timedelta
 
 import pytest
+from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, start, user
 
-from storage.errors import AlreadyTaken, Conflict, NotFound, ParcelflowError, Refused
+from storage.errors import AlreadyTaken, Conflict, Invalid, NotFound, ParcelflowError, Refused
 from storage.people import Substitution
 from storage.worklist import Place
 
@@ -187,3 +188,76 @@ def test_both_branches_completed_at_the_same_time_both_count(office: Office) -> 
             thread.join()
 
         assert office.state(instance) == "completed"
+
+
+def test_an_item_for_a_person_nobody_knows_is_an_incident_and_open_to_nobody_until_there_is_the_person(
+    office: Office,
+) -> None:
+    task = '<userTask id="look" name="Look" parcelflow:assignee="\'zoe\'"/>'
+    office.deploy(a_diagram(a_process("order", start(), task, end(), "begin -> look", "look -> done")))
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel())
+    item = office.item(instance, "look")
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+        assert (incident.code, incident.node, incident.data) == ("unknown_assignee", "look", {"assignee": "zoe"})
+
+    with pytest.raises(Refused):
+        office.engine.complete(item, ann, {})
+    with pytest.raises(Conflict, match="add the person first"):
+        office.engine.retry(incident.id, "ann")
+    zoe = office.person("zoe", "others")
+    office.engine.retry(incident.id, "ann")
+
+    with office.database.reading() as tx:
+        assert tx.jobs.incidents() == []
+        assert [one.id for one in tx.work.mine(zoe)] == [item]
+    with pytest.raises(AlreadyTaken):
+        office.engine.complete(item, ann, {})
+    office.engine.complete(item, zoe, {})
+
+
+def test_an_incident_about_an_unknown_person_ends_with_its_item(office: Office, clock: FakeClock) -> None:
+    task = '<userTask id="look" name="Look" parcelflow:assignee="\'zoe\'"/>'
+    late = '<boundaryEvent id="late" attachedToRef="look"><timerEventDefinition><timeDuration>PT1H</timeDuration>'
+    late += "</timerEventDefinition></boundaryEvent>"
+    flows = ("begin -> look", "look -> done", "late -> again", "again -> done")
+    office.deploy(a_diagram(a_process("order", start(), task, late, user("again"), end(), *flows)))
+    instance = office.engine.start("order", office.parcel())
+    with office.database.reading() as tx:
+        assert len(tx.jobs.incidents()) == 1
+
+    clock.advance(timedelta(hours=2))
+    with office.database.reading() as tx:
+        [timer] = tx.jobs.due_timers()
+    office.engine.fire_timer(timer.id)
+
+    with office.database.reading() as tx:
+        assert tx.jobs.incidents() == []
+    assert list(office.items(instance)) == ["again"]
+
+
+def test_an_item_for_an_unknown_person_and_a_group_is_offered_to_the_group(office: Office) -> None:
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order",
+                start(),
+                user("look", more="parcelflow:assignee=\"'zoe'\""),
+                end(),
+                "begin -> look",
+                "look -> done",
+            )
+        )
+    )
+    ann, item = office.person("ann"), _item(office)
+
+    office.engine.complete(item, ann, {})
+
+    with office.database.reading() as tx:
+        assert tx.jobs.incidents() == []
+
+
+def test_no_group_is_called_nobody(office: Office) -> None:
+    with pytest.raises(Invalid):
+        office.person("ann", "nobody")
