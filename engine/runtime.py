@@ -65,7 +65,7 @@ class Engine:
     def __init__(self, database: Database, programs: Programs, *, message_life: timedelta = timedelta(days=30)) -> None:
         self._database = database
         self._programs = programs
-        self._message_life = message_life
+        self.message_life = message_life
         self._kept = KeptExecutions()
 
     def start(
@@ -244,14 +244,14 @@ class Engine:
 
         def correlate(tx: Transaction) -> Correlation:
             new = NewMessage(message, dict(payload or {}), correlation_key)
-            message_id = tx.processes.post(new, time_to_live or self._message_life, request_key)
+            message_id = tx.processes.post(new, time_to_live or self.message_life, request_key)
             if message_id is None:
                 return Correlation(None, is_repetition=True)
             failpoint("message.posted")
             if also is not None:
                 also(tx)
             handover = tx.processes.receiver(message_id, any_key=any_key)
-            return Correlation(None if handover is None else self._hand_over(tx, handover))
+            return Correlation(None if handover is None else self.hand_over(tx, handover))
 
         return self.transact(correlate)
 
@@ -416,7 +416,7 @@ class Engine:
                 tx.processes.broadcast(thrown.name, thrown.payload, except_instance=course.live.id)
             else:
                 message = NewMessage(thrown.name, thrown.payload, thrown.correlation_key)
-                tx.processes.post(message, thrown.time_to_live or self._message_life)
+                tx.processes.post(message, thrown.time_to_live or self.message_life)
 
     def _due(self, tx: Transaction, but_for: Collection[int]) -> list[Firing]:
         """Work out the next firings; SQLite lets others write meanwhile, PostgreSQL lets them take other instances."""
@@ -465,13 +465,14 @@ class Engine:
 
     def _try_to_hand_over(self, handover: Handover) -> bool:
         try:
-            self.transact(lambda tx: self._hand_over(tx, handover))
+            self.transact(lambda tx: self.hand_over(tx, handover))
         except (Conflict, NotFound) as reason:
             _log.info("not delivered yet: %s", reason)
             return False
         return True
 
-    def _hand_over(self, tx: Transaction, handover: Handover) -> int:
+    def hand_over(self, tx: Transaction, handover: Handover) -> int:
+        """Give a message or signal to who waits for it, within a transaction, and give the instance."""
         action = "signal.received" if handover.message_id is None else "message.received"
         cause, payload = partial(Cause, action, SYSTEM), dict(handover.payload)
         if handover.instance_id is None:

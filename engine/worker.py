@@ -292,7 +292,7 @@ class Worker:
 
     def _tidy(self) -> None:
         with self._database.transaction() as tx:
-            tx.processes.expire_messages()
+            tx.messages.expire()
             tx.sign_ins.sweep()
         if self._job_engine is not None:
             self._job_engine.sweep(self._database.clock() - self._pace.kept_wake_ups)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from storage.drafts import Drafts
     from storage.instances import Processes
     from storage.jobs import Jobs
+    from storage.messages import Messages
     from storage.reports import Reports
     from storage.search import Search
     from storage.worklist import WorkItems
@@ -151,6 +152,13 @@ class Transaction(Unit):
         finally:
             if "session" in self.__dict__:
                 self.session.close()
+
+    @cached_property
+    def messages(self) -> "Messages":
+        """The messages that nobody has received."""
+        from storage.messages import Messages  # noqa: PLC0415
+
+        return Messages(self)
 
     def complete(self) -> None:
         """Write what is still held back; called once, before the commit."""

@@ -321,18 +321,6 @@ class Processes:
         if taken.rowcount != 1:
             raise Conflict("The message was delivered already.")
 
-    def expire_messages(self) -> int:
-        """Give up messages whose receiver never came, and forget delivered ones; gives how many were given up."""
-        overdue = BufferedMessage.expires_at <= self._unit.now
-        connection = self._unit.connection
-        connection.execute(delete(BufferedMessage).where(overdue, BufferedMessage.state == MessageState.DELIVERED))
-        expired = connection.execute(
-            update(BufferedMessage)
-            .where(overdue, BufferedMessage.state == MessageState.WAITING)
-            .values(state=MessageState.EXPIRED)
-        )
-        return expired.rowcount
-
     def _signal_columns(self, payload: Mapping[str, Any]) -> tuple[Any, Any]:
         columns = SignalCopy.__table__.c
         return (

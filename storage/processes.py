@@ -152,6 +152,7 @@ class MessageState(StrEnum):
     WAITING = "waiting"
     DELIVERED = "delivered"
     EXPIRED = "expired"
+    DISCARDED = "discarded"
 
 
 class BufferedMessage(Base):

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from capture.intake import Intake
 from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
+from engine.message_desk import MessageDesk
 from engine.operating import Operator
 from engine.operations.call import Operation
 from engine.operations.letters import check_letter
@@ -45,6 +46,7 @@ class System:
     programs: ProgramCache
     engine: Engine
     operator: Operator
+    message_desk: MessageDesk
     worklist: Worklist
     operations: Mapping[str, Operation]
     intake: Intake
@@ -97,6 +99,7 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         programs=programs,
         engine=engine,
         operator=Operator(engine),
+        message_desk=MessageDesk(engine),
         worklist=Worklist(database, engine),
         operations=operations_of(settings, database, begin_process, open_parcel_later),
         intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),

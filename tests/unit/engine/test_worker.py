@@ -335,7 +335,7 @@ def test_a_message_whose_receiver_never_comes_expires(office: Office, clock: Fak
 
     assert office.items(instance) == {}
     with office.database.transaction() as tx:
-        assert tx.processes.expire_messages() == 1
+        assert tx.messages.expire() == 1
 
 
 def test_the_same_message_sent_again_with_its_request_key_is_received_once(office: Office) -> None:

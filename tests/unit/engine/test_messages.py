@@ -1,0 +1,193 @@
+"""Messages reach one receiver, or wait for it; what nobody receives is told and can be delivered or discarded by an operator."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import pytest
+from fakes import FakeClock
+from running import Office, a_diagram, a_process, end, start, user
+
+from engine.message_desk import MessageDesk
+from storage.audit import SYSTEM_CHAIN
+from storage.errors import Conflict, Invalid, NotFound
+from storage.processes import MessageState
+
+_DAY = timedelta(days=1)
+_HEAD = '<message id="m" name="payment" parcelflow:correlationKey="invoice"/>'
+_PAID = '<intermediateCatchEvent id="paid"><messageEventDefinition messageRef="m"/></intermediateCatchEvent>'
+_TOLD = '<messageEventDefinition messageRef="m"/>'
+_WAITING = a_diagram(
+    a_process("order", start(), _PAID, user("look"), end(), "begin -> paid", "paid -> look", "look -> done"),
+    head=_HEAD,
+)
+_STARTED = a_process("bill", start("told", _TOLD), user("write"), end(), "told -> write", "write -> done")
+
+
+def _wait(office: Office, invoice: str = "I-1") -> int:
+    return office.engine.start("order", variables={"invoice": invoice})
+
+
+def _kept(office: Office) -> list[tuple[int, MessageState]]:
+    with office.database.reading() as tx:
+        return [(message.id, message.state) for message in tx.messages.undelivered()]
+
+
+def _told(office: Office, action: str) -> list[dict[str, object]]:
+    with office.database.transaction() as tx:
+        return [dict(one.details) for one in tx.audit.history(SYSTEM_CHAIN) if one.action == action]
+
+
+def test_of_two_that_wait_for_the_same_the_older_one_receives(office: Office) -> None:
+    office.deploy(_WAITING)
+    older, younger = _wait(office), _wait(office)
+
+    found = [office.engine.correlate("payment", correlation_key="I-1").instance_id for _ in range(3)]
+
+    assert found == [older, younger, None]
+
+
+def test_of_two_messages_that_wait_the_older_one_is_received(office: Office) -> None:
+    office.deploy(_WAITING)
+    for amount in (1, 2):
+        office.engine.correlate("payment", {"amount": amount}, correlation_key="I-1")
+
+    instances = [_wait(office), _wait(office)]
+
+    assert [office.variables(instance)["amount"] for instance in instances] == [1, 2]
+    assert _kept(office) == []
+
+
+def test_many_messages_at_once_find_one_receiver_each(office: Office) -> None:
+    office.deploy(_WAITING)
+    instances = [_wait(office, "I-1") for _ in range(6)]
+
+    def send(number: int) -> int | None:
+        return office.engine.correlate("payment", {"amount": number}, correlation_key="I-1").instance_id
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(send, range(6)))
+    while office.engine.deliver_pending():
+        pass
+
+    amounts = sorted(office.variables(instance)["amount"] for instance in instances)
+    assert amounts == list(range(6))
+    assert [list(office.items(instance)) for instance in instances] == [["look"]] * 6
+    assert _kept(office) == []
+
+
+def test_who_waits_comes_before_what_would_be_started(office: Office) -> None:
+    office.deploy(
+        a_diagram(
+            a_process("order", start(), _PAID, user("look"), end(), "begin -> paid", "paid -> look", "look -> done"),
+            _STARTED.replace('id="done"', 'id="written"').replace('targetRef="done"', 'targetRef="written"').replace(
+                'id="write_to_done"', 'id="write_to_written"'
+            ),
+            head=_HEAD,
+        )
+    )  # fmt: skip
+    waiting = _wait(office)
+
+    first = office.engine.correlate("payment", correlation_key="I-1").instance_id
+    second = office.engine.correlate("payment", {"invoice": "I-1"}, correlation_key="I-1").instance_id
+
+    assert first == waiting
+    assert second not in (None, waiting)
+    assert list(office.items(second or 0)) == ["write"]
+
+
+def test_a_new_version_takes_over_the_messages_that_start_the_process(office: Office) -> None:
+    office.deploy(a_diagram(_STARTED, head=_HEAD))
+    office.deploy(a_diagram(_STARTED.replace("write", "record"), head=_HEAD))
+
+    started = office.engine.correlate("payment", {"invoice": "I-1"}).instance_id
+
+    assert list(office.items(started or 0)) == ["record"]
+    with office.database.reading() as tx:
+        assert len(tx.processes.all()) == 1
+    office.deploy(a_diagram(_STARTED.replace(_TOLD, "").replace("write", "enter"), head=_HEAD))
+    assert office.engine.correlate("payment", {"invoice": "I-2"}).instance_id is None
+
+
+def test_a_message_lives_as_long_as_its_sender_says(office: Office, clock: FakeClock) -> None:
+    thrower = (
+        '<intermediateThrowEvent id="tell" parcelflow:timeToLive="P2D"><messageEventDefinition messageRef="m"/>'
+        "</intermediateThrowEvent>"
+    )
+    office.deploy(a_diagram(a_process("teller", start(), thrower, end(), "begin -> tell", "tell -> done"), head=_HEAD))
+    office.engine.start("teller", variables={"invoice": "I-1"})
+    office.engine.correlate("payment", correlation_key="I-1", time_to_live=_DAY)
+
+    with office.database.reading() as tx:
+        lives = sorted(message.expires_at - clock.now for message in tx.messages.undelivered())
+    assert lives == [_DAY, 2 * _DAY]
+
+
+def test_an_expired_message_is_on_record_and_reaches_nobody(office: Office, clock: FakeClock) -> None:
+    office.deploy(_WAITING)
+    office.engine.correlate("payment", {"secret": 5}, correlation_key="I-1", time_to_live=_DAY)
+    clock.advance(_DAY)
+
+    with office.database.transaction() as tx:
+        assert tx.messages.expire() == 1
+        assert tx.messages.expire() == 0
+
+    [told] = _told(office, "message.expired")
+    assert (told["name"], told["correlation_key"]) == ("payment", "I-1")
+    assert "secret" not in str(told)
+    assert office.items(_wait(office)) == {}
+    clock.advance(91 * _DAY)
+    with office.database.transaction() as tx:
+        tx.messages.expire()
+    assert _kept(office) == []
+
+
+def test_an_operator_delivers_an_expired_message_to_who_waits(office: Office, clock: FakeClock) -> None:
+    office.deploy(_WAITING)
+    instance = _wait(office)
+    office.engine.correlate("payment", {"amount": 5}, correlation_key="I-l", time_to_live=_DAY)
+    clock.advance(2 * _DAY)
+    with office.database.transaction() as tx:
+        tx.messages.expire()
+    [(message, state)] = _kept(office)
+    assert state is MessageState.EXPIRED
+    desk = MessageDesk(office.engine)
+
+    assert desk.deliver(message, " I-1 ", "ann", "the number was misread") == instance
+
+    assert office.variables(instance)["amount"] == 5
+    [told] = _told(office, "message.readdressed")
+    assert (told["before"], told["after"], told["reason"]) == ("I-l", "I-1", "the number was misread")
+    with pytest.raises(Conflict):
+        desk.deliver(message, "I-1", "ann", "once more")
+    with pytest.raises(Conflict):
+        desk.discard(message, "ann", "too late")
+
+
+def test_a_message_that_an_operator_sends_to_nobody_waits_on(office: Office, clock: FakeClock) -> None:
+    office.deploy(_WAITING)
+    office.engine.correlate("payment", {"amount": 5}, correlation_key="I-1", time_to_live=_DAY)
+    [(message, _)] = _kept(office)
+    clock.advance(2 * _DAY)
+
+    assert MessageDesk(office.engine).deliver(message, "I-1", "ann", "it comes tomorrow") is None
+    clock.advance(20 * _DAY)
+
+    assert office.variables(_wait(office))["amount"] == 5
+
+
+def test_a_discarded_message_reaches_nobody_and_says_why(office: Office) -> None:
+    office.deploy(_WAITING)
+    office.engine.correlate("payment", correlation_key="I-1")
+    [(message, _)] = _kept(office)
+    desk = MessageDesk(office.engine)
+
+    with pytest.raises(Invalid):
+        desk.discard(message, "ann", "  ")
+    desk.discard(message, "ann", "sent by mistake")
+
+    assert office.items(_wait(office)) == {}
+    assert _kept(office) == []
+    [told] = _told(office, "message.discarded")
+    assert told["reason"] == "sent by mistake"
+    with pytest.raises(NotFound):
+        desk.discard(message + 7, "ann", "no such")
