@@ -192,7 +192,7 @@ def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -
     desk = Desk()
     with office.database.transaction() as tx:
         [job_id] = tx.jobs.waiting()
-        for _ in range(AT_ONCE.tries):
+        for _ in range(len(AT_ONCE.retry_after) + 1):
             tx.jobs.claim(job_id, "died")
 
     _worker(office, desk).run_job(job_id)
