@@ -48,7 +48,14 @@ _DATED = (
 )
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
-_UNSUPPORTED = frozenset({"for", "some", "every", "return", "satisfies", "instance", "between", "function", "lambda"})
+_GETTERS = ("execution.getVariable", "execution.getVariableLocal", "task.getVariable", "execution.variables.get")
+_METHODS = {"size": "len({})", "length": "len({})", "isEmpty": "(len({}) == 0)", "toString": "str({})"}
+_UNSUPPORTED = frozenset({"return", "satisfies", "instance", "between", "function", "lambda"})
+_OVER_LISTS = {
+    "some": ("satisfies", "any(({value}) for {name} in ({items}))"),
+    "every": ("satisfies", "all(({value}) for {name} in ({items}))"),
+    "for": ("return", "[({value}) for {name} in ({items})]"),
+}
 _LAST_LETTER = 0x10FFFF
 _MOST_NESTED = 30
 _LONGEST = 20_000
@@ -81,7 +88,7 @@ def translate(text: str) -> str:
         return translate_feel(stripped[1:])
     if not stripped.endswith("}") or "${" in stripped[2:] or "#{" in stripped[2:]:
         raise untranslatable("only one ${...} around the whole is understood", text)
-    return _joined([_juel(word) for word in tokens(stripped[2:-1])])
+    return _joined(_plain_calls([_juel(word) for word in tokens(stripped[2:-1])]))
 
 
 def translate_feel(text: str) -> str:
@@ -121,6 +128,36 @@ def _juel(word: Token) -> Token:
     return Token("sign", _JUEL_SIGNS[word.written]) if word.kind == "name" and word.written in _JUEL_SIGNS else word
 
 
+def _plain_calls(words: Sequence[Token]) -> list[Token]:
+    """Say the few calls that only look at a variable without a method: `execution.getVariable("a")`, `list.size()`."""
+    said: list[Token] = []
+    rest = list(words)
+    while rest:
+        word, arguments = rest[0], rest[1:4]
+        owner, _, method = word.written.rpartition(".")
+        is_empty_call = len(arguments) > 1 and arguments[0].is_sign("(") and arguments[1].is_sign(")")
+        if word.kind == "name" and word.written in _GETTERS and _is_named(arguments):
+            said.append(Token("name", arguments[1].written[1:-1]))
+            rest = rest[4:]
+        elif word.kind == "name" and owner and method in _METHODS and is_empty_call:
+            said += [*tokens(_METHODS[method].format(owner))]
+            rest = rest[3:]
+        else:
+            said.append(word)
+            rest = rest[1:]
+    return said
+
+
+def _is_named(arguments: Sequence[Token]) -> bool:
+    return (
+        len(arguments) == 3  # noqa: PLR2004 - bracket, text, bracket
+        and arguments[0].is_sign("(")
+        and arguments[1].kind == "text"
+        and arguments[1].written[1:-1].isidentifier()
+        and arguments[2].is_sign(")")
+    )
+
+
 def _joined(words: Sequence[Token]) -> str:
     said, rest = _say_until(list(words), frozenset(), 0)
     if rest:
@@ -140,12 +177,27 @@ def _say_until(words: list[Token], stops: frozenset[str], depth: int) -> tuple[s
             chosen, words = _say_until(_after(words, "then"), frozenset({"else"}), depth + 1)
             other, words = _say_until(_after(words, "else"), stops, depth + 1)
             said.append(f"(({chosen}) if ({condition}) else ({other}))")
+        elif word.kind == "name" and word.written in _OVER_LISTS:
+            over, words = _over_list(word.written, words, stops, depth + 1)
+            said.append(over)
         elif word.is_sign("!"):
             negated, words = _negated(words)
             said.append(negated)
         else:
             said.append(_word(word))
     return " ".join(said), words
+
+
+def _over_list(kind: str, words: list[Token], stops: frozenset[str], depth: int) -> tuple[str, list[Token]]:
+    """Say `some x in list satisfies …`, `every …` and `for x in list return …`; its last part reaches as far as it can."""
+    before, written = _OVER_LISTS[kind]
+    if len(words) < 3 or words[0].kind != "name" or not words[0].written.isidentifier() or words[1].written != "in":  # noqa: PLR2004
+        raise untranslatable(f"“{kind}” is followed by a name and “in”", None)
+    items, rest = _say_until(words[2:], frozenset({before}), depth)
+    if not rest:
+        raise untranslatable(f"“{before}” is missing after “{kind}”", None)
+    value, rest = _say_until(rest[1:], stops, depth)
+    return written.format(value=value, name=words[0].written, items=items), rest
 
 
 def _negated(words: list[Token]) -> tuple[str, list[Token]]:

@@ -201,13 +201,14 @@ def _reference(
     drawing: Drawing, element: etree._Element, attribute: str, written: str, kinds: frozenset[str]
 ) -> Iterator[Fault]:
     named, what = drawing.named(written), attribute.removesuffix("Ref")
+    severity = Severity.WARNING if attribute in _ADVISORY else None
     if named is None and not drawing.is_elsewhere(element, written):
         place = next(element.iterancestors(*FLOW_NODES, SEQUENCE_FLOW), element)
         message = f"{title(place)} refers to the {what} “{written.strip()[:80]}”, which does not exist; choose one."
-        yield Fault("unknown_reference", element, message, Severity.WARNING if attribute in _ADVISORY else None)
+        yield Fault("unknown_reference", element, message, severity)
     elif named is not None and named.tag not in kinds:
         message = f"{title(element)} refers to {title(named)}, which is no {what}."
-        yield Fault("wrong_reference", element, message)
+        yield Fault("wrong_reference", element, message, severity)
 
 
 RULES: Final[tuple[Rule, ...]] = (
