@@ -4,6 +4,7 @@ import json
 import smtplib
 import subprocess
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,7 +26,8 @@ from capture.channels.drop_folder import CLAIMED
 ATTACHMENTS = 3
 RECIPIENT, SENDER = "orders@parcelflow.example", "a@kern.example"
 _EACH_BY_SWAKS = 3
-_TRY_LATER = 503
+_TRY_LATER = (429, 503)
+_PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -159,6 +161,14 @@ class Clerk:
             self.answers.setdefault(item, answer)
         return answer
 
+    def repeat(self, item: str) -> Any:
+        """Complete an item again, until it is answered."""
+        until = time.monotonic() + _PATIENCE_SECONDS
+        while (answer := self.complete(item)) is None:
+            assert time.monotonic() < until, self.refusals
+            time.sleep(0.2)
+        return answer
+
     def ask(self, method: str, path: str, body: object = None, headers: Mapping[str, str] = {}) -> Any:
         """Give the answer, or None where none came; whatever is said but “try later” is a refusal."""
         known = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
@@ -168,7 +178,7 @@ class Clerk:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return json.loads(answer.read())
         except HTTPError as error:
-            if error.code != _TRY_LATER:
+            if error.code not in _TRY_LATER:
                 self.refusals.append(f"{path}: {error.code} {error.read().decode()}")
         except (OSError, HTTPException, ValueError):
             pass  # it died in between
