@@ -126,26 +126,25 @@ def gathered(
     """Merge the variables of tokens, level by level from where the last of them parted up to where the first did.
 
     Each fork's branches are compared with the variables at that fork, in the order in which the branches arrived; those
-    that have not arrived anywhere come last.
+    that have not arrived anywhere come last. A fork that a branch has left counts with what came after it, but not the last one:
+    all of the tokens hang below it.
     """
     values = {token.id: variables_of(token) for token in tokens}
     arrived = {
         token.id: (token.state != WAITING, token.order if token.state == WAITING else token.id) for token in tokens
     }
     conflicts: list[Path] = []
+    gathered_so_far = values[tokens[0].id]
     for fork, branches in _forks(tokens):
         ordered = sorted(branches, key=lambda branch: arrived[branch])
         arrived[fork.id] = arrived[ordered[-1]]
         value = values[ordered[0]]
         if len(ordered) > 1:
             merged = merge(fork.data, [values[branch] for branch in ordered], policy)
-            value = merged.variables
+            value = gathered_so_far = merged.variables
             conflicts.extend(merged.conflicts)
         values[fork.id] = value if not fork.is_left else rebased(fork, value)
-    top = tokens[0]
-    while top.parent is not None:
-        top = top.parent
-    return Merged(values[top.id], tuple(conflicts))
+    return Merged(gathered_so_far, tuple(conflicts))
 
 
 def rebased(fork: Token, value: dict[str, Any]) -> dict[str, Any]:

@@ -806,7 +806,7 @@ class Engine:
             self.thrown.append(str(name))
         for receiver in heard if kind == "signal" else heard[:1]:
             if receiver.state == "wait" and receiver in receiver.net.tokens:
-                self.fire(receiver, {"bits": token.data["bits"]} if kind == "message" else {})
+                self.fire(receiver, {"bits": token.data["bits"]})
         self.done(token)
         self.leave(token, token.node.outgoing)
 

@@ -30,6 +30,11 @@ def test_both_engines_agree_on_random_diagrams(first: int) -> None:
     run(range(first, min(first + CHUNK, FIRST + COUNT)))
 
 
+@pytest.mark.parametrize("seed", [4482, 10308])
+def test_both_engines_agree_where_they_once_did_not(seed: int) -> None:
+    run(range(seed, seed + 1))
+
+
 @pytest.mark.parametrize("first", range(FIRST, FIRST + COUNT // 4, CHUNK))
 def test_an_instance_that_is_migrated_all_the_time_runs_as_if_it_never_was(first: int) -> None:
     run(range(first, min(first + CHUNK, FIRST + COUNT // 4)), Migrated)
