@@ -68,7 +68,7 @@ class Course:
     def __init__(self, live: LiveInstance, execution: Execution, *, is_new: bool = False) -> None:
         self.live = live
         self.steps: list[Step] = []
-        self._execution = execution
+        self.execution = execution
         if not is_new:
             execution.watch()
         self._stuck_before = {stuck.key for stuck in execution.stuck()} if live.has_incidents else set()
@@ -91,7 +91,7 @@ class Course:
 
     def opened(self) -> list[Wait]:
         """Give the waits that these steps have opened, oldest first."""
-        return [now for _, now in self._execution.changes() if now is not None]
+        return [now for _, now in self.execution.changes() if now is not None]
 
     def told(self, cause: Cause) -> Cause:
         """Give the cause with what the audit keeps of the steps among its details."""
@@ -104,7 +104,7 @@ class Course:
 
     def record(self, cause: Cause) -> StepRecord:
         """Give the rows to be written; what is waited for after the last step decides what was opened and closed."""
-        execution, opened = self._execution, self.opened()
+        execution, opened = self.execution, self.opened()
         before = [wait for wait, _ in execution.changes() if wait is not None]
         closed = [wait for wait in before if wait.key != cause.key]
         settled = [wait for wait in before if wait.key == cause.key]
@@ -122,10 +122,10 @@ class Course:
             end_reason=cause.end_reason,
             completed=cause.completed,
             done_job_id=cause.done_job_id,
-            items=tuple(_item(wait) for wait in opened if isinstance(wait, WorkWait)),
-            jobs=tuple(_job(wait) for wait in opened if isinstance(wait, OperationWait)),
-            timers=tuple(_timer(wait) for wait in opened if isinstance(wait, TimerWait)),
-            subscriptions=tuple(_subscription(wait) for wait in opened if isinstance(wait, SubscriptionWait)),
+            items=tuple(item_row(wait) for wait in opened if isinstance(wait, WorkWait)),
+            jobs=tuple(job_row(wait) for wait in opened if isinstance(wait, OperationWait)),
+            timers=tuple(timer_row(wait) for wait in opened if isinstance(wait, TimerWait)),
+            subscriptions=tuple(subscription_row(wait) for wait in opened if isinstance(wait, SubscriptionWait)),
             incidents=tuple(_incident(one) for key, one in stuck.items() if key in self._newly_stuck()),
             withdrawn_items=_keys(closed, WorkWait),
             cancelled_jobs=_keys(closed, OperationWait),
@@ -170,7 +170,8 @@ def _keys(waits: Iterable[Wait], kind: type[Wait]) -> tuple[str, ...]:
     return tuple(wait.key for wait in waits if isinstance(wait, kind))
 
 
-def _item(wait: WorkWait) -> NewItem:
+def item_row(wait: WorkWait) -> NewItem:
+    """Give the row of a work item."""
     return NewItem(
         key=wait.key,
         node=wait.node,
@@ -186,20 +187,23 @@ def _item(wait: WorkWait) -> NewItem:
     )
 
 
-def _job(wait: OperationWait) -> NewJob:
+def job_row(wait: OperationWait) -> NewJob:
+    """Give the row of an operation that is owed."""
     arguments: dict[str, Any] = {"inputs": dict(wait.inputs)}
     if wait.retry_after is not None:
         arguments["retry_after"] = list(wait.retry_after)
     return NewJob(key=wait.key, operation=wait.operation, arguments=arguments, node=wait.node)
 
 
-def _timer(wait: TimerWait) -> NewTimer:
+def timer_row(wait: TimerWait) -> NewTimer:
+    """Give the row of a timer."""
     if wait.due_at is None:
         raise ValueError(f"The timer {wait.key} waits for no time.")
     return NewTimer(key=wait.key, node=wait.node, due_at=wait.due_at)
 
 
-def _subscription(wait: SubscriptionWait) -> NewSubscription:
+def subscription_row(wait: SubscriptionWait) -> NewSubscription:
+    """Give the row of a message or signal that is waited for."""
     kind = SubscriptionKind.SIGNAL if wait.kind is WaitKind.SIGNAL else SubscriptionKind.MESSAGE
     return NewSubscription(key=wait.key, kind=kind, name=wait.message, correlation_key=wait.correlation_key)
 

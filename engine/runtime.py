@@ -33,7 +33,7 @@ from storage.instances import Handover, LiveInstance
 from storage.jobs import Incident, IncidentState, Job, JobState
 from storage.people import Actor
 from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
-from storage.steps import CompletedItem, NewMessage
+from storage.steps import CompletedItem, NewMessage, StepRecord
 from storage.work import UNKNOWN_ASSIGNEE
 
 SYSTEM = "system"
@@ -382,18 +382,24 @@ class Engine:
         return live.id
 
     def _run(self, tx: Transaction, live: LiveInstance, execution: Execution, move: Move, cause: Cause) -> None:
-        course = begin(live, execution, move, cause, tx.now)
-        self._exchange(tx, course, execution)
-        details = course.told(cause).details
-        tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
-        record = course.record(cause)
-        tx.processes.apply(record)
-        if record.state is InstanceState.ACTIVE and not course.has_stuck:
+        record = self.conclude(tx, begin(live, execution, move, cause, tx.now), cause)
+        if record is not None:
             saved = Saved(record.instance_id, record.version + 1, record.snapshot)
             program = self._programs.of(tx, live.deployment_id)
             tx.after_commit.append(partial(self._kept.keep, program, saved, execution))
 
-    def _exchange(self, tx: Transaction, course: Course, execution: Execution) -> None:
+    def conclude(self, tx: Transaction, course: Course, cause: Cause) -> StepRecord | None:
+        """Write what a course has come to; gives the rows where the execution may be kept for the next step."""
+        live = course.live
+        if not cause.rests:
+            self._exchange(tx, course)
+        details = course.told(cause).details
+        tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
+        record = course.record(cause)
+        tx.processes.apply(record)
+        return record if record.state is InstanceState.ACTIVE and not course.has_stuck else None
+
+    def _exchange(self, tx: Transaction, course: Course) -> None:
         """Send off what the steps have thrown, and give the instance the messages that were kept for it."""
         asked: set[str] = set()
         for _ in range(MOST_HANDOVERS):
@@ -407,7 +413,7 @@ class Engine:
                 if kept is not None:
                     tx.processes.take_message(kept[0], course.live.id)
                     failpoint("message.taken")
-                    course.add(execution.deliver(wait.key, dict(kept[1]), tx.now))
+                    course.add(course.execution.deliver(wait.key, dict(kept[1]), tx.now))
                     break
 
     def _send_off(self, tx: Transaction, course: Course) -> None:

@@ -28,6 +28,7 @@ from storage.statements import driver_connection, driver_errors
 if TYPE_CHECKING:
     from storage.deployments import Deployments
     from storage.drafts import Drafts
+    from storage.instance_migrations import Migrations
     from storage.instances import Processes
     from storage.jobs import Jobs
     from storage.messages import Messages
@@ -115,6 +116,13 @@ class Transaction(Unit):
         from storage.instances import Processes  # noqa: PLC0415
 
         return Processes(self)
+
+    @cached_property
+    def migrations(self) -> "Migrations":
+        """The migrations of instances to other versions."""
+        from storage.instance_migrations import Migrations  # noqa: PLC0415
+
+        return Migrations(self)
 
     @cached_property
     def deployments(self) -> "Deployments":

@@ -14,13 +14,41 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import BigInteger, Connection, Enum, text
 
-from storage import access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work
+from storage import (
+    access,
+    audit,
+    drafts,
+    instance_migrations,
+    jobs,
+    numbering,
+    orders,
+    parcels,
+    people,
+    processes,
+    search,
+    sign_in,
+    work,
+)
 from storage.base import Base, ExactDecimal, Json, PlainText, UtcDateTime
 from storage.errors import Damaged, Refused
 from storage.failpoints import failpoint
 from storage.guards import statements
 
-SUBJECTS = (access, audit, drafts, jobs, numbering, orders, parcels, people, processes, search, sign_in, work)
+SUBJECTS = (
+    access,
+    audit,
+    drafts,
+    instance_migrations,
+    jobs,
+    numbering,
+    orders,
+    parcels,
+    people,
+    processes,
+    search,
+    sign_in,
+    work,
+)
 METADATA = Base.metadata
 _LOCK = 7_241_906_113  # any number, ours for ever
 _FOREIGN = frozenset(

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from factories import a_parcel, a_user
 
 from engine.deployment import ProgramCache, Surroundings, deploy
+from engine.migration import Migrator
 from engine.operating import Operator
 from engine.reloading import reloader
 from engine.runtime import Engine
@@ -83,6 +84,7 @@ class Office:
         self.programs = ProgramCache(BERLIN)
         self.engine = Engine(database, self.programs)
         self.operator = Operator(self.engine)
+        self.migrator = Migrator(database, self.engine, self.programs)
         self.worklist = Worklist(database, self.engine)
         self.people: dict[str, Actor] = {}
 

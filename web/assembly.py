@@ -15,6 +15,7 @@ from capture.intake import Intake
 from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
 from engine.message_desk import MessageDesk
+from engine.migration import OPERATION, Migrator, migrating_operation
 from engine.operating import Operator
 from engine.operations.call import Operation
 from engine.operations.letters import check_letter
@@ -47,6 +48,7 @@ class System:
     engine: Engine
     operator: Operator
     message_desk: MessageDesk
+    migrator: Migrator
     worklist: Worklist
     operations: Mapping[str, Operation]
     intake: Intake
@@ -62,7 +64,7 @@ class System:
         with self.database.reading() as tx:
             groups = {group.key for group in tx.people.groups()}
         return Surroundings(
-            self.zone, frozenset(self.operations), groups or None, check_letter, self.programs.calendars
+            self.zone, frozenset(self.operations) - {OPERATION}, groups or None, check_letter, self.programs.calendars
         )
 
     def reload(self) -> Reload:
@@ -91,6 +93,8 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
     """Join the parts around a database that is open already."""
     programs = ProgramCache(settings.zone, _calendars(settings))
     engine = Engine(database, programs)
+    migrator = Migrator(database, engine, programs)
+    operations = operations_of(settings, database, begin_process, open_parcel_later)
     return System(
         settings=settings,
         clock=clock,
@@ -100,8 +104,9 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         engine=engine,
         operator=Operator(engine),
         message_desk=MessageDesk(engine),
+        migrator=migrator,
         worklist=Worklist(database, engine),
-        operations=operations_of(settings, database, begin_process, open_parcel_later),
+        operations={**operations, OPERATION: migrating_operation(migrator)},
         intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),
         secret_key=_secret_key(settings),
     )

@@ -54,6 +54,7 @@ class Execution:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self.program = instance.program
+        self._beginnings: migrating.Beginnings | None = None
 
     # -- beginning and keeping
 
@@ -234,31 +235,40 @@ class Execution:
         self._instance.touched.extend(self._instance.nets())
         return self._finished()
 
+    @_by_calendar
     def passage(self, program: Program, mapping: Mapping[str, str]) -> Passage:
         """Say what a migration to another program would do; nothing is changed."""
         return migrating.passage(self._instance, crossing(self._instance, program, mapping))
 
+    @_by_calendar
     def migrate(
-        self,
-        program: Program,
-        mapping: Mapping[str, str],
-        now: datetime,
-        *,
-        status: str | None = None,
-        rests: bool = False,
-    ) -> "tuple[Execution, Step]":
-        """Carry the instance over to another program; this execution is of no use afterwards. Raise MigrationRefused."""
+        self, program: Program, mapping: Mapping[str, str], now: datetime, *, status: str | None = None
+    ) -> "Execution":
+        """Give the instance in another program, where `settle_in` must follow; this execution is of no use afterwards.
+
+        Raise MigrationRefused, which changes nothing. `status` is the one that holds now.
+        """
         found = crossing(self._instance, program, mapping)
         if found.hurdles:
             first = found.hurdles[0]
             raise MigrationRefused(f"{first.node}: {first.reason}")
         self._instance.journal = self._resumed(now)
-        carried = Execution(migrating.carry_over(self._instance, found, status))
+        instance, beginnings = migrating.carry_over(self._instance, found, status)
+        carried = Execution(instance)
+        carried._beginnings = beginnings
+        return carried
+
+    @_by_calendar
+    def settle_in(self, now: datetime, *, rests: bool = False) -> Step:
+        """Let what the other program has in addition begin to wait, and everything go on that can."""
+        self._instance.journal = self._resumed(now)
+        if self._beginnings is not None:
+            self._beginnings.wait(self._instance)
         if rests:
-            return carried, carried._at_rest()
-        migrating.open_joins(carried._instance)
-        carried._instance.touched.extend(carried._instance.nets())
-        return carried, carried._finished()
+            return self._at_rest()
+        migrating.open_joins(self._instance)
+        self._instance.touched.extend(self._instance.nets())
+        return self._finished()
 
     @_by_calendar
     def terminate(self, now: datetime) -> Step:

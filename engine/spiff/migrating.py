@@ -75,12 +75,12 @@ def _without(others: Any, specs: Any, net: Net, found: Crossing) -> list[Any]:
 # -- carrying over
 
 
-def carry_over(instance: Instance, found: Crossing, status: str | None = None) -> Instance:
-    """Give the instance as it goes on in the other program; the one that was given is of no use afterwards.
+def carry_over(instance: Instance, found: Crossing, status: str | None = None) -> "tuple[Instance, Beginnings]":
+    """Give the instance as it goes on in the other program, and what begins there; the one that was given is of no use then.
 
     `status` is the one that holds now: where the flow node that has set it sets another one there, that one holds.
     """
-    begins = _Beginnings(
+    begins = Beginnings(
         {token.id: specs for token, specs in _new_events(instance, found)},
         {net.task_tree.id: specs for net, specs in _new_handlers(found)},
         {token.id: flows for token, flows in _new_rivals(instance, found)},
@@ -96,8 +96,7 @@ def carry_over(instance: Instance, found: Crossing, status: str | None = None) -
     carried = snapshot.unpack(found.program, snapshot.pack(instance))
     carried.journal = instance.journal
     _come(carried, before, status)
-    begins.wait(carried)
-    return carried
+    return carried, begins
 
 
 def _leave(instance: Instance, found: Crossing) -> None:
@@ -126,7 +125,7 @@ def _hang_over(net: Net, scope: Scope, found: Crossing) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Beginnings:
+class Beginnings:
     """What is new in the other program: attached events by host, event subprocesses by root, events behind gateways by rival."""
 
     events: Mapping[int, list[Any]]

@@ -114,7 +114,8 @@ class Migrated(Both):
         passage = self.play.execution.passage(program, {})
         assert all("undoing" in hurdle.reason for hurdle in passage.hurdles), passage
         if passage.is_possible:
-            self.play.execution, step = self.play.execution.migrate(program, {}, self.play.now)
+            self.play.execution = self.play.execution.migrate(program, {}, self.play.now)
+            step = self.play.execution.settle_in(self.play.now)
             assert (step.opened, step.closed, step.visits) == ((), (), ())
             assert self.play.execution.save() == before
             self.play.program = program

@@ -58,17 +58,13 @@ BACK = throwing("undo", "<compensateEventDefinition/>")
 def migrated(play: Play, body: str | Program, mapping: Mapping[str, str] | None = None) -> Play:
     """Carry over, then save and load with the new program as after every step."""
     program = program_of(body) if isinstance(body, str) else body
-    kept = {wait.key for wait in play.execution.waits()}
-    play.execution, step = play.execution.migrate(program, mapping or {}, play.now)
+    before = play.keys
+    play.execution = play.execution.migrate(program, mapping or {}, play.now)
     play.program = program
-    play.keys = {wait.key: wait for wait in play.execution.waits() if wait.key in kept or wait not in step.opened}
-    return play.took(
-        type(step)(
-            **{name: getattr(step, name) for name in step.__slots__ if name not in ("closed", "opened")},
-            closed=(),
-            opened=tuple(wait for wait in step.opened if wait.key not in play.keys),
-        )
-    )
+    play.keys = {wait.key: wait for wait in play.execution.waits()}
+    numbers = {key.rpartition(":")[2] for key in play.keys}
+    play.keys |= {key: wait for key, wait in before.items() if key.rpartition(":")[2] not in numbers}
+    return play.took(play.execution.settle_in(play.now))
 
 
 def passage(play: Play, body: str, mapping: Mapping[str, str] | None = None) -> Passage:

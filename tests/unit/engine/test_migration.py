@@ -1,0 +1,299 @@
+"""Migration of running instances to another version: planned, carried out in jobs, interrupted and gone on with."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import FakeClock
+from kills import KILLED, run_armed
+from running import Office, a_diagram, a_process, end, gateway, service, start, user
+
+from engine.migration import OPERATION, migrating_operation
+from engine.operations.call import Call
+from engine.worker import Pace, Worker
+from storage.database import Database
+from storage.documents import DocumentStore
+from storage.errors import Invalid
+from storage.instance_migrations import MigrationState
+from storage.processes import InstanceState, ProcessDefinition
+
+AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+LATE = (
+    '<boundaryEvent id="late" attachedToRef="check" cancelActivity="false"><timerEventDefinition>'
+    "<timeDuration>PT8H</timeDuration></timerEventDefinition></boundaryEvent>"
+)
+
+
+def _version(check: str = "check", *more: str, status: str = "checking", group: str = "clerks") -> bytes:
+    attribute = f'parcelflow:status="{status}"'
+    parts = (
+        start(),
+        user("enter"),
+        user(check, group, attribute),
+        LATE.replace('"check"', f'"{check}"'),
+        user("remind"),
+        service("print"),
+        end(),
+        end("reminded"),
+        "begin -> enter",
+        f"enter -> {check}",
+        "late -> remind",
+        "remind -> reminded",
+        f"{check} -> print",
+        "print -> done",
+    )
+    return a_diagram(a_process("order", *parts, *more))
+
+
+STATUSES = b"status,name\nchecking,Checking\nreviewing,Reviewing\n"
+
+
+def _deploy(office: Office, diagram: bytes) -> ProcessDefinition:
+    office.deploy(diagram, statuses_csv=STATUSES)
+    with office.database.reading() as tx:
+        return tx.deployments.latest("order")
+
+
+def _migrate(
+    office: Office, to: ProcessDefinition, mapping: Mapping[str, str] | None = None, **more: Any
+) -> dict[MigrationState, int]:
+    migration = office.migrator.begin(to, mapping or {}, "olga", "A better way.", **more)
+    _work(office)
+    return _progress(office, migration)
+
+
+def _work(office: Office) -> None:
+    operations = {OPERATION: migrating_operation(office.migrator), "work": lambda _call: {}}
+    worker = Worker(office.database, office.engine, operations, node="here", pace=AT_ONCE)
+    while worker.run_waiting():
+        pass
+
+
+def _progress(office: Office, migration: int) -> dict[MigrationState, int]:
+    with office.database.reading() as tx:
+        return {state: count for state, count in tx.migrations.progress(migration).items() if count}
+
+
+def _version_of(office: Office, instance: int) -> int:
+    with office.database.reading() as tx:
+        return tx.deployments.definition(tx.processes.one(instance).definition_id).version
+
+
+def test_an_instance_that_was_migrated_keeps_claim_draft_and_due_time_and_finishes(
+    office: Office, clock: FakeClock
+) -> None:
+    _deploy(office, _version())
+    ann = office.person("ann")
+    parcel = office.parcel()
+    instance = office.engine.start("order", parcel)
+    office.do(instance, "enter", ann)
+    item = office.item(instance, "check")
+    office.worklist.claim(item, ann)
+    with office.database.transaction() as tx:
+        tx.drafts.keep(item, ann.user_id, {"remark": "half"})
+        timer = tx.jobs.next_timer()
+        assert timer is not None
+        due_at = timer.due_at
+    clock.advance(timedelta(hours=1))
+
+    to = _deploy(office, _version("review", status="reviewing", group="reviewers"))
+    assert _migrate(office, to, {"check": "review"}) == {MigrationState.MOVED: 1}
+
+    carried = office.items(instance)["review"]
+    assert (carried.id, carried.assignee_id, carried.candidate_group) == (item, ann.user_id, "reviewers")
+    with office.database.reading() as tx:
+        draft, timer = tx.drafts.of(item, ann.user_id), tx.jobs.next_timer()
+        assert draft is not None
+        assert draft.answers == {"remark": "half"}
+        assert timer is not None
+        assert timer.due_at == due_at
+        assert tx.parcels.one(parcel).status == "reviewing"
+    assert _version_of(office, instance) == 2
+    assert office.breaches() == []
+    office.do(instance, "review", ann)
+    _work(office)
+    assert office.state(instance) == "completed"
+    assert office.breaches() == []
+
+
+def test_the_history_tells_who_migrated_what_and_why(office: Office) -> None:
+    _deploy(office, _version())
+    parcel = office.parcel()
+    office.engine.start("order", parcel)
+    _migrate(office, _deploy(office, _version("review")))
+
+    with office.database.transaction() as tx:
+        last = tx.audit.history(f"parcel:{parcel}")[-1]
+    assert (last.action, last.actor) == ("process.migrated", "olga")
+    assert (last.details["version"], last.details["reason"]) == (2, "A better way.")
+
+
+def test_a_token_without_a_counterpart_stays_where_it_is(office: Office) -> None:
+    _deploy(office, _version())
+    ann = office.person("ann")
+    stays, moves = office.engine.start("order"), office.engine.start("order")
+    office.do(stays, "enter", ann)
+    to = _deploy(office, _version("review"))
+    with office.database.reading() as tx:
+        before = tx.processes.one(stays).snapshot
+        planned = {one.running.instance_id: one.passage for one in office.migrator.plan(tx, to, {})}
+    assert planned[moves].is_possible
+    assert [hurdle.node for hurdle in planned[stays].hurdles] == ["check"]
+
+    assert _migrate(office, to) == {MigrationState.MOVED: 1, MigrationState.REFUSED: 1}
+
+    assert (_version_of(office, stays), _version_of(office, moves)) == (1, 2)
+    with office.database.reading() as tx:
+        assert tx.processes.one(stays).snapshot == before
+        [refused] = tx.migrations.refused(1)
+        assert refused.hurdles[0][0] == "check"
+    assert office.breaches() == []
+
+
+def test_all_or_none_moves_none_when_one_cannot(office: Office) -> None:
+    _deploy(office, _version())
+    ann = office.person("ann")
+    first, second = office.engine.start("order"), office.engine.start("order")
+    office.do(second, "enter", ann)
+    to = _deploy(office, _version("review"))
+
+    assert _migrate(office, to, together=True) == {MigrationState.REFUSED: 2}
+    assert (_version_of(office, first), _version_of(office, second)) == (1, 1)
+
+    assert _migrate(office, to, {"check": "review"}, together=True) == {MigrationState.MOVED: 2}
+    assert (_version_of(office, first), _version_of(office, second)) == (2, 2)
+    assert office.breaches() == []
+
+
+def test_a_suspended_instance_is_migrated_and_stays_suspended(office: Office) -> None:
+    _deploy(office, _version())
+    instance = office.engine.start("order")
+    office.operator.suspend(instance, "ann", "Stop.")
+
+    assert _migrate(office, _deploy(office, _version("review"))) == {MigrationState.MOVED: 1}
+
+    assert office.state(instance) == InstanceState.SUSPENDED
+    office.operator.go_on(instance, "ann", "Go.")
+    office.do(instance, "enter", office.person("bob"))
+    assert office.items(instance).keys() == {"review"}
+    assert office.breaches() == []
+
+
+def test_a_stuck_token_and_its_incident_are_carried_over(office: Office) -> None:
+    script = '<scriptTask id="{}" scriptFormat="python"><script>x = {}</script></scriptTask>'
+    parts = (start(), "begin -> {0}", "{0} -> done", end())
+
+    def drawn(key: str, code: str) -> bytes:
+        return a_diagram(a_process("order", script.format(key, code), *(part.format(key) for part in parts)))
+
+    _deploy(office, drawn("sum", "missing + 1"))
+    instance = office.engine.start("order")
+
+    assert _migrate(office, _deploy(office, drawn("total", "1")), {"sum": "total"}) == {MigrationState.MOVED: 1}
+
+    with office.database.reading() as tx:
+        [incident] = tx.jobs.incidents()
+        assert incident.node == "total"
+    office.engine.retry(incident.id, "ann")
+    assert office.state(instance) == "completed"
+    assert office.breaches() == []
+
+
+def test_an_operation_that_is_owed_is_done_once_and_with_the_inputs_of_the_new_version(office: Office) -> None:
+    more = '><extensionElements><parcelflow:input name="n" expression="{}"/></extensionElements></serviceTask>'
+
+    def drawn(value: str) -> bytes:
+        task = service("print").replace("/>", more.format(value))
+        return a_diagram(a_process("order", start(), task, end(), "begin -> print", "print -> done"))
+
+    _deploy(office, drawn("1"))
+    office.engine.start("order")
+    calls: list[Call] = []
+    operations = {OPERATION: migrating_operation(office.migrator), "work": lambda call: calls.append(call) or {}}
+    office.migrator.begin(_deploy(office, drawn("2")), {}, "olga", "Other paper.")
+    with office.database.reading() as tx:
+        migrating = [job_id for job_id in tx.jobs.waiting() if tx.jobs.one(job_id).operation == OPERATION]
+
+    worker = Worker(office.database, office.engine, operations, node="here", pace=AT_ONCE)
+    worker.run_job(migrating[0])
+    worker.run_waiting()
+
+    assert [call.inputs for call in calls] == [{"n": 2}]
+    assert office.breaches() == []
+
+
+def test_joins_and_called_processes_are_carried_over(office: Office) -> None:
+    def drawn(last: str) -> bytes:
+        inner = a_process("part", start("go"), user("inside"), end("over"), "go -> inside", "inside -> over")
+        call = '<callActivity id="call" calledElement="part"/>'
+        flows = ("begin -> fork", "fork -> a", "fork -> call", "a -> join", "call -> join", f"join -> {last}")
+        outer = a_process("order", start(), gateway("fork"), user("a"), call, gateway("join"), user(last), end(), *flows,
+                          f"{last} -> done")  # fmt: skip
+        return a_diagram(outer, inner)
+
+    _deploy(office, drawn("last"))
+    ann = office.person("ann")
+    instance = office.engine.start("order", office.parcel())
+    office.do(instance, "a", ann)
+
+    assert _migrate(office, _deploy(office, drawn("end_of_it"))) == {MigrationState.MOVED: 1}
+
+    office.do(instance, "inside", ann)
+    assert office.items(instance).keys() == {"end_of_it"}
+    assert office.breaches() == []
+
+
+def test_a_migration_of_nothing_and_one_without_a_reason_are_refused(office: Office) -> None:
+    to = _deploy(office, _version())
+    office.engine.start("order")
+
+    with pytest.raises(Invalid, match="nothing to be moved"):
+        office.migrator.begin(to, {}, "olga", "Why not.")
+    newer = _deploy(office, _version("review"))
+    with pytest.raises(Invalid, match="Say why"):
+        office.migrator.begin(newer, {}, "olga", "")
+
+
+def migrate(url: str, documents: str, migration: str) -> None:
+    office = Office(Database(url, clock=lambda: NOON, documents=DocumentStore(Path(documents))))
+    office.migrator.run(int(migration), 0)
+    office.database.close()
+
+
+@pytest.mark.parametrize("together", [False, True], ids=["each", "all"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "migrate.begun",
+        "migrate.rows_carried",
+        "step.state_saved",
+        "migrate.settled@2",
+        "step.before_commit@2",
+        "migrate.committed",
+    ],
+)
+def test_a_migration_that_is_killed_goes_on_where_it_was(
+    office: Office, database_url: str, documents: DocumentStore, point: str, *, together: bool
+) -> None:
+    _deploy(office, _version())
+    ann = office.person("ann")
+    instances = [office.engine.start("order", office.parcel()) for _ in range(3)]
+    office.do(instances[1], "enter", ann)
+    to = _deploy(office, _version("review"))
+    migration = office.migrator.begin(to, {"check": "review"}, "olga", "A better way.", together=together)
+    name, _, count = point.partition("@")
+
+    code = run_armed(f"{name}=die@{count or 1}", migrate, database_url, str(documents.folder), str(migration))
+    moved = sum(_version_of(office, instance) == 2 for instance in instances)
+
+    assert code == KILLED or (together and name in ("migrate.begun", "migrate.committed", "step.before_commit"))
+    assert moved in ((0, 3) if together else (0, 1, 2, 3))
+    assert moved == _progress(office, migration).get(MigrationState.MOVED, 0)
+    assert office.breaches() == []
+    _work(office)
+    assert _progress(office, migration) == {MigrationState.MOVED: 3}
+    assert [_version_of(office, instance) for instance in instances] == [2, 2, 2]
+    assert office.breaches() == []
