@@ -15,7 +15,7 @@ from capture.channels.form import form_delivery
 from capture.sheets import separator_sheet
 from confined.office import to_pdf
 from web.assembly import System
-from web.demo.orders import LABELS, Customer, WrittenOrder, write_order
+from web.demo.orders import ELABORATE, LABELS, Customer, WrittenOrder, write_order
 from web.demo.papers import DPI, draw_page, fax, scan, word_document
 
 POINTS_PER_INCH = 72
@@ -35,9 +35,13 @@ class Arrivals:
 
 
 def send_all(system: System, random: Random, customers: Sequence[Customer]) -> Arrivals:
-    """Send five orders on four ways: two in one scanned stack, a fax, a mailed PDF, and one typed into the form."""
+    """Send five orders on four ways: two in one scanned stack, a fax, a mailed PDF, and one typed into the form.
+
+    The typed one is elaborate, so that in every round at least one order has to be validated.
+    """
     today = system.clock().astimezone(system.zone).date()
-    orders = [write_order(random, customers, today) for _ in range(READ_BY_MACHINE + 1)]
+    orders = [write_order(random, customers, today) for _ in range(READ_BY_MACHINE)]
+    orders.append(write_order(random, customers, today, ELABORATE))
     _drop(system, f"stack-{random.getrandbits(32):08x}.tif", scanned_stack(orders[:2], random))
     _drop(system, f"fax-{random.getrandbits(32):08x}.tif", fax(draw_page(orders[2], random)))
     mail_order(system, orders[3], random)

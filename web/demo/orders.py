@@ -15,6 +15,8 @@ PAPERS = ("80 g offset", "135 g silk", "170 g silk", "300 g matt")
 FORMATS = ("A6", "A5", "A4", "A3", "A2", "DL")
 COLOURS = ("1/0", "1/1", "4/0", "4/4")
 FINISHINGS = ("none", "folded", "stapled", "bound", "laminated")
+ELABORATE = ("bound", "laminated")
+"""Finishings that the shipped routing table has validated by quality assurance."""
 RUN_LENGTHS = (250, 500, 1000, 1500, 2000, 2500, 5000, 7500, 10000, 12500, 20000)
 
 LABELS: Mapping[str, Mapping[str, str]] = {
@@ -98,7 +100,9 @@ def read_customers(text: str) -> list[Customer]:
     ]
 
 
-def write_order(random: Random, customers: Sequence[Customer], today: date) -> WrittenOrder:
+def write_order(
+    random: Random, customers: Sequence[Customer], today: date, finishings: Sequence[str] = FINISHINGS
+) -> WrittenOrder:
     """Make up an order; the same random numbers give the same order."""
     customer = random.choice(customers)
     language = "de" if customer.country == "DE" else "en"
@@ -114,7 +118,7 @@ def write_order(random: Random, customers: Sequence[Customer], today: date) -> W
         "format": random.choice(FORMATS),
         "run_length": str(run_length),
         "colours": random.choice(COLOURS),
-        "finishing": random.choice(FINISHINGS),
+        "finishing": random.choice(finishings),
         "wanted_on": wanted.isoformat(),
     }
     return WrittenOrder(customer, language, fields, fields | _as_printed(language, run_length, wanted))
