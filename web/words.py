@@ -61,6 +61,7 @@ def tell_words(app: Flask) -> None:
         kind=media_name,
         percent=percent,
         as_read=as_read,
+        breakable=breakable,
     )
 
 
@@ -98,6 +99,11 @@ def as_read(text: str, name: str) -> str:
         with suppress(ValueError):
             return day(date.fromisoformat(text))
     return text or "–"
+
+
+def breakable(name: str) -> Markup:
+    """Write the name of a file so that a narrow page breaks it between its words."""
+    return Markup("").join(Markup("{}<wbr>").format(letter) if letter in "/_-." else escape(letter) for letter in name)
 
 
 def size(count: int) -> str:
