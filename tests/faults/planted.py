@@ -9,16 +9,19 @@ from busy_day import MORNING, Kit, Place
 from fakes import FakeClock
 from sqlalchemy import bindparam, delete, insert, update
 
+from engine import runtime
 from engine.firing import Fired
+from engine.kept import KeptExecutions, Saved
 from engine.operations.call import Call, Operation
 from engine.recording import Cause
-from engine.runtime import Engine, Move
+from engine.runtime import Engine
 from engine.spiff.execution import Execution
+from engine.spiff.program import Program
 from engine.worker import Worker
 from storage import steps
 from storage.database import Transaction
 from storage.failpoints import failpoint
-from storage.instances import LiveInstance, Processes
+from storage.instances import Processes
 from storage.jobs import Job, Timer
 from storage.processes import BufferedMessage, ProcessInstance
 from storage.statements import Batch, Fixed
@@ -111,14 +114,21 @@ class HastyEngine(Engine):
         return self.transact(fire)
 
 
-class ForgetlessEngine(Engine):
-    """Keeps what it has loaded, whatever becomes of the transaction and whatever others do."""
+class StickyExecutions(KeptExecutions):
+    """Keeps what was loaded first, whatever becomes of the transaction and whatever others do."""
 
-    def move(self, tx: Transaction, live: LiveInstance, move: Move, cause: Cause) -> None:
-        kept = self.__dict__.setdefault("kept", {})
-        if live.id not in kept:
-            kept[live.id] = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
-        self._run(tx, live, kept[live.id], move, cause)
+    def take(self, program: Program, saved: Saved) -> Execution:
+        if saved.instance_id not in self._kept:
+            self._kept[saved.instance_id] = saved, program, Execution.load(program, saved.snapshot)
+        return self._kept[saved.instance_id][2]
+
+    def keep(self, program: Program, saved: Saved, execution: Execution) -> None:
+        self._kept[saved.instance_id] = saved, program, execution
+
+
+def cache_not_dropped() -> None:
+    """Let the engine keep executions for good."""
+    runtime.KeptExecutions = StickyExecutions  # type: ignore[misc,attr-defined]
 
 
 FAULTS: Mapping[str, Kit] = {
@@ -127,5 +137,5 @@ FAULTS: Mapping[str, Kit] = {
     "no version check": Kit(plant=no_version_check),
     "no unique key": Kit(plant=no_unique_key),
     "timer fired before commit": Kit(engine=HastyEngine),
-    "cache not dropped": Kit(engine=ForgetlessEngine),
+    "cache not dropped": Kit(plant=cache_not_dropped),
 }
