@@ -3,24 +3,30 @@
 import os
 import pwd
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from postgres import programs
 
 _WAIT_SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running cluster: the URL of its empty database, and the number of its process."""
+
+    url: str
+    pid: int
+
+
 @contextmanager
-def durable_postgres() -> Iterator[str]:
-    """Run a cluster as long as the block lasts and give the URL of an empty database; every commit is synced to disk."""
+def durable_postgres() -> Iterator[Server]:
+    """Run a cluster as long as the block lasts; every commit is synced to disk."""
     account = "postgres" if os.geteuid() == 0 else None
     with tempfile.TemporaryDirectory(prefix="parcelflow-bench-") as name:
         folder = Path(name)
@@ -35,7 +41,7 @@ def durable_postgres() -> Iterator[str]:
         server = subprocess.Popen(command, user=account, cwd=folder, stderr=subprocess.DEVNULL)
         try:
             _await(folder)
-            yield f"postgresql+psycopg://parcelflow@/postgres?host={folder}"
+            yield Server(f"postgresql+psycopg://parcelflow@/postgres?host={folder}", server.pid)
         finally:
             server.terminate()
             server.wait(_WAIT_SECONDS)

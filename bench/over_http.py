@@ -1,0 +1,87 @@
+"""Completions over HTTP: a browser's session, the right checked, the answers checked by the form; beside the service layer."""
+
+import http.client
+import json
+import random
+import re
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from bench import clocks
+from bench.orders import Place, complete_orders
+from bench.table import Table, at_least
+from web.auth import hash_password
+
+_ROOT = Path(__file__).parent.parent
+_PASSWORD = "a good long password"  # noqa: S105 - of a database that lives for minutes
+_FORGERY_TOKEN = re.compile(r'"X-CSRFToken": "([^"]+)"')
+
+
+class Browser:
+    """A signed-in browser with one connection that stays open."""
+
+    def __init__(self, port: int, login: str) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._cookie = ""
+        page = self._ask("GET", "/sign-in")
+        fields = {"csrf_token": self._token(page), "login": login, "password": _PASSWORD}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        self._ask("POST", "/sign-in", urlencode(fields), form)
+        self._headers = {"Content-Type": "application/json", "X-CSRFToken": self._token(self._ask("GET", "/worklist"))}
+
+    def complete(self, item: int, answers: Mapping[str, Any]) -> None:
+        """Complete a work item."""
+        sent = json.dumps({"answers": answers})
+        self._ask("POST", f"/api/v1/work-items/{item}/complete", sent, self._headers)
+
+    def _ask(self, method: str, path: str, sent: str | None = None, headers: Mapping[str, str] | None = None) -> str:
+        self._connection.request(method, path, sent, {**(headers or {}), "Cookie": self._cookie})
+        answer = self._connection.getresponse()
+        text = answer.read().decode()
+        if answer.status >= 400:
+            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]}")
+        self._cookie = (answer.getheader("Set-Cookie") or self._cookie).partition(";")[0]
+        return text
+
+    def _token(self, page: str) -> str:
+        found = _FORGERY_TOKEN.search(page)
+        if found is None:
+            raise RuntimeError(f"The page has no token against forgery: {page[:500]}")
+        return found.group(1)
+
+
+def measure(place: Place, table: Table, rounds: int, instances: int) -> None:
+    """Measure in rounds, service layer and HTTP in turns."""
+    choice = random.Random(7)  # noqa: S311 - the same course every time
+    with place.database.transaction() as tx:
+        tx.people.one(place.actor.user_id).password_hash = hash_password(_PASSWORD)
+    with _serving(place) as (server, browser):
+        complete_orders(place, 5, choice, browser.complete)
+        pairs, spent, count = [], clocks.of_family(server), 0
+        for _ in range(rounds):
+            before = clocks.of_family(server)
+            over_http = complete_orders(place, instances // 2, choice, browser.complete)
+            spent, count = spent + clocks.of_family(server) - before, count + len(over_http.seconds)
+            pairs.append((over_http.rate, complete_orders(place, instances // 2, choice)))
+    table.add("completions over HTTP", statistics.median(rate for rate, _ in pairs), None, "/s")
+    share = statistics.median(rate / service.rate for rate, service in pairs)
+    table.add("completions over HTTP as a share of the service layer", share, at_least(0.5))
+
+
+@contextmanager
+def _serving(place: Place) -> Iterator[tuple[int, Browser]]:
+    url = place.database.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-m", "bench.server", url, str(place.folder)]
+    server = subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert server.stdout is not None
+        yield server.pid, Browser(int(server.stdout.readline()), place.actor.login)
+    finally:
+        server.terminate()
+        server.wait(30)
