@@ -46,6 +46,9 @@ class Answer:
     output: str
     error: str
     seconds: float
+    """On the clock, which a busy machine draws out."""
+    worked: float
+    """Seconds of work of the processor."""
     megabytes: float
 
 
@@ -63,7 +66,7 @@ def answered(arguments: list[str], folder: Path) -> Answer:
     child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.monotonic() - began
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in (out, err))
-    return Answer(child.returncode, *texts, seconds, usage.ru_maxrss / 1024)
+    return Answer(child.returncode, *texts, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def check_lint(name: str, answer: Answer) -> None:
@@ -89,7 +92,7 @@ def check_dry_run(name: str, answer: Answer) -> None:
 
 def check_limits(name: str, answers: Mapping[str, Answer]) -> None:
     for command, answer in answers.items():
-        assert answer.seconds < SECONDS, (name, command, answer.seconds)
+        assert answer.worked < SECONDS, (name, command, answer.worked)
         assert answer.megabytes < MEGABYTES, (name, command, answer.megabytes)
 
 
@@ -137,6 +140,7 @@ def test_a_dry_run_of_a_broken_file_has_an_end(name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(3_600)
 def test_every_file_is_answered_by_both_commands_within_their_limits(tmp_path: Path) -> None:
     taken: list[tuple[float, float, str, str]] = []
     for name, data in everything().items():

@@ -16,8 +16,10 @@ from engine.diagrams.normalise import normalise
 from engine.diagrams.outline import as_text, outline
 from engine.diagrams.reader import Diagram, read_diagram
 from engine.errors import DefinitionError, Severity
+from storage.database import Database
 
 INTERCHANGE: Final = sorted((Path(__file__).parents[3] / "data" / "interchange").glob("*.bpmn"))
+LACKING: Final = {"expression_unreadable", "flow_without_condition", "rule_without_decision"}
 TIMER: Final = "<bpmn:timerEventDefinition><bpmn:timeDuration>PT1H</bpmn:timeDuration></bpmn:timerEventDefinition>"
 LINK: Final = '<bpmn:linkEventDefinition name="A"/>'
 LOOP: Final = (
@@ -93,6 +95,25 @@ def test_the_checks_change_nothing_in_a_diagram(file: Path) -> None:
     normalise(diagram)
 
     assert etree.tostring(diagram.root) == before
+
+
+def test_a_draft_keeps_every_byte_that_other_tools_wrote(database: Database) -> None:
+    files = {file.name: file.read_bytes() for file in INTERCHANGE}
+
+    with database.transaction() as tx:
+        draft = tx.deployments.add_draft("Import", files, "olga", None).id
+
+    with database.reading() as tx:
+        assert tx.deployments.draft_files(draft) == files
+
+
+@pytest.mark.parametrize("file", INTERCHANGE, ids=lambda file: str(file.name))
+def test_only_what_a_run_lacks_is_wrong_with_the_diagrams_of_other_tools(file: Path) -> None:
+    """They are valid models, so what is left are expressions and bindings of other products in those that are to run."""
+    found = lint_diagram(read_diagram(file.read_bytes(), file.name))
+
+    assert {one.code for one in found if one.severity is Severity.ERROR} <= LACKING
+    assert all(one.element for one in found)
 
 
 def test_settings_of_other_products_are_named() -> None:
