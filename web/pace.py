@@ -2,7 +2,8 @@
 
 A bucket for each asker, in this process's memory: it holds as many requests as a minute may bring, each request takes one, and
 it fills again as time goes by. Nothing is written to the database, so a flood costs little; several processes have buckets of
-their own. Tokens are told apart by what is sent, so requests with a token that is not in force count for their address.
+their own. Tokens and sessions are told apart by what is sent, so requests with one that is not in
+force count for their address.
 """
 
 import hashlib
@@ -84,6 +85,6 @@ def keep_pace(app: Flask, system: System) -> None:
 
 
 def _asker(address: str) -> str:
-    """Tell askers apart by their token, or else by their address; the token itself is not kept."""
-    given = request.headers.get("Authorization")
+    """Tell askers apart by their token or session, or else by their address; token and session themselves are not kept."""
+    given = request.headers.get("Authorization") or request.headers.get("Cookie")
     return hashlib.sha256(given.encode()).hexdigest() if given else address

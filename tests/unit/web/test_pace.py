@@ -87,3 +87,14 @@ def test_who_tries_one_token_after_the_other_is_stopped_by_address(house: House)
     ]
 
     assert answers == [401] * 5 + [429] * 3
+
+
+def test_people_behind_one_address_have_a_pace_each(house: House) -> None:
+    house.person("ann", "manager")
+    house.person("bob", "manager")
+    ann, bob = house.visitor("ann"), house.visitor("bob")
+
+    answers = [[visitor.get("/api/v1/parcels").status_code for _ in range(8)] for visitor in (ann, bob)]
+
+    assert answers == [[200] * 8] * 2
+    assert ann.get("/api/v1/parcels").status_code == 429
