@@ -84,11 +84,18 @@ class Instance(Net, BpmnWorkflow):
     def run(self) -> None:
         """Step until every token waits; beyond 1,000 steps the next token is stuck."""
         if self.watching:
-            conditions.check(self)
+            self.look_first()
         for _ in range(MOST_STEPS):
             if not self.step():
                 return
         self._stop_at_limit()
+
+    def look_first(self) -> None:
+        """Check conditional events before the first step: of scopes that what came from outside has not ended."""
+        if self.urgent:
+            conditions.check(self)
+        else:
+            self.settle_all()
 
     def step(self) -> bool:
         """Run one token; tell whether there was one."""

@@ -730,6 +730,7 @@ class Engine:
         net, inner = token.net, token.node.inner
         assert inner is not None
         token.memory["handling"] = True
+        token.number = self.count()  # among those that are under way its place is that of its beginning
         begins = self._first(inner)
         if begins.element.get("isInterrupting") != "false":
             token.data = copy.deepcopy(self.newest_of(net))
