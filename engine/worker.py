@@ -77,6 +77,7 @@ class Worker:
         self._firing = self._thread("timers", self.fire_timers)
         self._last_done: dict[str, float] = {}
         self._at_work: list[int] = []
+        self._unsettled: set[int] = set()
         self._resting: dict[int, float] = {}
 
     def start(self) -> None:
@@ -109,11 +110,14 @@ class Worker:
     def run_job(self, job_id: int) -> None:
         """Try a job once; a failure is written down and never raised, unless the database itself does not answer.
 
-        In that case the job stays taken until `take_over` finds that nobody is at it.
+        In that case `take_over` lets it be tried again as soon as the database is back.
         """
         self._at_work.append(job_id)
         try:
             self._claim_and_try(job_id)
+        except Exception:
+            self._unsettled.add(job_id)
+            raise
         finally:
             self._at_work.remove(job_id)
 
@@ -168,7 +172,7 @@ class Worker:
 
     def take_over(self) -> list[str]:
         """Take over the jobs of nodes that give no sign of life, and our own that nobody is at; gives the nodes' names."""
-        at_work = tuple(self._at_work)
+        at_work, unsettled = tuple(self._at_work), set(self._unsettled)
         with self._database.reading() as tx:
             dead = [node for node in tx.jobs.silent_nodes(self._pace.silence) if node != self._node]
         if dead and self._job_engine is not None:
@@ -178,7 +182,9 @@ class Worker:
                 tx.jobs.give_back(node)
                 tx.jobs.forget_node(node)
             tx.jobs.give_back(self._node, but_for=at_work, since_more_than=self._pace.forgotten)
+            tx.jobs.hand_back(self._node, unsettled)
             tx.jobs.wake_forgotten(self._pace.forgotten)
+        self._unsettled -= unsettled
         return dead
 
     def _work(self, job: Job) -> None:
@@ -283,7 +289,7 @@ class Worker:
 
     def _sign_off(self) -> None:
         with self._database.transaction() as tx:
-            tx.jobs.hand_back(self._node)
+            tx.jobs.hand_back(self._node, self._at_work)
             tx.jobs.forget_node(self._node)
 
     def _beat(self) -> None:

@@ -6,7 +6,7 @@ failure `waiting` again with a later due time; or, its attempts used up, `stoppe
 instance does not want it any more. A job's key never changes, so an operation can do its deed once however often it is tried.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -288,11 +288,14 @@ class Jobs:
         for job_id in self._unit.session.scalars(waiting).all():
             self._wake(job_id, JobKind.OPERATION, timedelta(0))
 
-    def hand_back(self, worker: str) -> None:
-        """Let others take up at once the jobs that this worker has begun and ends without."""
-        begun = Job.worker == worker, Job.state == JobState.RUNNING
+    def hand_back(self, worker: str, job_ids: Collection[int]) -> None:
+        """Let these jobs be taken up at once by whoever can: this worker has begun them, or meant to, and ends without."""
+        if not job_ids:
+            return
+        is_begun = and_(Job.state == JobState.RUNNING, Job.worker == worker)
+        unsettled = Job.id.in_(job_ids), or_(is_begun, Job.state == JobState.WAITING)
         values = {"state": JobState.WAITING, "due_at": self._unit.now}
-        statement = update(Job).where(*begun).values(values).returning(Job.id, Job.kind)
+        statement = update(Job).where(*unsettled).values(values).returning(Job.id, Job.kind)
         for job_id, kind in self._unit.connection.execute(statement).all():
             self._wake(job_id, kind, timedelta(0))
 

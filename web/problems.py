@@ -14,6 +14,8 @@ from web.auth import TooManyTries
 from web.pace import TooFast
 from web.tokens import TokenRefused
 
+SECONDS_TO_WAIT = 5  # before asking again while database or disk do not answer
+
 log = logging.getLogger("parcelflow.web")
 
 _STATUSES: tuple[tuple[type[ParcelflowError], HTTPStatus], ...] = (
@@ -107,6 +109,8 @@ def _ours(error: ParcelflowError) -> Response:
     response = problem(status, error.code, sentence, **_members(error))
     if isinstance(error, TooManyTries | TooFast):
         response.headers["Retry-After"] = str(error.seconds)
+    if isinstance(error, Unavailable):
+        response.headers["Retry-After"] = str(SECONDS_TO_WAIT)
     if isinstance(error, AlreadyTaken):
         response.headers["X-Taken-By"] = error.who.encode("ascii", "replace").decode()
     return response
