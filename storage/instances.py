@@ -171,6 +171,24 @@ class Processes:
             raise NotFound("There is no such process instance.")
         return instance
 
+    def listed(
+        self, process_key: str | None = None, *, only_running: bool = True, after: int | None = None, limit: int = 50
+    ) -> Sequence[tuple[ProcessInstance, ProcessDefinition]]:
+        """Give instances with their definitions, the newest first, from the one after `after` on."""
+        statement = (
+            select(ProcessInstance, ProcessDefinition)
+            .join(ProcessDefinition, ProcessDefinition.id == ProcessInstance.definition_id)
+            .order_by(ProcessInstance.id.desc())
+            .limit(limit)
+        )
+        if only_running:
+            statement = statement.where(ProcessInstance.state.in_((InstanceState.ACTIVE, InstanceState.SUSPENDED)))
+        if process_key is not None:
+            statement = statement.where(ProcessDefinition.key == process_key)
+        if after is not None:
+            statement = statement.where(ProcessInstance.id < after)
+        return [(row[0], row[1]) for row in self._unit.session.execute(statement)]
+
     def of_parcel(self, parcel_id: int) -> Sequence[ProcessInstance]:
         """Give the instances of a parcel, oldest first."""
         statement = select(ProcessInstance).where(ProcessInstance.parcel_id == parcel_id).order_by(ProcessInstance.id)

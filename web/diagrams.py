@@ -110,14 +110,15 @@ def _present(events: Sequence[AuditEvent], process_key: str, waiting: set[str]) 
 
 def _outlined(data: bytes, definition: ProcessDefinition) -> list[OutlinedNode]:
     processes = outline(read_diagram(data, definition.file))
-    return [node for process in processes if process.id == definition.key for node in _flat(process.nodes)]
+    return [node for process in processes if process.id == definition.key for node in flat(process.nodes)]
 
 
-def _flat(nodes: Iterable[OutlinedNode]) -> Iterator[OutlinedNode]:
+def flat(nodes: Iterable[OutlinedNode]) -> Iterator[OutlinedNode]:
+    """Go through nodes, what is inside them, and what is attached to them."""
     for node in nodes:
         yield node
-        yield from _flat(node.inside)
-        yield from _flat(node.attached)
+        yield from flat(node.inside)
+        yield from flat(node.attached)
 
 
 def _line(node: OutlinedNode, tokens: Sequence[str], seen: Visits) -> Line:

@@ -34,6 +34,7 @@ _PLACES = (
     Place("Bring in", "upload.form", Right.BRING_IN),
     Place("Quarantine", "quarantine.waiting", Right.QUARANTINE, is_more=True),
     Place("Reports", "reports.show", Right.REPORT, is_more=True),
+    Place("Instances", "instances.find", Right.OPERATE, is_more=True),
     Place("Incidents", "incidents.open_ones", Right.OPERATE, is_more=True),
     Place("Messages", "messages.undelivered", Right.OPERATE, is_more=True),
     Place("Processes", "processes.all_in_force", Right.DRAW, is_more=True),

@@ -7,6 +7,10 @@ interface Canvas {
   zoom(level: "fit-viewport", center?: "auto"): number;
   resized(): void;
   addMarker(element: string, marker: string): void;
+  removeMarker(element: string, marker: string): void;
+}
+interface EventBus {
+  on(event: "element.click", heard: (event: { element: { id: string; type: string } }) => void): void;
 }
 interface ElementRegistry {
   get(id: string): unknown;
@@ -43,6 +47,24 @@ function fit(viewer: NavigatedViewer, box: HTMLElement): void {
   new ResizeObserver(again).observe(box);
 }
 
+/** Lets a click on a flow node or sequence flow fill the fields that the box names, where it is one of their choices. */
+function choose(viewer: NavigatedViewer, box: HTMLElement): void {
+  const { nodeField, flowField } = box.dataset;
+  const node = nodeField === undefined ? null : document.getElementById(nodeField);
+  const flow = flowField === undefined ? null : document.getElementById(flowField);
+  if (!(node instanceof HTMLSelectElement) || !(flow instanceof HTMLInputElement)) return;
+  const canvas = viewer.get<Canvas>("canvas");
+  let last: string | undefined;
+  viewer.get<EventBus>("eventBus").on("element.click", ({ element }) => {
+    if (element.type === "bpmn:SequenceFlow") flow.value = element.id;
+    if (![...node.options].some((option) => option.value === element.id)) return;
+    if (last !== undefined) canvas.removeMarker(last, "chosen");
+    canvas.addMarker(element.id, "chosen");
+    last = element.id;
+    node.value = element.id;
+  });
+}
+
 async function draw(box: HTMLElement): Promise<void> {
   const answer = await fetch(sameOrigin(box.dataset.diagram ?? ""), { credentials: "same-origin" });
   if (!answer.ok) throw new Error(`The diagram was not given (${answer.status}).`);
@@ -50,6 +72,7 @@ async function draw(box: HTMLElement): Promise<void> {
   await viewer.importXML(await answer.text());
   fit(viewer, box);
   mark(viewer, box);
+  choose(viewer, box);
   box.dataset.ready = "yes";
 }
 

@@ -8,12 +8,14 @@ from flask.typing import ResponseReturnValue
 
 from storage.base import to_json
 from storage.database import Transaction
-from storage.errors import Conflict, NotFound
+from storage.errors import Conflict, Invalid, NotFound
 from storage.jobs import Incident
 from web.context import person, system
+from web.instances import check_may_change
 from web.navigation import say
 from web.rights import Right, needs
 from web.sight import parcel_behind
+from web.typed_values import variable_name, variable_value
 
 pages = Blueprint("incidents", __name__, url_prefix="/incidents")
 
@@ -67,6 +69,24 @@ def retry() -> ResponseReturnValue:
     """Let the chosen incidents try again."""
     done, late = _each(lambda incident_id: system().engine.retry(incident_id, person().login))
     _tell("Trying again", done, late)
+    return redirect(url_for("incidents.open_ones"))
+
+
+@pages.post("/correct")
+@needs(Right.OPERATE)
+def correct() -> ResponseReturnValue:
+    """Set a variable that the chosen incidents stumble over, and let them try again."""
+    try:
+        corrected = {variable_name(): variable_value()}
+    except Invalid as error:
+        say(error.message, "bad")
+        return redirect(url_for("incidents.open_ones"))
+    with system().database.reading() as tx:
+        for incident_id in request.form.getlist("incident", type=int)[:_MOST_AT_ONCE]:
+            view = parcel_behind(tx, person(), tx.jobs.incident(incident_id).parcel_id)
+            check_may_change(view, list(corrected))
+    done, late = _each(lambda incident_id: system().engine.retry(incident_id, person().login, corrected))
+    _tell("Corrected, trying again", done, late)
     return redirect(url_for("incidents.open_ones"))
 
 
