@@ -28,7 +28,7 @@ from storage.processes import InstanceState, ProcessDefinition
 OPERATION = "migrate_instances"
 MOST_PLANNED = 2_000
 MOST_TOGETHER = 500
-MOST_AT_ONCE = 100_000
+MOST_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Migrator:
         self._programs = programs
 
     def plan(
-        self, tx: Transaction, to: ProcessDefinition, mapping: Mapping[str, str], only: Sequence[int] = ()
+        self, tx: Transaction, to: ProcessDefinition, mapping: Mapping[str, str], only: Sequence[int] | None = None
     ) -> list[Planned]:
         """Tell what would become of the running instances of other versions, of some thousands at most."""
         running = tx.migrations.running(to.key, to.version, MOST_PLANNED, only)
@@ -74,7 +74,7 @@ class Migrator:
         reason: str,
         *,
         together: bool = False,
-        only: Sequence[int] = (),
+        only: Sequence[int] | None = None,
         within: Callable[[Transaction, int], None] | None = None,
     ) -> int:
         """Put a migration down with the jobs that carry it out, and give its id; raises `Invalid` where nothing is to be moved.

@@ -75,7 +75,9 @@ class Migrations:
     def __init__(self, unit: "Transaction") -> None:
         self._unit = unit
 
-    def running(self, process_key: str, but_for: int, limit: int, only: Sequence[int] = ()) -> Sequence[Running]:
+    def running(
+        self, process_key: str, but_for: int, limit: int, only: Sequence[int] | None = None
+    ) -> Sequence[Running]:
         """Give the instances of a process, running or suspended, that are not of one version; only some of them if named."""
         statement = (
             select(ProcessInstance.id, ProcessDefinition.version, ProcessInstance.parcel_id)
@@ -85,7 +87,7 @@ class Migrations:
             .order_by(ProcessInstance.id)
             .limit(limit)
         )
-        if only:
+        if only is not None:
             statement = statement.where(ProcessInstance.id.in_(only))
         return [Running(*row) for row in self._unit.connection.execute(statement)]
 

@@ -52,6 +52,7 @@ UNVISITED: Mapping[str, str] = {
     "incidents.retry": "leads back",
     "incidents.give_up": "leads back",
     "incidents.correct": "leads back",
+    "migrations.begin": "leads back",
     "instances.suspend": "leads back",
     "instances.go_on": "leads back",
     "instances.terminate": "leads back",

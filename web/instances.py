@@ -8,15 +8,19 @@ from engine.diagrams.outline import outline
 from engine.diagrams.reader import read_diagram
 from engine.errors import DefinitionError
 from engine.interventions import Standing
+from engine.migration import MOST_AT_ONCE
 from storage.database import Transaction
 from storage.errors import NotFound, Refused
 from storage.people import Actor
 from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
+from storage.search import Filter
 from storage.views import MASK, ParcelView
 from web.context import system
 from web.diagrams import diagram_bytes, flat
 from web.sight import parcel_behind
 from web.words import label
+
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def instance_view(tx: Transaction, actor: Actor, instance_id: int) -> InstanceVi
     instance, parcel = in_sight(tx, actor, instance_id)
     definition = tx.deployments.definition(instance.definition_id)
     execution = system().engine.load(tx, instance)
-    nodes = _nodes(tx, definition)
+    nodes = nodes_of(tx, definition)
     names = {node.id: node.name for node in nodes}
     variables = execution.variables()
     covered = frozenset(name for name in variables if parcel is not None and not parcel.rights.reads_field(name))
@@ -103,7 +107,17 @@ def listed(
     return rows, found[limit - 1][0].id if len(found) > limit else None
 
 
-def _nodes(tx: Transaction, main: ProcessDefinition) -> list[Node]:
+def only_in_sight(tx: Transaction, actor: Actor, to: ProcessDefinition, wanted: Sequence[int] | None) -> list[int]:
+    """Give the running instances of other versions that the person may see, of those that are wanted, or of all."""
+    running = tx.migrations.running(to.key, to.version, MOST_AT_ONCE, wanted)
+    ids = sorted({one.parcel_id for one in running if one.parcel_id is not None})
+    chunks = [tuple(ids[begin : begin + _CHUNK]) for begin in range(0, len(ids), _CHUNK)]
+    found = (tx.search.parcels(actor, Filter(parcel_ids=chunk), limit=_CHUNK).parcels for chunk in chunks)
+    seen = {view.id for views in found for view in views} | {None}
+    return [one.instance_id for one in running if one.parcel_id in seen]
+
+
+def nodes_of(tx: Transaction, main: ProcessDefinition) -> list[Node]:
     """List the flow nodes of a process and of those that were deployed with it."""
     family = [main, *(one for one in tx.deployments.definitions_of(main.deployment_id) if one.id != main.id)]
     found: dict[str, Node] = {}

@@ -42,6 +42,8 @@ class Scope(StrEnum):
     WORK_WRITE = "work:write"
     DEPLOYMENTS_READ = "deployments:read"
     DEPLOYMENTS_WRITE = "deployments:write"
+    INSTANCES_READ = "instances:read"
+    INSTANCES_WRITE = "instances:write"
 
 
 NEEDED: Mapping[Scope, Right] = MappingProxyType(
@@ -53,6 +55,8 @@ NEEDED: Mapping[Scope, Right] = MappingProxyType(
         Scope.WORK_WRITE: Right.WORK,
         Scope.DEPLOYMENTS_READ: Right.DRAW,
         Scope.DEPLOYMENTS_WRITE: Right.DRAW,
+        Scope.INSTANCES_READ: Right.OPERATE,
+        Scope.INSTANCES_WRITE: Right.OPERATE,
     }
 )
 """The right that a person needs for a scope to be of any use."""

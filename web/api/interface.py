@@ -12,7 +12,7 @@ from flask_openapi3.models.components import Components
 from flask_openapi3.models.info import Info
 from werkzeug.routing import Rule
 
-from web.api import parcels, processes, shapes, work
+from web.api import instances, migrations, parcels, processes, shapes, work
 from web.api.asking import reads
 from web.context import scopes_or_none
 from web.rights import Right, needs
@@ -64,7 +64,7 @@ def _challenge(response: Response) -> Response:
     return response
 
 
-for _part in (parcels, work, processes):
+for _part in (parcels, work, processes, instances, migrations):
     v1.register_api(_part.api)
 
 

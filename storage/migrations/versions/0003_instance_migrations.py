@@ -14,7 +14,7 @@ def upgrade() -> None:
         "migration",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("process_key", sa.Text(), nullable=False),
-        sa.Column("definition_id", sa.Integer(), nullable=False),
+        sa.Column("definition_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("mapping", sa.Text(), nullable=False),
         sa.Column("is_together", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
@@ -29,7 +29,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_migration_process_key"), ["process_key"], unique=False)
     op.create_table(
         "migrating_instance",
-        sa.Column("migration_id", sa.Integer(), nullable=False),
+        sa.Column("migration_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column(
             "instance_id",
             sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
