@@ -82,6 +82,8 @@ class ElementParser(TaskParser):
         spec.title = self.node.get("name") or ""
         spec.status = words.status(self.node)
         spec.is_activity = self.node.tag in words.ACTIVITIES
+        for part in getattr(spec, "parts", ()):
+            part.drawn, part.title = spec.drawn, spec.title
 
     def _repeat(self, loop: etree._Element) -> None:
         once = self.task

@@ -101,7 +101,8 @@ def divide(event: Any, scope: Any, part_class: type[Part] = Part) -> None:
     for number, trigger in enumerate(event.trigger.parts, 1):
         part = part_class(scope, f"{event.name} [{number}]", event_definition=None)
         part.whole = part.repeated_by = event
-        part.drawn, part.title, part.number, part.trigger = event.drawn, event.title, number, trigger
+        part.drawn, part.title = event.drawn, event.title
+        part.number, part.trigger = number, trigger
         if isinstance(trigger, OUTWARD):
             part.outward_state = WAITING
         event.parts = (*event.parts, part)

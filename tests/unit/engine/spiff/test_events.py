@@ -486,3 +486,40 @@ def test_other_messages_do_not_arrive() -> None:
     assert play.open == ["c"]
     assert len(play.thrown) == 1
     assert when("a", "b", "1 < 2") != ""
+
+
+SEVERAL = MESSAGE + SIGNAL + timer("Duration", "PT1H")
+
+
+@pytest.mark.parametrize("interrupting", [True, False])
+def test_each_trigger_of_a_multiple_event_waits_under_the_name_of_the_event(interrupting: bool) -> None:
+    attached = boundary("b", "u", SEVERAL, interrupting=interrupting)
+    play = Play(start() + user("u") + attached + none("t") + chain("st", "u") + chain("b", "t"))
+    assert play.open == ["b", "b", "b", "u"]
+
+    play.message("b")
+
+    assert play.passed("b", "t") == ["b", "t"]
+    assert play.open == ([] if interrupting else ["b", "b", "b", "u"])
+
+
+def test_a_multiple_event_that_does_not_interrupt_waits_on_for_what_has_not_happened() -> None:
+    attached = boundary("b", "u", SEVERAL, interrupting=False)
+    play = Play(start() + user("u") + attached + none("t") + chain("st", "u") + chain("b", "t"))
+
+    play.fire("b").message("b").do("u")
+
+    assert play.passed("b", "t", "u") == ["b", "t", "b", "t", "u"]
+    assert not play.keys
+
+
+def test_a_parallel_multiple_event_remembers_what_has_happened() -> None:
+    event = '<intermediateCatchEvent id="c" parallelMultiple="true">' + MESSAGE + SIGNAL + "</intermediateCatchEvent>"
+    play = Play(start() + event + chain("st", "c"))
+
+    play.message("c", one=1)
+    assert play.open == ["c"]
+    play.message("c", two=2)
+
+    assert play.passed("c") == ["c"]
+    assert play.variables == {"one": 1, "two": 2}
