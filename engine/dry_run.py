@@ -23,7 +23,8 @@ from storage.errors import ParcelflowError
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 _MEMORY = 1 << 30
-_SHARE_TO_RUN = 0.85
+_SHARE_TO_RUN = 0.8
+_SHARE_TO_END = 0.92
 _CLEARINGS = 40
 _CLEARING_SECONDS = 0.05
 
@@ -77,13 +78,13 @@ def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, 
     """Try the diagrams, tables and forms of `files` (bytes by path) and give what happens, event by event.
 
     Where the options name no process, the only executable one of the first file is tried. The engine stops between two moves when
-    most of the limit is over, to tell how far it came; what does not stop is killed at the limit.
+    most of the limit is over, to tell how far it came; what does not stop is killed in time for the whole command.
     """
     begun, seconds = time.monotonic(), max(options.limit.total_seconds(), 0.001)
     limits = Limits(cpu_seconds=seconds, wall_seconds=seconds, memory_bytes=_MEMORY)
+    stop_at, end_at = begun + seconds * _SHARE_TO_RUN, begun + seconds * _SHARE_TO_END
     with _scratch_folder() as folder:
-        stop_at = begun + seconds * _SHARE_TO_RUN
-        events = stream_confined(_rehearse, dict(files), options, folder, stop_at, limits=limits, until=begun + seconds)
+        events = stream_confined(_rehearse, dict(files), options, folder, stop_at, limits=limits, until=end_at)
         with closing(events):
             try:
                 yield from events

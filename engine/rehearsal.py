@@ -215,9 +215,12 @@ class _Rehearsal:
             yield from self._told_in_time()
 
     def _told_in_time(self) -> Iterator[dict[str, Any]]:
-        yield from self.news()
+        node = None
+        for event in self.news():
+            node = event["node"]
+            yield event
         if monotonic() > self._stop_at:
-            raise _Stop(End(Outcome.INCIDENT, "time_limit"))
+            raise _Stop(End(Outcome.INCIDENT, "time_limit", node))
 
     def _return_nothing(self) -> bool:
         named = {line.get("result", line.get("error")) for line in self._script}

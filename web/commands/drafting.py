@@ -44,7 +44,7 @@ def lint(files: tuple[Path, ...], as_json: bool) -> None:
 @click.option("--script", type=FILE, help="Steps to take in order, as a JSON list.")
 @click.option("--hold", is_flag=True, help="Leave waiting what waits after the script.")
 @click.option(
-    "--limit", type=click.FloatRange(0, 3600), default=8.0, show_default=True, help="Seconds after which the run ends."
+    "--limit", type=click.FloatRange(0, 3600), default=10.0, show_default=True, help="Seconds after which the run ends."
 )
 @click.option("--now", "start", default="2026-01-01T00:00Z", show_default=True, help="Time at which the clock starts.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line.")
