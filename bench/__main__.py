@@ -40,6 +40,7 @@ def _read(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--instances", type=int, default=100)
     parser.add_argument("--items", type=int, default=10_000, help="work items in one instance")
     parser.add_argument("--million", action="store_true", help="also beside a million finished instances (takes long)")
+    parser.add_argument("--crowd", type=int, default=1_000_000, help="how many finished instances that is")
     return parser.parse_args(arguments)
 
 
@@ -60,7 +61,7 @@ def _subjects(place: Place, table: Table, options: argparse.Namespace) -> Iterat
         yield "size", lambda: completions.measure_rows(place, table, 2 * instances)
     yield "growth", lambda: growth.measure_loop(place, table, options.items)
     yield "growth", lambda: growth.measure_many(place, table)
-    yield "crowd", lambda: crowd.measure(place, table, random.Random(7))  # noqa: S311 - the same course every time
+    yield "crowd", lambda: crowd.measure(place, table, random.Random(7), options.crowd)  # noqa: S311 - the same course every time
     yield "starts", lambda: starts.measure(place, table, rounds, instances)
 
 

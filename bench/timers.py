@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "bench")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
-from durable_postgres import durable_postgres
 from running import Office, a_diagram, a_process, end, start, user
 from sqlalchemy import func, insert, select, update
 
+from bench.durable_postgres import durable_postgres
 from engine.worker import Worker
 from storage.database import Database
 from storage.documents import DocumentStore
@@ -138,8 +138,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _measure_postgresql(folder: Path, options: argparse.Namespace) -> None:
-    with durable_postgres() as url:
-        measure("postgresql", url, folder, options)
+    with durable_postgres() as server:
+        measure("postgresql", server.url, folder, options)
 
 
 if __name__ == "__main__":
