@@ -342,6 +342,8 @@ class RandomDiagram:
 
     def _awaited(self, chance: random.Random) -> str:
         """Draw something that comes from outside, or from another branch."""
+        if chance.random() < 0.2:
+            return '<messageEventDefinition messageRef="m1"/><signalEventDefinition signalRef="s0"/>'
         name = chance.choice(("m0", "m1", "m2", "s0"))
         kind = "message" if name[0] == "m" else "signal"
         return f'<{kind}EventDefinition {kind}Ref="{name}"/>'

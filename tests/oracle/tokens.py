@@ -62,15 +62,24 @@ class Node:
         return None if found is None else str(found)
 
     @property
-    def names(self) -> str | None:
-        """The message or signal it speaks of."""
-        return next((ref for e in self.element for ref in (e.get("messageRef"), e.get("signalRef")) if ref), None)
+    def definitions(self) -> list[etree._Element]:
+        """What it waits for or throws."""
+        return [e for e in self.element if isinstance(e.tag, str) and e.tag.endswith("EventDefinition")]
+
+    def kind_of(self, part: int) -> str | None:
+        """What kind of event one of its triggers is."""
+        found = self.definitions
+        return str(found[part].tag).removeprefix(BPMN).removesuffix("EventDefinition") if found else None
+
+    def name_of(self, part: int) -> str | None:
+        """The message or signal that one of its triggers speaks of."""
+        found = self.definitions
+        return (found[part].get("messageRef") or found[part].get("signalRef")) if found else None
 
     @property
     def catches(self) -> str | None:
         """What kind of event it is: message, timer, error, escalation ..."""
-        found = (str(child.tag).removeprefix(BPMN) for child in self.element)
-        return next((name.removesuffix("EventDefinition") for name in found if name.endswith("EventDefinition")), None)
+        return self.kind_of(0)
 
     @property
     def repeats(self) -> bool:
@@ -148,6 +157,8 @@ class Token:
     is_single: bool = False
     must_fall: bool = False
     payload: Data = field(default_factory=dict)
+    part: int = 0
+    """Which of several triggers of its event."""
 
 
 @dataclass(eq=False)
@@ -240,7 +251,9 @@ class Engine:
         net = Net(graph, owner, copy.deepcopy(data))
         self.nets.append(net)
         for handler in graph.handlers:
-            self.stand_by(net, handler, data, self._start(handler).times if self._start(handler).repeats else 1)
+            begins = self._start(handler)
+            for part in range(len(begins.definitions)):
+                self.stand_by(net, handler, data, begins.times if begins.repeats else 1, part)
         if not graph.is_ad_hoc:
             self.put(net, self._first(graph), data, ())
             return net
@@ -253,10 +266,10 @@ class Engine:
             self.put(net, head, copy.deepcopy(data), (fork,) if len(heads) > 1 else ())
         return net
 
-    def stand_by(self, net: Net, handler: Node, data: Data, left: int, *, must_fall: bool = False) -> None:
+    def stand_by(self, net: Net, handler: Node, data: Data, left: int, part: int, *, must_fall: bool = False) -> None:
         """Arm an event subprocess."""
         token = self.put(net, handler, copy.deepcopy(data), (), state="wait")
-        token.left, token.must_fall = left, must_fall
+        token.left, token.part, token.must_fall = left, part, must_fall
 
     def _start(self, handler: Node) -> Node:
         assert handler.inner is not None
@@ -277,14 +290,15 @@ class Engine:
         net.tokens.append(token)
         self.arrive(token, state)
         for event in node.events:
-            self.attach(token, event, self.bases[lineage[-1]], event.times if event.repeats else 1)
+            for part in range(len(event.definitions)):
+                self.attach(token, event, self.bases[lineage[-1]], event.times if event.repeats else 1, part)
         return token
 
-    def attach(self, host: Token, event: Node, data: Data, left: int) -> None:
+    def attach(self, host: Token, event: Node, data: Data, left: int, part: int) -> None:
         """Let an event stand by for an activity."""
         lineage = host.lineage
         self.put(host.net, event, copy.deepcopy(data), lineage, state="wait").host = host
-        host.net.tokens[-1].left = left
+        host.net.tokens[-1].left, host.net.tokens[-1].part = left, part
 
     def arrive(self, token: Token, state: str) -> None:
         """Decide what a token waits for."""
@@ -657,8 +671,7 @@ class Engine:
     # -- events
 
     def _kind(self, token: Token) -> str | None:
-        node = token.node
-        return self._start(node).catches if node in token.net.graph.handlers else node.catches
+        return self._event(token).kind_of(token.part)
 
     def name_of(self, token: Token) -> str:
         """The node that a token waits at, as drawn."""
@@ -681,9 +694,11 @@ class Engine:
         fork = self.count()
         self.bases[fork] = copy.deepcopy(token.data)
         for flow in token.node.outgoing:
-            lineage = (*token.lineage, fork)
-            racer = self.put(net, net.graph.nodes[flow.target], copy.deepcopy(token.data), lineage, flow=flow.key)
-            racer.memory["race"] = token.number
+            target = net.graph.nodes[flow.target]
+            for part in range(len(target.definitions)):
+                lineage = (*token.lineage, fork)
+                racer = self.put(net, target, copy.deepcopy(token.data), lineage, flow=flow.key)
+                racer.memory["race"], racer.part = token.number, part
 
     def newest(self, token: Token) -> Data:
         """What an activity has made so far."""
@@ -718,8 +733,8 @@ class Engine:
             token.data = copy.deepcopy(self.newest(host))
             token.host = None
             self.cancel(host)
-        elif is_going_on and host is not None and (token.node.catches != "timer" or token.left > 1):
-            self.attach(host, token.node, self.bases[host.lineage[-1]], token.left - 1)
+        elif is_going_on and host is not None and (self._kind(token) != "timer" or token.left > 1):
+            self.attach(host, token.node, self.bases[host.lineage[-1]], token.left - 1, token.part)
             host.net.tokens[-1].must_fall = True
         token.data.update(copy.deepcopy(token.payload))
         self.done(token)
@@ -740,8 +755,8 @@ class Engine:
             net.ends.clear()
             net.base = copy.deepcopy(token.data)
         else:
-            if begins.catches != "timer" or token.left > 1:
-                self.stand_by(net, token.node, net.base, token.left - 1, must_fall=True)
+            if self._kind(token) != "timer" or token.left > 1:
+                self.stand_by(net, token.node, net.base, token.left - 1, token.part, must_fall=True)
             token.data = copy.deepcopy(self._without(net, token))
         token.data.update(copy.deepcopy(token.payload))
         self.ready(token)
@@ -800,9 +815,9 @@ class Engine:
 
     def send(self, token: Token) -> None:
         """A message goes to one receiver, a signal to everybody who waits."""
-        kind, name = token.node.catches, token.node.names
+        kind, name = token.node.catches, token.node.name_of(0)
         waiting = [t for net in self.nets for t in net.tokens if t.state == "wait" and self._kind(t) == kind]
-        heard = sorted((t for t in waiting if self._event(t).names == name), key=lambda t: t.number)
+        heard = sorted((t for t in waiting if self._event(t).name_of(t.part) == name), key=lambda t: t.number)
         if kind == "signal" or not heard:
             self.thrown.append(str(name))
         for receiver in heard if kind == "signal" else heard[:1]:
