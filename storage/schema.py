@@ -121,6 +121,12 @@ def is_current(connection: Connection) -> bool:
     return found == history.get_current_head()
 
 
+def missing(connection: Connection) -> Sequence[str]:
+    """Give the migrations that the schema of the database still needs, newest first."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    return [script.revision for script in _history().iterate_revisions("head", found or "base")]
+
+
 def create(connection: Connection) -> None:
     """Make the schema straight from the models, as migrations must make it too."""
     METADATA.create_all(connection)

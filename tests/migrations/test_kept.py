@@ -1,7 +1,9 @@
 """Databases that earlier versions have left: today's code opens them, finds every promise kept, and finishes what runs."""
 
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -10,17 +12,20 @@ from typing import Any
 import pytest
 from factories import MORNING
 from fakes import FakeClock
+from kills import KILLED, run_armed
 from order_walk import FIELDS
 from print_shop import Printer, quick_pdf
 
 from engine.operations.call import Call
 from engine.reloading import reloader
+from storage import schema
 from storage.backup import restore
 from storage.check import check
 from storage.database import Database
 from storage.documents import DocumentStore
 from storage.job_engine import JobEngine
 from storage.jobs import JobState
+from storage.parcels import UNREAD
 from storage.processes import InstanceState
 from storage.work import WorkItem
 
@@ -66,6 +71,7 @@ class Upgraded:
         """Do what there is to do until nothing runs any more."""
         self._wake_up()
         for _ in range(MOST_ROUNDS):
+            self._read_papers()
             self.shop.work()
             if not self.running():
                 return
@@ -79,6 +85,14 @@ class Upgraded:
         raise AssertionError(
             f"still running: {self.running()}, items {[item.node for item in self._items()]}, {incidents}"
         )
+
+    def _read_papers(self) -> None:
+        """Give each paper its kind: the release was kept with its papers unread, and none is archived like that."""
+        with self.database.transaction() as tx:
+            for parcel_id in {one.parcel_id for one in tx.processes.all() if one.parcel_id is not None}:
+                for document in tx.parcels.documents(parcel_id):
+                    if document.kind == UNREAD and tx.parcels.one(parcel_id).sealed_at is None:
+                        document.kind = "purchase_order"
 
     def _wake_up(self) -> None:
         engine = self.shop.engine
@@ -107,21 +121,74 @@ def _note(_call: Call) -> Mapping[str, Any]:
     return {"noted": True}
 
 
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a release has left, unpacked, and the empty database that is to take it."""
+
+    folder: Path
+    url: str
+
+    def open(self, clock: FakeClock) -> Database:
+        return Database(self.url, clock=clock, documents=DocumentStore(self.folder / "documents"))
+
+    def restore(self) -> None:
+        """Bring it back, and the schema up to date."""
+        database = self.open(FakeClock(MORNING))
+        restore(self.folder / "backup", database)
+        database.close()
+
+    def migrate(self) -> None:
+        """Bring the schema up to date."""
+        database = self.open(FakeClock(MORNING))
+        database.migrate()
+        database.close()
+
+    @contextmanager
+    def opened(self) -> Iterator[Upgraded]:
+        clock = FakeClock(MORNING + timedelta(minutes=5))
+        database, job_engine = self.open(clock), JobEngine(self.url, node="desk")
+        job_engine.prepare()
+        try:
+            yield Upgraded(database, self.folder, clock)
+        finally:
+            job_engine.close()
+            database.close()
+
+
 @pytest.fixture(params=[(release, backend) for release in RELEASES for backend in BACKENDS], ids="-".join)
-def kept(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    """Restore a kept installation and give it, and its job engine, to today's code."""
+def left(request: pytest.FixtureRequest, tmp_path: Path) -> Backup:
+    """Unpack what a release has left."""
     release, backend = request.param
-    url = str(request.getfixturevalue(f"empty_{backend}_url"))
     with tarfile.open(KEPT / release / f"{backend}.tar.xz") as archive:
         archive.extractall(tmp_path, filter="data")
-    clock = FakeClock(MORNING + timedelta(minutes=5))
-    database = Database(url, clock=clock, documents=DocumentStore(tmp_path / "documents"))
-    restore(tmp_path / "backup", database)
-    job_engine = JobEngine(url, node="desk")
-    job_engine.prepare()
-    yield Upgraded(database, tmp_path, clock)
-    job_engine.close()
+    return Backup(tmp_path, str(request.getfixturevalue(f"empty_{backend}_url")))
+
+
+@pytest.fixture
+def kept(left: Backup) -> Iterator[Upgraded]:
+    """Restore a kept installation and give it, and its job engine, to today's code."""
+    left.restore()
+    with left.opened() as upgraded:
+        yield upgraded
+
+
+def test_an_upgrade_killed_at_every_step_is_run_again_and_its_orders_finish(left: Backup) -> None:
+    assert run_armed("schema.step=die@1", left.restore) == KILLED
+    database = left.open(FakeClock(MORNING))
+    with database.engine.connect() as connection:
+        steps = len(schema.missing(connection))
     database.close()
+
+    assert steps > 0
+    for step in range(2, steps + 1):
+        assert run_armed(f"schema.step=die@{step}", left.migrate) == KILLED
+    assert run_armed("schema.before_commit=die", left.migrate) == KILLED
+    left.migrate()
+
+    with left.opened() as upgraded:
+        assert upgraded.breaches() == []
+        upgraded.finish()
+        assert upgraded.breaches() == []
 
 
 def test_the_promises_hold_after_the_upgrade(kept: Upgraded) -> None:
