@@ -28,7 +28,8 @@ class Delivery:
 
     `source_key` is the identity at the source (account, UIDVALIDITY and UID; Message-ID and digest; claimed file; request
     key): the same identity again is the same parcel. `received_at` is aware UTC. `raw` is the delivery as it came, where
-    it has such a form (a mail), and is kept beside the enclosures.
+    it has such a form (a mail), and is kept beside the enclosures. `customer_id` is given where the sender has signed in for a
+    customer, who may see the parcel from the first moment.
     """
 
     channel: str
@@ -41,6 +42,7 @@ class Delivery:
     headers: Mapping[str, str] = field(default_factory=dict)
     raw: Enclosure | None = None
     submitted_by: int | None = None
+    customer_id: int | None = None
     fields: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -111,6 +111,7 @@ class Intake:
             received_at=delivery.received_at,
             process_key=self.process_of.get(delivery.profile, self.default_process),
             owner_id=delivery.submitted_by,
+            customer_id=delivery.customer_id,
             sender=delivery.sender,
             subject=delivery.subject,
             profile=delivery.profile,

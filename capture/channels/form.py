@@ -27,11 +27,13 @@ def form_delivery(
     submitted_by: int,
     received_at: datetime,
     sender: str,
+    customer_id: int | None = None,
     profile: str = "order",
 ) -> Delivery:
     """Make a delivery of a filled-in form: `answers` are labels with values as printed, `fields` the index fields by name.
 
-    Person and request key together are its identity.
+    Person and request key together are its identity. `customer_id` is the customer that the person belongs to, who may see
+    the parcel from the first moment.
     """
     content = form_pdf(answers, sender, received_at)
     return Delivery(
@@ -43,6 +45,7 @@ def form_delivery(
         sender=sender,
         subject=TITLE,
         submitted_by=submitted_by,
+        customer_id=customer_id,
         fields=fields,
     )
 

@@ -66,6 +66,7 @@ def _create() -> ResponseReturnValue:
             submitted_by=person().user_id,
             received_at=system().clock(),
             sender=person().name,
+            customer_id=person().customer_id,
         )
     )
     say(f"Taken in as {receipt.parcel_number}.")

@@ -97,6 +97,15 @@ def test_a_customer_takes_over_an_own_order_and_is_asked_for_no_customer(office:
     assert 'name="customer_number"' not in page
 
 
+def test_a_customer_who_has_ordered_sees_the_order_before_it_was_read(office: House) -> None:
+    petersen = _petersen(office)
+
+    answer = petersen.post("/orders/new", product="flyer", wanted_on="2026-04-01")
+
+    assert "How far it is" in petersen.text(answer.location)
+    assert answer.location in petersen.text("/my-orders")
+
+
 def test_without_an_order_form_in_force_there_is_no_new_order(small_house: House) -> None:
     small_house.person("boss", "manager")
 
