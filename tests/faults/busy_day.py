@@ -23,6 +23,7 @@ from capture.delivery import Delivery, Enclosure
 from capture.intake import Intake
 from engine.deployment import ProgramCache, Surroundings, deploy
 from engine.errors import BusinessError
+from engine.migration import Migrator, migrating_operation
 from engine.operating import Operator
 from engine.operations.call import Call, Operation
 from engine.runtime import Engine
@@ -122,6 +123,7 @@ DECK = (
         "terminate",
         "deploy",
     ),
+    "migrate",
     *("pay",) * 2,
     *("tick",) * 3,
     *("complete",) * 5,
@@ -199,9 +201,11 @@ class Day:
         self.database = place.open(self.clock)
         self.engine = kit.engine(self.database, kit.programs)
         self.operator = Operator(self.engine)
+        self.migrator = Migrator(self.database, self.engine, kit.programs)
         self.worklist = Worklist(self.database, self.engine)
         self.intake = Intake(self.database, {"order": "order"}, owe_order)
         operations: dict[str, Operation] = dict.fromkeys(OPERATIONS, self.operate)
+        operations["migrate_instances"] = migrating_operation(self.migrator)
         pace = Pace(retry_after=(timedelta(0), timedelta(0)))
         self.worker = kit.worker(self.database, self.engine, operations, node=node, pace=pace)
         self.made = 0
@@ -328,6 +332,12 @@ class Day:
         key = self.new_key()
         files = {"day.bpmn": diagram(0) + f"<!-- {key} -->".encode(), "access.csv": ACCESS}
         self.offer("deploy", key, lambda: deploy(self.database, Surroundings(BERLIN), files, login="owner", note=key))
+
+    def migrate(self) -> None:
+        """Let the running orders go on by the newest version."""
+        with self.database.reading() as tx:
+            newest = tx.deployments.latest("order")
+        self.migrator.begin(newest, {}, "boss", "a newer version")
 
     def operate(self, call: Call) -> Mapping[str, Any]:
         """Do a deed that stays: a line in a file; sometimes fail before it or after it, or refuse."""

@@ -22,6 +22,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "signal": ("start", "bell", *WORK),
     "job": ("start", "deliver", *WORK),
     "effect": ("start", *WORK),
+    "migrate": ("start", "start", "complete", "deploy", "migrate", "tick", "tick", "mend"),
     "deploy": ("deploy", "start", "tick"),
 }
 ELSEWHERE = {"schema.step", "schema.before_commit"}  # tests/migrations
