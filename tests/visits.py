@@ -30,6 +30,8 @@ _CHANGING = frozenset(
         "quarantine.decide",
         "api.work.claim",
         "api.work.release",
+        *(f"{place}instances.{verb}" for place in ("", "api.") for verb in ("suspend", "go_on", "terminate", "delete")),
+        *(f"{place}instances.{verb}" for place in ("", "api.") for verb in ("move", "add", "cancel", "variables")),
     }
 )
 UNVISITED: Mapping[str, str] = {
@@ -52,15 +54,9 @@ UNVISITED: Mapping[str, str] = {
     "incidents.retry": "leads back",
     "incidents.give_up": "leads back",
     "incidents.correct": "leads back",
-    "migrations.begin": "leads back",
-    "instances.suspend": "leads back",
-    "instances.go_on": "leads back",
-    "instances.terminate": "leads back",
-    "instances.delete": "leads back",
-    "instances.move": "leads back",
-    "instances.add": "leads back",
-    "instances.cancel": "leads back",
-    "instances.variables": "leads back",
+    "migrations.begin": "leads on, or shows the plan again",
+    "api.migrations.plan": "tells numbers of instances only",
+    "api.migrations.begin": "tells numbers of instances only",
     "messages.deliver": "leads back",
     "messages.discard": "leads back",
     "processes.drafts.begin": "drafts only",
@@ -112,9 +108,18 @@ class Caller:
 
     def _request(self, visit: Visit, path: str) -> TestResponse:
         if path.startswith("/api/"):
-            body = {"json": {"answers": {}}} if path.endswith("/complete") else {}
+            body = {"json": sent} if (sent := _sent(path)) else {}
             return self._program.open(path, method=visit.method, headers=self._token, buffered=True, **body)
         return self._visitor.get(path) if visit.method == "GET" else self._visitor.post(path, **visit.data)
+
+
+def _sent(path: str) -> dict[str, Any]:
+    """Give what a program sends to an address, where it needs to be more than nothing."""
+    if path.endswith("/complete"):
+        return {"answers": {}}
+    verb = path.rpartition("/")[2] if "/instances/" in path else ""
+    more = {"move": {"token": "x:1", "node": "x"}, "add": {"node": "x"}, "cancel": {"token": "x:1"}}.get(verb, {})
+    return {"reason": "because", **more} if verb and not verb.isdecimal() else {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,6 +305,11 @@ def _items(tour: Tour, _before: Sequence[_Thing]) -> Iterator[_Thing]:
     return (_Thing(marked.item, about=marked) for marked in tour.parcels)
 
 
+def _instances(tour: Tour, _before: Sequence[_Thing]) -> list[_Thing]:
+    with tour.house.database.reading() as tx:
+        return [_Thing(one.id, about=marked) for marked in tour.parcels for one in tx.processes.of_parcel(marked.id)]
+
+
 def _entries(tour: Tour, _before: Sequence[_Thing]) -> Iterator[_Thing]:
     return (_Thing(marked.entry, about=marked) for marked in tour.parcels)
 
@@ -325,6 +335,8 @@ _THINGS: Mapping[str, _Pool] = {
     "documents": _documents,
     "work-items": _items,
     "quarantine": _entries,
+    "instances": _instances,
+    "migrations": _fixed(1),
     "messages": _fixed(1),
     "pages": _fixed(1),
     "renditions": _fixed("pdf"),
