@@ -24,15 +24,19 @@ api = APIBlueprint("migrations", __name__)
 
 @api.post("/processes/<key>/migrations/plan", summary="Plan a migration", responses={200: shapes.Plan})
 @needs(Right.OPERATE)
-@scoped(Scope.INSTANCES_READ)
+@scoped(Scope.INSTANCES_WRITE)
 @reads
-def plan(path: shapes.ProcessPath, body: shapes.MigrationAsked) -> Response:
+def plan(path: shapes.ProcessPath, header: Repeatable, body: shapes.MigrationAsked) -> Response:  # noqa: ARG001 - for the document
     """Tell which instances can move and which cannot, and why; nothing is changed."""
-    with system().database.reading() as tx:
-        to = tx.deployments.version(path.key, body.version)
-        chosen = only_in_sight(tx, person(), to, body.instances or None)
-        planned = system().migrator.plan(tx, to, body.mapping, chosen[:MOST_PLANNED])
-    return answer(shapes.Plan(version=body.version, items=[_planned(one) for one in planned]))
+
+    def look() -> Response:
+        with system().database.reading() as tx:
+            to = tx.deployments.version(path.key, body.version)
+            chosen = only_in_sight(tx, person(), to, body.instances or None)
+            planned = system().migrator.plan(tx, to, body.mapping, chosen[:MOST_PLANNED])
+        return answer(shapes.Plan(version=body.version, items=[_planned(one) for one in planned]))
+
+    return once(look)
 
 
 @api.post("/processes/<key>/migrations", summary="Begin a migration", responses={202: shapes.MigrationProgress})
