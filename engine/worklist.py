@@ -41,12 +41,16 @@ class Worklist:
         self._engine = engine
 
     def claim(self, item_id: int, actor: Actor) -> None:
-        """Take an item; taking one's own again changes nothing. Raises `AlreadyTaken` when another was faster."""
+        """Take an item; taking one's own again changes nothing. Raises `AlreadyTaken` when another was faster.
+
+        What rests with its suspended instance is not taken: raises `Suspended`.
+        """
         with self._database.transaction() as tx:
             item = tx.work.in_hand(item_id, actor)
             if item.is_open and item.assignee_id == actor.user_id:
                 return
             check_may_complete(tx, item, actor)
+            tx.processes.usable(item.instance)
             if not tx.work.claim(item_id, actor.user_id):
                 raise tx.work.taken(tx.work.in_hand(item_id, actor))
             _record(tx, item, actor, "work.claimed")

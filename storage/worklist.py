@@ -13,7 +13,7 @@ from storage.instances import LIVE_COLUMNS, LIVE_FROM, LiveInstance, live_instan
 from storage.numbering import NumberSeries
 from storage.parcels import Parcel
 from storage.people import NOBODY, Actor
-from storage.processes import ProcessInstance
+from storage.processes import InstanceState, ProcessInstance
 from storage.statements import Fixed
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
 
@@ -46,6 +46,11 @@ class ItemInHand:
     def is_open(self) -> bool:
         """Tell whether the item still waits."""
         return self.state in OPEN_WORK
+
+    @property
+    def is_resting(self) -> bool:
+        """Tell whether the item's instance was suspended, so that nothing can be done until an operator lets it go on."""
+        return self.instance.state is InstanceState.SUSPENDED
 
     @property
     def is_for_everybody(self) -> bool:

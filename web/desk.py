@@ -60,7 +60,7 @@ def desk(tx: Transaction, actor: Actor, item_id: int) -> Desk:
     view = parcel_behind(tx, actor, item.parcel_id)
     holders = tx.people.names([one for one in (item.completed_by_id, item.assignee_id) if one is not None])
     holder = holders.get(item.completed_by_id or item.assignee_id or 0, "")
-    if not hand.is_open:
+    if not hand.is_open or hand.is_resting:
         return Desk(item, hand, view, None, Filling(), None, holder)
     form = form_of(tx, hand.instance.deployment_id, item.form)
     draft = tx.drafts.of(item_id, actor.user_id)

@@ -53,7 +53,7 @@ def safe_name(name: str, media_type: str = "") -> str:
     plain = _PLAIN_NAME.sub("_", PurePath(name.replace("\\", "/")).name).strip(". ")[-_LONGEST_NAME:]
     if plain and "." in plain:
         return plain
-    return (plain or "document") + (mimetypes.guess_extension(media_type) or "")
+    return (plain or "document") + (mimetypes.guess_extension(media_type.partition(";")[0].strip()) or "")
 
 
 def lock(response: Response) -> Response:

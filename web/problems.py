@@ -9,7 +9,17 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, SecurityError
 
 from engine.errors import DefinitionError
-from storage.errors import AlreadyTaken, Conflict, Damaged, Invalid, NotFound, ParcelflowError, Refused, Unavailable
+from storage.errors import (
+    AlreadyTaken,
+    Conflict,
+    Damaged,
+    Invalid,
+    NotFound,
+    ParcelflowError,
+    Refused,
+    Suspended,
+    Unavailable,
+)
 from web.auth import TooManyTries
 from web.pace import TooFast
 from web.tokens import TokenRefused
@@ -40,6 +50,7 @@ _TITLES = {
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available at the moment",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
 }
+_TITLES_OF_CODES = {Suspended.code: "This rests"}
 _SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is no such page, or it is not for you. Look for it in a list, or ask whoever sent you here.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is more than the system takes in at once. Send fewer or smaller files.",
@@ -73,7 +84,7 @@ class Detailed(Invalid):
 
 def problem(status: HTTPStatus, code: str, sentence: str, **members: object) -> Response:
     """Answer with a status, a stable code and a sentence: as problem document (RFC 9457) with members, fragment, or page."""
-    title = _TITLES.get(status, status.phrase)
+    title = _TITLES_OF_CODES.get(code) or _TITLES.get(status, status.phrase)
     if wants_json():
         response = make_response(
             {

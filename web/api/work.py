@@ -120,7 +120,9 @@ def complete(
 def _complete(item_id: int, answers: Mapping[str, Any], keep: Keep) -> Response:
     actor = person()
     with system().database.reading() as tx:
-        check_may_complete(tx, in_reach(tx, actor, item_id), actor)
+        hand = in_reach(tx, actor, item_id)
+        check_may_complete(tx, hand, actor)
+        tx.processes.usable(hand.instance)
         on_desk = desk(tx, actor, item_id)
         values = _accepted(tx, on_desk, answers)
     made: list[Response] = []

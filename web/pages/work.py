@@ -63,6 +63,8 @@ def draft(item_id: int) -> ResponseReturnValue:
     """Keep what was typed, for this person only; answered with the time for a page that saves by itself."""
     with system().database.transaction() as tx:
         on_desk = desk(tx, person(), item_id)
+        if on_desk.is_open:
+            tx.processes.usable(on_desk.hand.instance)
         if not on_desk.is_open or on_desk.form is None:
             raise tx.work.taken(on_desk.hand)
         tx.drafts.keep(item_id, person().user_id, _typed(on_desk))

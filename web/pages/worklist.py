@@ -1,11 +1,14 @@
 """The worklist: what is on my table, what my groups have waiting, and the next one."""
 
+from itertools import islice
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from storage.database import Transaction
 from storage.errors import Conflict
 from storage.people import Actor
+from storage.processes import InstanceState
 from storage.work import WorkItem
 from storage.worklist import PAGE, Place
 from web.context import person, system
@@ -39,7 +42,7 @@ def take_next() -> ResponseReturnValue:
     group = request.form.get("group") or None
     actor = person()
     with system().database.reading() as tx:
-        mine = [] if group else [item for item in tx.work.mine(actor, limit=1) if item.assignee_id == actor.user_id]
+        mine = [] if group else _that_go_on(tx, actor)
         offered = [] if mine else tx.work.pool(actor, group, limit=_TRIES)
     if mine:
         return redirect(url_for("work.show", item_id=mine[0].id))
@@ -51,6 +54,16 @@ def take_next() -> ResponseReturnValue:
         return redirect(url_for("work.show", item_id=item.id))
     say("Nothing waits for you or your groups.", "calm")
     return redirect(url_for("worklist.show"))
+
+
+def _that_go_on(tx: Transaction, actor: Actor) -> list[WorkItem]:
+    """Give the most urgent item on the person's own table, passing over those that rest with their suspended instance."""
+    own = (item for item in tx.work.mine(actor, limit=_TRIES) if item.assignee_id == actor.user_id)
+    return list(islice((item for item in own if _state(tx, item) is not InstanceState.SUSPENDED), 1))
+
+
+def _state(tx: Transaction, item: WorkItem) -> InstanceState:
+    return tx.processes.one(item.instance_id).state
 
 
 def _items(tx: Transaction, actor: Actor, view: str, group: str | None, after: Place | None) -> list[WorkItem]:

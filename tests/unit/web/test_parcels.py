@@ -187,3 +187,7 @@ def test_a_file_name_never_leads_anywhere(name: str) -> None:
     assert safe
     assert not set(safe) & set('/\\\r\n\0:"')
     assert not safe.startswith(".")
+
+
+def test_a_name_is_completed_by_its_kind_whatever_else_that_says() -> None:
+    assert safe_name("letter", "text/plain; charset=utf-8") == "letter.txt"

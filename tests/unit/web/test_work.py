@@ -224,3 +224,37 @@ def test_an_item_given_to_one_person_is_there_for_that_person_and_a_substitute_a
         visitor = small_house.visitor(login)
         visitor.get(f"/work-items/{item}")
         assert visitor.post(f"/work-items/{item}/complete", **sent).status_code == 302
+
+
+def test_what_rests_is_not_taken_and_says_so_and_the_next_one_is_another(office: House) -> None:
+    resting, other = (office.begin(office.parcel()[0]) for _ in range(2))
+    anna = office.visitor("anna")
+    for item in (resting, other):
+        anna.post(f"/work-items/{item}/claim")
+    with office.database.reading() as tx:
+        instance = tx.work.one(resting).instance_id
+
+    office.system.operator.suspend(instance, "adam", "The press is broken.")
+
+    assert "This rests." in anna.text(f"/work-items/{resting}")
+    assert anna.post("/worklist/next").location == f"/work-items/{other}"
+    assert anna.post(f"/work-items/{resting}/draft", run_length="10").status_code == 409
+    assert anna.post(f"/work-items/{resting}/complete", decision="accept", request_key="a").status_code == 409
+    office.system.operator.go_on(instance, "adam", "It was mended.")
+    assert anna.post("/worklist/next").location == f"/work-items/{resting}"
+
+
+def test_nobody_claims_what_rests(office: House) -> None:
+    parcel_id, _ = office.parcel()
+    item = office.begin(parcel_id)
+    with office.database.reading() as tx:
+        instance = tx.work.one(item).instance_id
+    office.system.operator.suspend(instance, "adam", "The press is broken.")
+    anna = office.visitor("anna")
+
+    answer = anna.post(f"/work-items/{item}/claim")
+
+    assert answer.status_code == 409
+    assert "faster" not in answer.text
+    assert anna.post("/worklist/next").location == "/worklist"
+    assert ("anna", "work.claimed") not in office.actions(parcel_id)
