@@ -166,6 +166,7 @@ LAWS: Final[dict[str, Law]] = {
     "data_on_subprocess": _error(_DATA),
     "data_sets": _error(_DATA),
     "data_association_ends": _error(_DATA),
+    "data_not_followed": _warning(_DATA),
     "call_without_process": _needed(_ACTIVITIES),
     "call_of_itself": _warning(_ACTIVITIES),
     "binding_without_version": _needed(),

@@ -7,7 +7,7 @@ from lxml import etree
 
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
-from engine.diagrams.vocabulary import FLOW_NODES, MULTI_INSTANCE, SUBPROCESSES, bpmn, local_reference, title
+from engine.diagrams.vocabulary import EVENTS, FLOW_NODES, MULTI_INSTANCE, SUBPROCESSES, bpmn, local_reference, title
 
 _ASSOCIATIONS: Final = (bpmn("dataInputAssociation"), bpmn("dataOutputAssociation"))
 _SETS: Final = (("dataInput", "inputSet", "dataInputRefs"), ("dataOutput", "outputSet", "dataOutputRefs"))
@@ -49,9 +49,21 @@ def association_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]
                 yield Fault("unknown_reference", home, message)
 
 
+def data_not_followed(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find what data associations say that a run does not follow: assignments, and what is moved at events."""
+    for association in drawing.root.iter(*_ASSOCIATIONS):
+        home = _home(association)
+        if home.tag in EVENTS:
+            message = f"A data association of {title(home)} is not followed: what an event brings becomes variables."
+            yield Fault("data_not_followed", home, message)
+        elif association.find(bpmn("assignment")) is not None:
+            message = f"A data association of {title(home)} has assignments, which are not followed; write a script."
+            yield Fault("data_not_followed", home, message)
+
+
 def _home(element: etree._Element) -> etree._Element:
     """Give the flow node, or what else has the data."""
     return next(element.iterancestors(*FLOW_NODES), element if (parent := element.getparent()) is None else parent)
 
 
-RULES: Final[tuple[Rule, ...]] = (subprocess_data, data_sets, association_ends)
+RULES: Final[tuple[Rule, ...]] = (subprocess_data, data_sets, association_ends, data_not_followed)

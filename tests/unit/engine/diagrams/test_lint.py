@@ -105,6 +105,8 @@ TWO_PROCESSES: Final = (
     f"{flow('s2', 'e2')}</bpmn:process>"
 )
 
+TO_HELD: Final = "<bpmn:sourceRef>d</bpmn:sourceRef><bpmn:targetRef>d</bpmn:targetRef>"
+
 CASES: Final[list[tuple[str, bytes, bytes]]] = [
     ("no_process", definitions(MESSAGE), GOOD),
     ("no_executable_process", process(line(TASK), attributes=""), GOOD),
@@ -116,6 +118,17 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
     ("empty_process", process(""), GOOD),
     ("no_picture", GOOD.replace(b"BPMNShape", b"BPMNEdge"), GOOD),
     ("duplicate_id", beside(node("task", "work")), GOOD),
+    *(
+        (
+            "data_not_followed",
+            beside(f'<bpmn:dataObject id="d"/>{node(kind, "n", f"<bpmn:{link}>{ends}{more}</bpmn:{link}>")}'),
+            beside(f'<bpmn:dataObject id="d"/>{node("task", "n", f"<bpmn:{link}>{ends}</bpmn:{link}>")}'),
+        )
+        for link, ends, kind, more in (
+            ("dataInputAssociation", TO_HELD, "task", "<bpmn:assignment><bpmn:from>d</bpmn:from></bpmn:assignment>"),
+            ("dataOutputAssociation", TO_HELD, "intermediateCatchEvent", ""),
+        )
+    ),
     ("missing_id", beside("<bpmn:task/>"), GOOD),
     ("flow_without_id", GOOD.replace(b'sequenceFlow id="work_end"', b"sequenceFlow"), GOOD),
     ("unusual_id", process(line(node("task", "my task"))), GOOD),
