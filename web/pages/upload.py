@@ -16,6 +16,7 @@ from web.navigation import say
 from web.problems import wants_json
 from web.rights import Right, needs
 from web.security import takes_files
+from web.sight import parcel_behind
 
 pages = Blueprint("upload", __name__, url_prefix="/bring-in")
 
@@ -43,10 +44,9 @@ def take_in() -> ResponseReturnValue:
             raise
         return _page(error.message), 422
     receipts = _receive(files, separately=bool(request.form.get("separately")))
-    _tell(receipts)
-    target = url_for("parcels.show", number=receipts[0].parcel_number)
-    if len(receipts) > 1:
-        target = url_for("parcels.find")
+    is_in_sight = _is_in_sight(receipts[0])
+    _tell(receipts, "this page shows how far it is" if is_in_sight else "its next step is for other people")
+    target = _place(receipts) if is_in_sight else url_for("upload.form")
     if wants_json():
         answer = make_response({"parcels": [receipt.parcel_number for receipt in receipts]}, 201)
         answer.headers["X-Location"] = target
@@ -106,9 +106,21 @@ def _receive(files: list[FileStorage], *, separately: bool) -> list[Receipt]:
     ]
 
 
-def _tell(receipts: list[Receipt]) -> None:
+def _is_in_sight(receipt: Receipt) -> bool:
+    """Tell whether the person may see what was just taken in: not everybody who brings in works on what has only arrived."""
+    with system().database.reading() as tx:
+        return parcel_behind(tx, person(), receipt.parcel_id) is not None
+
+
+def _place(receipts: list[Receipt]) -> str:
+    if len(receipts) > 1:
+        return url_for("parcels.find")
+    return url_for("parcels.show", number=receipts[0].parcel_number)
+
+
+def _tell(receipts: list[Receipt], more: str) -> None:
     numbers = ", ".join(receipt.parcel_number for receipt in receipts[:5]) + (" …" if len(receipts) > 5 else "")  # noqa: PLR2004
-    say(f"Taken in as {numbers}. It is being read; this page shows how far it is.")
+    say(f"Taken in as {numbers}. It is being read; {more}.")
     bad = sum(receipt.quarantined for receipt in receipts)
     if bad:
         say(f"{bad} of the files could not be taken as they are and wait in quarantine.", "warn")

@@ -151,6 +151,17 @@ def test_no_file_is_no_parcel(office: House) -> None:
     assert _count(office) == 0
 
 
+def test_who_may_bring_in_but_not_see_what_has_arrived_is_told_its_number(office: House) -> None:
+    office.person("anna", "accounting")
+    anna = office.visitor("anna")
+    anna.get("/bring-in")
+
+    answer = anna.post("/bring-in", request_key="1", files=_files("a.png"))
+
+    assert answer.location == "/bring-in"
+    assert "Taken in as P-2026-000001" in anna.text("/bring-in")
+
+
 def test_more_files_than_allowed_are_refused_together(office: House) -> None:
     boss = office.visitor("boss")
     boss.get("/bring-in")
