@@ -41,7 +41,9 @@ class Media:
     suffix: str
 
 
+_PDF = Media(MediaKind.PDF, "application/pdf", ".pdf")
 _BY_HEAD = (
+    (b"%PDF-", _PDF),
     (b"II*\0", Media(MediaKind.IMAGE, "image/tiff", ".tif")),
     (b"MM\0*", Media(MediaKind.IMAGE, "image/tiff", ".tif")),
     (b"II+\0", Media(MediaKind.IMAGE, "image/tiff", ".tif")),
@@ -69,15 +71,12 @@ _BY_STREAM = (
     ("Workbook", Media(MediaKind.OFFICE, "application/vnd.ms-excel", ".xls")),
     ("PowerPoint Document", Media(MediaKind.OFFICE, "application/vnd.ms-powerpoint", ".ppt")),
 )
-_PDF = Media(MediaKind.PDF, "application/pdf", ".pdf")
 
 
 def probe(data: bytes) -> Media:
     """Return what `data` is; raise Empty, PasswordNeeded, DamagedFile, TooBig or Unsupported when it cannot be read."""
     if not data:
         raise Empty("The file is empty.")
-    if b"%PDF-" in data[:1024]:
-        return _PDF
     for head, media in _BY_HEAD:
         if data.startswith(head) and (head != b"BM" or _is_bitmap(data)):
             return media
@@ -87,6 +86,8 @@ def probe(data: bytes) -> Media:
         return _in_archive(data)
     if data.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
         return _in_compound(data)
+    if b"%PDF-" in data[:1024]:  # only now: a file of another kind may hold a PDF near its beginning
+        return _PDF
     return _as_text(data)
 
 

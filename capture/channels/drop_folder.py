@@ -1,10 +1,10 @@
 """The drop folder: a scanner, a fax server or a person puts files in; each file becomes a parcel.
 
-Life of a file: it lies in the folder, or in a subfolder named after its source, until size and time of change have stood
-still; it is **claimed** by renaming it into `.claimed` beside it, which no second watcher can do again; it is delivered;
+Life of a file: it lies in the folder, or at any depth in a subfolder named after its source, until size and time of change have
+stood still; it is **claimed** by renaming it into `.claimed` beside it, which no second watcher can do again; it is delivered;
 and only when it is stored it is removed. The claimed name holds the identity, so a crash after the claim delivers the same
-identity again at the next scan, which is the same parcel. A file that may not be taken in is moved to `.refused` with a
-text beside it that says why. Links are not followed.
+identity again at the next scan, which is the same parcel. A file that may not be taken in is moved to `.refused` with a text
+beside it that says why. Links are not followed.
 """
 
 import logging
@@ -61,11 +61,11 @@ class DropFolder:
                     self._try_to_deliver(source, mine, receive)
 
     def _places(self) -> Iterator[tuple[str, Path]]:
-        """Give the folder itself (source empty) and its subfolders, each with its name as source."""
-        yield "", self.folder
-        for entry in sorted(self.folder.iterdir()):
-            if entry.is_dir() and not entry.is_symlink() and not entry.name.startswith("."):
-                yield entry.name, entry
+        """Give the folder itself (source empty) and all folders below; the name of the first below it is the source."""
+        for place, below, _ in os.walk(self.folder, onerror=_tell):
+            below[:] = sorted(name for name in below if not name.startswith("."))
+            path = Path(place)
+            yield next(iter(path.relative_to(self.folder).parts), ""), path
 
     def _settled(self, place: Path) -> list[Path]:
         """Give the files that have not changed since the last scan; remember the others."""
@@ -124,6 +124,10 @@ class DropFolder:
         claimed.rename(target)
         target.with_name(target.name + ".txt").write_text(reason + "\n", encoding="utf-8")
         log.warning("Refused %s: %s", claimed.name, reason)
+
+
+def _tell(error: OSError) -> None:
+    log.error("A folder could not be read and is left out; let the service read it: %s", error)
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,14 @@ def _zipped(members: dict[str, bytes]) -> bytes:
     return written.getvalue()
 
 
+def _zipped_as_they_are(members: dict[str, bytes]) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
 def _word_file() -> bytes:
     written = io.BytesIO()
     docx.Document().save(written)
@@ -81,3 +89,8 @@ def test_text_is_decoded_by_what_it_can_be() -> None:
     assert decode_text("Größe".encode()) == "Größe"
     assert decode_text("Größe".encode("cp1252")) == "Größe"
     assert decode_text("Größe".encode("utf-16")) == "Größe"
+
+
+def test_an_archive_that_begins_with_a_pdf_is_no_pdf_of_which_the_rest_is_left_out() -> None:
+    with pytest.raises(Unsupported, match="one by one"):
+        probe(_zipped_as_they_are({"first.pdf": pdf([ORDER]), "second.pdf": pdf([ORDER])}))

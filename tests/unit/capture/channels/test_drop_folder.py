@@ -1,4 +1,5 @@
 import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,6 +57,27 @@ def test_the_subfolder_names_the_source_and_its_profile(folder: DropFolder) -> N
     folder.scan(taken.receive)
 
     assert (taken[0].sender, taken[0].profile) == ("fax", "fax_order")
+
+
+def test_a_file_deeper_in_a_subfolder_comes_from_the_same_source(folder: DropFolder) -> None:
+    taken = Taken()
+    deep = folder.folder / "fax" / "2026-11-22" / "tray 2"
+    deep.mkdir(parents=True)
+    (deep / "in.tif").write_bytes(b"fax")
+
+    folder.scan(taken.receive)
+    folder.scan(taken.receive)
+
+    assert [(d.sender, d.profile, d.enclosures[0].content) for d in taken] == [("fax", "fax_order", b"fax")]
+    assert [p for p in deep.rglob("*") if p.is_file()] == []
+
+
+def test_a_folder_that_is_gone_is_told_in_the_log(folder: DropFolder, caplog: pytest.LogCaptureFixture) -> None:
+    shutil.rmtree(folder.folder)
+
+    folder.scan(Taken().receive)
+
+    assert "could not be read" in caplog.text
 
 
 def test_a_crash_after_the_claim_delivers_the_same_identity_again(folder: DropFolder) -> None:
