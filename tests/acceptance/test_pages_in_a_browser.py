@@ -123,6 +123,23 @@ def test_an_item_is_rejected_with_a_reason_with_and_without_script(
     assert ("anna", "work.completed") in house.actions(1)
 
 
+def test_what_is_typed_is_kept_by_itself(house: House, browser: Browser) -> None:
+    with serving(house.app) as address:
+        context = browser.new_context()
+        page, complaints = watched(context, address)
+        sign_in(page, address, "anna", PASSWORD)
+        page.goto(f"{address}/work-items/1")
+
+        page.locator("[name=run_length]").press_sequentially("12")
+        expect(page.locator("#draft-note")).to_contain_text("Draft kept")
+        page.reload()
+
+        kept = page.locator("[name=run_length]").input_value()
+        context.close()
+    assert "12" in kept
+    assert not complaints, complaints
+
+
 def test_the_diagram_is_drawn_with_the_token_where_the_order_is(house: House, browser: Browser) -> None:
     deploy(house.database, Surroundings(BERLIN), read_folder(SHIPPED), login="owner")
     parcel_id, number = house.parcel()
