@@ -1,6 +1,7 @@
 """Why a file cannot be read: one class for each reason, with the code under which it lies in quarantine.
 
 Unreadable
+├── Missing           not there, no file, or not ours to read
 ├── Empty             no bytes
 ├── PasswordNeeded    protected by a password
 ├── DamagedFile       not what its first bytes promise, or broken beyond repair
@@ -17,6 +18,12 @@ class Unreadable(ParcelflowError):
     """The file cannot be read; look at it, then attach it as it is or discard it."""
 
     code = "unreadable"
+
+
+class Missing(Unreadable):
+    """There is no such file that may be read; look at its name and its rights."""
+
+    code = "missing"
 
 
 class Empty(Unreadable):

@@ -68,15 +68,14 @@ def groups(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
             yield Fault("user_without_group", task, message)
         for key in keys:
             if known is not None and key not in known and (named or not assignee(task)):
-                message = (
-                    f"The task {title(task)} is for the group “{key}”, which does not exist; {_choices(key, known)}"
-                )
+                what = _choices(key, known, "make it first, or choose another one.")
+                message = f"The task {title(task)} is for the group “{key}”, which does not exist; {what}"
                 yield Fault("unknown_group", task, message)
 
 
-def _choices(name: str, known: Collection[str]) -> str:
+def _choices(name: str, known: Collection[str], otherwise: str = "choose another one.") -> str:
     close = get_close_matches(name, sorted(known), 1)
-    return f"did you mean “{close[0]}”?" if close else "choose another one."
+    return f"did you mean “{close[0]}”?" if close else otherwise
 
 
 RULES: Final[tuple[Rule, ...]] = (called_processes, surroundings, groups)

@@ -1,4 +1,4 @@
-"""`parcelflow people`: add people, set passwords, change groups, make tokens."""
+"""`parcelflow people`: add people, set passwords, make and change groups, make tokens."""
 
 import re
 import secrets
@@ -7,7 +7,7 @@ import click
 
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Transaction
-from storage.errors import NotFound
+from storage.errors import AlreadyExists, NotFound
 from storage.people import User
 from web.auth import hash_password, set_password
 from web.commands.opening import opened_system
@@ -17,6 +17,7 @@ from web.tokens import revoke as take_out_of_force
 
 ACTOR = "command line"
 LOGIN = re.compile(r"[A-Za-z0-9._@+-]{2,100}")
+GROUP_KEY = re.compile(r"[a-z][a-z0-9_]{1,62}")
 SCOPES = click.Choice([scope.value for scope in Scope])
 
 
@@ -77,6 +78,24 @@ def groups(login: str, groups: tuple[str, ...]) -> None:
             tx.people.set_groups(user.id, groups)
             tx.audit.record(SYSTEM_CHAIN, ACTOR, "groups_set", login, {"groups": sorted(groups)})
         click.echo(" ".join(sorted(tx.people.groups_of(user.id))) or f"{login} is in no group.")
+
+
+@people.command()
+@click.argument("key")
+@click.option("--name", help="Name that others see; made of the key if not given.")
+@click.option("--role", "roles", multiple=True, help="Role that it grants; may be repeated.")
+def group(key: str, name: str | None, roles: tuple[str, ...]) -> None:
+    """Make the group KEY, as diagrams name it; a group that is there is changed by an administrator in the browser."""
+    if not GROUP_KEY.fullmatch(key):
+        raise click.UsageError("A key has 2 to 63 small letters, digits or _, and begins with a letter.")
+    with opened_system() as system, system.database.transaction() as tx:
+        if any(one.key == key for one in tx.people.groups()):
+            raise AlreadyExists(f"There is a group {key} already; choose another key, or change it in the browser.")
+        for role in roles:
+            _check_role(tx, role)
+        made = tx.people.put_group(key, name or key.replace("_", " ").capitalize(), roles)
+        tx.audit.record(SYSTEM_CHAIN, ACTOR, "group_changed", f"group {key}", {"roles": sorted(roles)})
+        click.echo(f"Made the group {key} ({made.name}).")
 
 
 @people.command()
@@ -144,10 +163,14 @@ def _customer_id(tx: Transaction, number: str | None) -> int | None:
 
 def _group_granting(tx: Transaction, role: str) -> str:
     """Give a group that grants just this role, made if there is none."""
-    known = sorted({one.key for one in tx.people.roles()} | SHIPPED_ROLES)
-    if role not in known:
-        raise NotFound(f"There is no role {role}; choose among {', '.join(known)}.")
+    _check_role(tx, role)
     for group in tx.people.groups():
         if tx.people.roles_of_group(group.id) == {role}:
             return group.key
     return tx.people.put_group(role, role.replace("_", " ").capitalize(), [role]).key
+
+
+def _check_role(tx: Transaction, role: str) -> None:
+    known = sorted({one.key for one in tx.people.roles()} | SHIPPED_ROLES)
+    if role not in known:
+        raise NotFound(f"There is no role {role}; choose among {', '.join(known)}.")

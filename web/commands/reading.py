@@ -1,6 +1,7 @@
 """`parcelflow read`: what can be read from files, without keeping anything."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -8,18 +9,20 @@ import click
 
 
 @click.command()
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--profile", help="Source profile: which fields and barcodes to look for (order, receipt).")
 @click.option("--only", type=click.Choice(["barcodes", "text", "fields"]), help="Do only this part of the work.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object a line and file.")
 def read(files: tuple[Path, ...], profile: str | None, only: str | None, as_json: bool) -> None:
     """Read pages, words, barcodes and index fields of FILES."""
-    from capture.errors import Unreadable  # noqa: PLC0415 - imaging libraries load slowly
+    from capture.errors import Missing, Unreadable  # noqa: PLC0415 - imaging libraries load slowly
     from capture.reading import Only, error_as_json, read_file, reading_as_json  # noqa: PLC0415
 
     failed = False
     for file in files:
         try:
+            if not (file.is_file() and os.access(file, os.R_OK)):
+                raise Missing
             result = reading_as_json(read_file(file, profile, Only(only) if only else None))
         except Unreadable as error:
             result, failed = error_as_json(str(file), error), True

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from storage.errors import ParcelflowError
+from storage.errors import AlreadyExists, ParcelflowError
 from web.cli import cli
 from web.commands.importing import read_customers
 from web.settings import Settings
 
+ROOT = Path(__file__).parents[3]
 CLERKLY = "number;name\nK-1;Petersen, Ole\n"
 
 
@@ -132,3 +133,42 @@ def test_a_limit_that_is_no_number_ends_the_trial(tmp_path: Path) -> None:
     result = _call("dry-run", str(file), "--limit", "nan", "--json")
 
     assert json.loads(result.stdout.splitlines()[-1])["event"] == "end"
+
+
+def test_a_new_installation_is_set_up_as_the_operations_guide_says(place: Path) -> None:
+    guide = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("```\n")[2].partition("```")[0]
+    lines = [line.partition("#")[0].split() for line in guide.splitlines() if "parcelflow " in line]
+    commands = [words[1:] for words in lines if words[1] in {"migrate", "people", "deploy"}]
+
+    for words in commands:
+        result = _call(*(str(ROOT / word) if word.startswith("workflows/") else word for word in words))
+        assert result.exit_code == 0, (words, result.stderr, result.exception)
+
+    assert len(commands) > 5
+    assert "order is in force as version 1." in result.output
+
+
+def test_a_group_is_made_once_and_grants_only_roles_that_exist(place: Path) -> None:
+    _call("migrate")
+
+    made = _call("people", "group", "qa", "--role", "quality")
+    again = _call("people", "group", "qa")
+    slip = _call("people", "group", "planning", "--role", "planer")
+
+    assert made.output == "Made the group qa (Qa).\n"
+    assert isinstance(again.exception, AlreadyExists)
+    assert "planner" in str(slip.exception)
+    assert _call("people", "group", "Q A").exit_code == 2
+
+
+def test_a_missing_file_does_not_keep_the_others_from_being_read(tmp_path: Path) -> None:
+    (tmp_path / "note.txt").write_text("Hello")
+
+    result = _call(
+        "read", str(tmp_path / "gone.pdf"), str(tmp_path), str(tmp_path / "note.txt"), "--only", "text", "--json"
+    )
+
+    gone, folder, note = (json.loads(line) for line in result.output.splitlines())
+    assert result.exit_code == 1
+    assert (gone["error"]["code"], folder["error"]["code"]) == ("missing", "missing")
+    assert note["pages"][0]["words"][0]["text"] == "Hello"
