@@ -247,7 +247,7 @@ class Check:
             return _fault_of_text(component, value)
         if component.kind is Kind.NUMBER:
             return self._fault_of_number(place, value, values)
-        return self._fault_of_date(component, value) if component.refuses_past else None
+        return self._fault_of_date(place, value, values)
 
     def _fault_of_number(self, place: Place, value: Any, values: Mapping[str, Any]) -> str | None:
         number = Decimal(str(value))
@@ -260,20 +260,33 @@ class Check:
         return None
 
     def _limit(self, limit: Decimal | Expression | None, place: Place, values: Mapping[str, Any]) -> Decimal | None:
+        value = self._reckoned(limit, place, values)
+        return Decimal(value) if isinstance(value, int | Decimal) else None
+
+    def _reckoned(self, limit: Decimal | Expression | None, place: Place, values: Mapping[str, Any]) -> Any:
         if not isinstance(limit, Expression):
             return limit
         try:
-            value = limit.evaluate(self._names(limit, place, values), self.budget)
+            return limit.evaluate(self._names(limit, place, values), self.budget)
         except ExpressionError:
             return None
-        return Decimal(value) if isinstance(value, int | Decimal) else None
 
-    def _fault_of_date(self, component: Component, value: date | time | datetime) -> str | None:
+    def _fault_of_date(self, place: Place, value: date | time | datetime, values: Mapping[str, Any]) -> str | None:
+        component, rules = place.component, place.component.rules
+        if component.refuses_past and self._is_past(value):
+            return f"“{component.label}” must not lie in the past."
+        given: Any = value
+        first, last = self._reckoned(rules.smallest, place, values), self._reckoned(rules.largest, place, values)
+        if type(first) is type(given) and given < first:
+            return f"“{component.label}” must not be before {first.isoformat()}."
+        if type(last) is type(given) and given > last:
+            return f"“{component.label}” must not be after {last.isoformat()}."
+        return None
+
+    def _is_past(self, value: date | time | datetime) -> bool:
         if self.now is None or isinstance(value, time):
-            return None
-        today = self.now.astimezone(self.zone).date()
-        is_past = value < self.now if isinstance(value, datetime) else value < today
-        return f"“{component.label}” must not lie in the past." if is_past else None
+            return False
+        return value < (self.now if isinstance(value, datetime) else self.now.astimezone(self.zone).date())
 
 
 _VALUES: dict[Kind, Callable[[Check, Component, Any], Any]] = {

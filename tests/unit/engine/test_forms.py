@@ -124,6 +124,8 @@ def test_an_answer_becomes_a_typed_value(component: Mapping[str, Any], answer: A
         (field("datetime", subtype="time"), "25:00", "must be a time"),
         (field("datetime", subtype="datetime"), "0001-01-01T00:00+14:00", "must be a datetime"),
         (field("datetime", disallowPassedDates=True), "2026-03-01", "must not lie in the past"),
+        (field("datetime", validate={"min": "=first"}), "2026-03-01", "must not be before 2026-03-02"),
+        (field("datetime", validate={"max": "=first"}), "2026-03-03", "must not be after 2026-03-02"),
         (field("checkbox"), "perhaps", "yes or no"),
         (field("radio", values=FRUIT), "plum", "must be one of its options"),
         (field("checklist", values=FRUIT), ["apple", "plum"], "must be one of its options"),
@@ -131,7 +133,9 @@ def test_an_answer_becomes_a_typed_value(component: Mapping[str, Any], answer: A
     ],
 )
 def test_a_faulty_answer_gets_one_sentence(component: Mapping[str, Any], answer: Any, sentence: str) -> None:
-    checked = check(component, answer, variables={"limit": 10}, now=datetime(2026, 3, 2, 12, tzinfo=UTC))
+    checked = check(
+        component, answer, variables={"limit": 10, "first": date(2026, 3, 2)}, now=datetime(2026, 3, 2, 12, tzinfo=UTC)
+    )
 
     assert isinstance(checked, str)
     assert sentence in checked
