@@ -9,7 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, bindparam, delete, func, or_, 
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, identity
-from storage.errors import Invalid, NotFound, Refused
+from storage.errors import AlreadyExists, Invalid, NotFound, Refused
 from storage.statements import Fixed
 
 _NOT_PASSED_ON = frozenset({"administrator", "process_owner"})
@@ -172,7 +172,9 @@ class People:
         self._unit = unit
 
     def add(self, user: User, groups: Sequence[str] = ()) -> User:
-        """Store a new person as member of the groups (by key); raises `NotFound` for an unknown group."""
+        """Store a new person as member of the groups (by key); raises `AlreadyExists`, and `NotFound` for an unknown group."""
+        if self.with_login(user.login) is not None:
+            raise AlreadyExists(f"{user.login} is in use already; choose another name.")
         self._unit.add(user)
         self.set_groups(user.id, groups)
         return user

@@ -142,8 +142,6 @@ def _add(hashed: str) -> tuple[int, str]:
         raise Invalid("A name to sign in with has 2 to 100 letters, digits or . _ @ + -")
     groups = request.form.getlist("groups")
     with system().database.transaction() as tx:
-        if tx.people.with_login(login) is not None:
-            raise AlreadyExists(f"{login} is in use already; choose another name.")
         user = User(login=login, display_name="", created_at=tx.now, password_hash=hashed)
         _fill(tx, user)
         tx.people.add(user, groups)
