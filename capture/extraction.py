@@ -12,6 +12,7 @@ import re2
 
 from capture.findings import Box, FoundField, Origin, Page, Source, around
 from capture.labels import LabelledPage
+from capture.look_alikes import as_usual
 from capture.lookup import Customer, Match, find_customer
 from capture.printed_values import FINDERS
 from capture.profile import FieldRule, Profile
@@ -21,6 +22,8 @@ from capture.sheet_codes import read_sheet_code
 _COVER = 0.99
 _BARCODE = 0.95
 _MAIL = 0.7
+_PUT_RIGHT = 0.9
+_UNUSUAL = 0.5
 _LATER_WAY = 0.01
 _LOOKUP_VALUES: dict[str, Callable[[Customer], str]] = {
     "customer": lambda customer: customer.name,
@@ -106,7 +109,7 @@ class _Extraction:
         for labelled in self._labelled:
             for found in labelled.find(rule):
                 value = found.printed
-                yield FoundField(
+                read = FoundField(
                     rule.name,
                     value.printed,
                     value.normalised,
@@ -116,6 +119,7 @@ class _Extraction:
                     found.box,
                     found.reason,
                 )
+                yield _as_usual(rule, read) if read.origin is Origin.OCR else read
 
     def _by_mail(self, rule: FieldRule) -> Iterator[FoundField]:
         header = self._known.headers.get(rule.mail or "")
@@ -161,6 +165,17 @@ def is_valid(rule: FieldRule, normalised: str) -> bool:
         return False
     above = rule.smallest is None or number >= Decimal(str(rule.smallest))
     return above and (rule.largest is None or number <= Decimal(str(rule.largest)))
+
+
+def _as_usual(rule: FieldRule, read: FoundField) -> FoundField:
+    """Put a reading right by what the value usually looks like, or let it be doubtful."""
+    meant = read.normalised if rule.usual is None else as_usual(read.normalised, rule.usual)
+    if meant == read.normalised:
+        return read
+    if meant is None:
+        return replace(read, confidence=min(read.confidence, _UNUSUAL), reason=f"{read.reason}; unusual for this field")
+    reason = f"{read.reason}; read as “{read.normalised}”"
+    return replace(read, value=meant, normalised=meant, confidence=read.confidence * _PUT_RIGHT, reason=reason)
 
 
 def _same(one: FoundField, other: FoundField) -> bool:

@@ -29,7 +29,8 @@ class FieldRule:
     """How one index field is found and checked.
 
     `find` names the ways in order of trust; `lines` is how many lines a text below or beside its label may take; `pattern`
-    must match the whole value; `barcode` finds the value within a barcode, its first group if it has one.
+    must match the whole value; `usual` should match it: a reading that does not is put right or
+    doubted; `barcode` finds the value within a barcode, its first group if it has one.
     """
 
     name: str
@@ -38,6 +39,7 @@ class FieldRule:
     find: tuple[str, ...] = ("label",)
     labels: tuple[str, ...] = ()
     pattern: str | None = None
+    usual: str | None = None
     barcode: str | None = None
     mail: str | None = None
     smallest: float | None = None
@@ -106,7 +108,7 @@ def _field_rule(data: Mapping[str, Any]) -> FieldRule:
         raise ValueError(f"field {rule.name}: no way to find called {', '.join(sorted(unknown))}")
     if rule.type not in FINDERS:
         raise ValueError(f"field {rule.name}: no type called {rule.type}")
-    for pattern in (rule.pattern, rule.barcode):
+    for pattern in (rule.pattern, rule.usual, rule.barcode):
         if pattern is not None:
             re2.compile(pattern)
     return rule

@@ -228,3 +228,15 @@ def test_the_shipped_profiles_can_be_loaded() -> None:
 def test_a_profile_that_cannot_be_used_is_refused(text: str) -> None:
     with pytest.raises(Invalid):
         read_profile(text)
+
+
+def test_a_recognised_value_is_put_right_or_doubted_by_what_is_usual() -> None:
+    rows = [[(100, "Format: AS")], [(100, "Colours: 11")]]
+
+    scanned = _fields(_page(rows, source=Source.OCR))
+    printed = _fields(_page(rows))
+
+    assert (scanned["format"].normalised, printed["format"].normalised) == ("A5", "AS")
+    assert "read as “AS”" in scanned["format"].reason
+    assert scanned["colours"].confidence < load_profile("order").field("colours").threshold
+    assert printed["colours"].confidence > scanned["colours"].confidence
