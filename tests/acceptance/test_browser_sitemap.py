@@ -42,6 +42,7 @@ NO_PAGES = {
     "orders.cover",
     "reports.times_csv",
     "reports.work_csv",
+    "instances.diagram",
     "processes.diagram",
     "processes.file",
     "processes.whole",
@@ -168,7 +169,7 @@ def is_portal(rule: Rule) -> bool:
 
 
 def examples(tx: Transaction) -> Mapping[str, list[dict[str, Any]]]:
-    """Give the arguments of an example, or of several, for each page that needs some."""
+    """Give the arguments of an example, or of several, for each page that needs some; no migration is there to be shown."""
     everybody = tx.people.actor(next(user.id for user in tx.people.all() if user.login == "everybody"))
     [draft] = [draft.id for draft in tx.deployments.drafts()]
     orders = [order for parcel in tx.parcels.since(0) if (order := tx.orders.of_parcel(parcel.id)) is not None]
@@ -181,6 +182,9 @@ def examples(tx: Transaction) -> Mapping[str, list[dict[str, Any]]]:
         "admin.show": [{"user_id": everybody.user_id}],
         "processes.show": [{"key": "order"}],
         "processes.version": [{"key": "order", "version": 1}],
+        "instances.show": [{"instance_id": instance.id} for instance in tx.processes.all()],
+        "migrations.plan": [{"key": "order"}],
+        "migrations.show": [],
         "processes.drafts.show": [{"draft_id": draft}],
         "processes.editors.edit": [{"draft_id": draft, "path": path} for path in EDITORS],
         "processes.editors.table": [{"draft_id": draft, "path": "order_routing.dmn"}],
