@@ -24,7 +24,8 @@ def _belongs(place: Path, parent: int) -> bool:
 
 
 def _used(place: Path) -> float:
-    return int((_read(place / "schedstat") or "0").split()[0]) / 1e9
+    threads = [_read(thread) for thread in place.glob("task/*/schedstat")]
+    return sum(int(text.split()[0]) for text in threads if text) / 1e9
 
 
 def _read(path: Path) -> str:

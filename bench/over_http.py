@@ -9,12 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 from bench import clocks
-from bench.orders import Place, complete_orders
+from bench.orders import Place, Run, complete_orders
 from bench.table import Table, at_least
 from web.auth import hash_password
 
@@ -63,15 +64,31 @@ def measure(place: Place, table: Table, rounds: int, instances: int) -> None:
         tx.people.one(place.actor.user_id).password_hash = hash_password(_PASSWORD)
     with _serving(place) as (server, browser):
         complete_orders(place, 5, choice, browser.complete)
-        pairs, spent, count = [], clocks.of_family(server), 0
-        for _ in range(rounds):
-            before = clocks.of_family(server)
-            over_http = complete_orders(place, instances // 2, choice, browser.complete)
-            spent, count = spent + clocks.of_family(server) - before, count + len(over_http.seconds)
-            pairs.append((over_http.rate, complete_orders(place, instances // 2, choice)))
-    table.add("completions over HTTP", statistics.median(rate for rate, _ in pairs), None, "/s")
-    share = statistics.median(rate / service.rate for rate, service in pairs)
+        pairs = [_in_turns(place, choice, browser, server, instances // 2) for _ in range(rounds)]
+    table.add("completions over HTTP", statistics.median(pair.over_http.rate for pair in pairs), None, "/s")
+    share = statistics.median(pair.over_http.rate / pair.service.rate for pair in pairs)
     table.add("completions over HTTP as a share of the service layer", share, at_least(0.5))
+    spent = statistics.median(_spent(pair.service) / (pair.spent + pair.over_http.server) for pair in pairs)
+    table.add("the same by processor time, of server and database", spent, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """A round over HTTP, with the processor seconds of the server that answers, and one of the service layer."""
+
+    over_http: Run
+    spent: float
+    service: Run
+
+
+def _in_turns(place: Place, choice: random.Random, browser: Browser, server: int, instances: int) -> _Pair:
+    before = clocks.of_family(server)
+    over_http = complete_orders(place, instances, choice, browser.complete)
+    return _Pair(over_http, clocks.of_family(server) - before, complete_orders(place, instances, choice))
+
+
+def _spent(run: Run) -> float:
+    return run.here + run.server
 
 
 @contextmanager

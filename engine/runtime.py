@@ -25,7 +25,7 @@ from engine.spiff.execution import Execution
 from engine.spiff.program import Program
 from engine.start_timers import following_start
 from engine.steps import SubscriptionWait, WaitKind
-from engine.worklist import check_may_complete
+from engine.worklist import Answers, check_may_complete
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound, StaleVersion, Unavailable
 from storage.failpoints import failpoint
@@ -35,6 +35,7 @@ from storage.people import Actor
 from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
 from storage.steps import CompletedItem, NewMessage, StepRecord
 from storage.work import UNKNOWN_ASSIGNEE
+from storage.worklist import ItemInHand
 
 SYSTEM = "system"
 MOST_HANDOVERS = 100
@@ -100,32 +101,34 @@ class Engine:
         self,
         item_id: int,
         actor: Actor,
-        answers: Mapping[str, Any],
+        answers: Answers,
         *,
         also: Callable[[Transaction], None] | None = None,
     ) -> int:
         """Complete a work item with a person's checked answers, and give the instance's id.
 
-        An item that nobody has claimed is claimed by it. `also` does what must be written in the same commit or not at all.
-        Raises `NotFound` for an item the person may not see, `Refused`, and `AlreadyTaken`.
+        An item that nobody has claimed is claimed by it. Where `answers` is a function, it is given the transaction and the
+        item, checks the answers by what these tell, and gives them or raises. `also` does what must be written in the same
+        commit or not at all. Raises `NotFound` for an item the person may not see, `Refused`, and `AlreadyTaken`.
         """
         failpoint("complete.begun")
 
         def complete(tx: Transaction) -> int:
             item = tx.work.in_hand(item_id, actor)
+            given = answers(tx, item) if callable(answers) else answers
             check_may_complete(tx, item, actor)
-            outcome = None if item.outcome_field is None else answers.get(item.outcome_field)
+            outcome = None if item.outcome_field is None else given.get(item.outcome_field)
             cause = Cause(
                 "work.completed",
                 actor.login,
                 f"work_item:{item.id}",
                 key=item.key,
-                details={"node": item.node, "outcome": outcome, "fields": sorted(answers), **_reasons(answers)},
+                details={"node": item.node, "outcome": outcome, "fields": sorted(given), **_reasons(given)},
                 on_behalf_of=_absent(tx, item.assignee_id, actor),
                 completed=CompletedItem(item.id, actor.user_id, None if outcome is None else str(outcome)),
             )
             live = tx.processes.usable(item.instance)
-            self.move(tx, live, lambda execution, now: execution.complete(item.key, dict(answers), now), cause)
+            self.move(tx, live, lambda execution, now: execution.complete(item.key, dict(given), now), cause)
             if also is not None:
                 also(tx)
             return live.id
@@ -160,6 +163,10 @@ class Engine:
         item = within.work.one(item_id)
         live = within.processes.live(item.instance_id)
         return self._look(within, live, item.key)
+
+    def variables_of_item(self, tx: Transaction, item: ItemInHand) -> Mapping[str, Any]:
+        """Give the variables that the activity of an open work item in hand sees."""
+        return self._look(tx, tx.processes.usable(item.instance), item.key)
 
     def _look(self, tx: Transaction, live: LiveInstance, key: str) -> Mapping[str, Any]:
         program, saved = self._programs.of(tx, live.deployment_id), _saved(live)

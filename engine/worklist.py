@@ -17,6 +17,9 @@ from storage.worklist import ItemInHand
 if TYPE_CHECKING:
     from engine.runtime import Engine
 
+Answers = Mapping[str, Any] | Callable[[Transaction, ItemInHand], Mapping[str, Any]]
+"""Checked answers, or what checks and gives them within the transaction, of the item in hand."""
+
 
 def check_may_complete(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
     """Check that the person may complete the item; raises `AlreadyTaken`, `Conflict` or `Refused`."""
@@ -82,7 +85,7 @@ class Worklist:
         self,
         item_id: int,
         actor: Actor,
-        answers: Mapping[str, Any],
+        answers: Answers,
         *,
         also: Callable[[Transaction], None] | None = None,
     ) -> int:

@@ -138,12 +138,11 @@ class Actor:
         return self.stands_for | {self.user_id}
 
 
-_ABSENT = select(Substitution.absent_id).where(
-    Substitution.substitute_id == bindparam("user"),
-    Substitution.begins_at <= bindparam("now"),
-    Substitution.ends_at > bindparam("now"),
+ABSENT = select(Substitution.absent_id).where(
+    Substitution.begins_at <= bindparam("now"), Substitution.ends_at > bindparam("now")
 )
-_ACTING = Fixed(
+"""Those for whom somebody stands in now."""
+ACTING = (
     select(
         User.id,
         User.login,
@@ -157,12 +156,35 @@ _ACTING = Fixed(
     .outerjoin(Group, Group.id == Membership.group_id)
     .outerjoin(GroupRole, GroupRole.group_id == Group.id)
     .outerjoin(Role, Role.id == GroupRole.role_id)
-    .where(or_(User.id == bindparam("user"), User.id.in_(_ABSENT)))
 )
-"""A person, and those it stands in for, once for each group and role."""
+"""People, once for each group and role."""
+_ACTING_NOW = Fixed(
+    ACTING.where(
+        or_(
+            User.id == bindparam("user"),
+            User.id.in_(ABSENT.where(Substitution.substitute_id == bindparam("user"))),
+        )
+    )
+)
+"""A person, and those it stands in for."""
 _TOKEN_IN_FORCE = select(ApiToken).where(
     ApiToken.prefix == bindparam("prefix"), ApiToken.revoked_at.is_(None), ApiToken.expires_at > bindparam("now")
 )
+
+
+def actor_of(rows: Sequence[Any], user: Any) -> Actor:
+    """Make the actor from rows of `ACTING`, one of which is the person's own and the others are those it stands in for."""
+    administering = {row.group for row in rows if row.role in _NOT_PASSED_ON}
+    held = [row for row in rows if row.group and (row.id == user.id or row.group not in administering)]
+    return Actor(
+        user_id=user.id,
+        login=user.login,
+        name=user.display_name,
+        roles=frozenset(row.role for row in held if row.role),
+        groups=frozenset(row.group for row in held),
+        customer_id=user.customer_id,
+        stands_for=frozenset(row.id for row in rows if row.id != user.id),
+    )
 
 
 class People:
@@ -192,23 +214,13 @@ class People:
         Who stands in for somebody has that person's groups and roles too, except administration.
         """
         self._unit.session.flush()
-        rows = _ACTING.all(self._unit.connection, {"user": user_id, "now": self._unit.now})
+        rows = _ACTING_NOW.all(self._unit.connection, {"user": user_id, "now": self._unit.now})
         user = next((row for row in rows if row.id == user_id), None)
         if user is None:
             raise NotFound("There is no such person.")
         if not user.is_active:
             raise Refused("This account is closed; ask an administrator.")
-        administering = {row.group for row in rows if row.role in _NOT_PASSED_ON}
-        held = [row for row in rows if row.group and (row.id == user_id or row.group not in administering)]
-        return Actor(
-            user_id=user.id,
-            login=user.login,
-            name=user.display_name,
-            roles=frozenset(row.role for row in held if row.role),
-            groups=frozenset(row.group for row in held),
-            customer_id=user.customer_id,
-            stands_for=frozenset(row.id for row in rows if row.id != user_id),
-        )
+        return actor_of(rows, user)
 
     def with_login(self, login: str) -> User | None:
         """Give the person with this login (any case)."""

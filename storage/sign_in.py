@@ -2,11 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ForeignKey, String, delete, or_, select, update
+from sqlalchemy import ForeignKey, String, bindparam, delete, or_, select, true, union_all, update
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit
-from storage.people import User
+from storage.people import ABSENT, ACTING, Actor, Substitution, User, actor_of
+from storage.statements import Fixed
 
 _TOUCH_EVERY = timedelta(minutes=5)
 _FORGOTTEN_AFTER = timedelta(days=1)
@@ -33,6 +34,30 @@ class SignInThrottle(Base):
     failures: Mapped[int]
     failed_at: Mapped[datetime]
     blocked_until: Mapped[datetime | None] = mapped_column(default=None)
+
+
+_IN_FORCE = (
+    select(BrowserSession.user_id, BrowserSession.seen_at)
+    .where(
+        BrowserSession.key_hash == bindparam("key"),
+        BrowserSession.expires_at > bindparam("now"),
+        BrowserSession.seen_at > bindparam("still_in_use"),
+    )
+    .cte("in_force")
+)
+_SIGNED_IN = Fixed(
+    ACTING.add_columns(_IN_FORCE.c.user_id.label("own_id"), _IN_FORCE.c.seen_at)
+    .join(_IN_FORCE, true())
+    .where(
+        User.id.in_(
+            union_all(
+                select(_IN_FORCE.c.user_id),
+                ABSENT.join(_IN_FORCE, Substitution.substitute_id == _IN_FORCE.c.user_id),
+            )
+        )
+    )
+)
+"""The person of a session in force, and those it stands in for."""
 
 
 class SignIns:
@@ -90,21 +115,15 @@ class SignIns:
             BrowserSession(key_hash=key_hash, user_id=user_id, created_at=now, seen_at=now, expires_at=now + lifetime)
         )
 
-    def person(self, key_hash: str, idle: timedelta) -> tuple[User, bool] | None:
+    def person(self, key_hash: str, idle: timedelta) -> tuple[Actor, bool] | None:
         """Give the active person of a session in force, and whether `touch` is due; None when there is no such session."""
         now = self._unit.now
-        statement = (
-            select(User, BrowserSession.seen_at)
-            .join(BrowserSession, BrowserSession.user_id == User.id)
-            .where(
-                BrowserSession.key_hash == key_hash,
-                BrowserSession.expires_at > now,
-                BrowserSession.seen_at > now - idle,
-                User.is_active,
-            )
-        )
-        found = self._unit.session.execute(statement).one_or_none()
-        return None if found is None else (found[0], found[1] < now - _TOUCH_EVERY)
+        values = {"key": key_hash, "now": now, "still_in_use": now - idle}
+        rows = _SIGNED_IN.all(self._unit.connection, values)
+        own = next((row for row in rows if row.id == row.own_id), None)
+        if own is None or not own.is_active:
+            return None
+        return actor_of(rows, own), own.seen_at < now - _TOUCH_EVERY
 
     def touch(self, key_hash: str) -> None:
         """Record that the session is in use."""

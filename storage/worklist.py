@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, tuple_, union_all, update
 
 from storage.access import REVISION, Rights, Scope
+from storage.beside import Beside, beside
 from storage.errors import AlreadyTaken, Conflict, NotFound
 from storage.instances import LIVE_COLUMNS, LIVE_FROM, LiveInstance, live_instance
 from storage.numbering import NumberSeries
@@ -119,6 +120,10 @@ class WorkItems:
             FurtherCandidate.work_item_id == item.id, FurtherCandidate.candidate_group.in_(sorted(actor.groups))
         )
         return self._unit.connection.execute(statement).first() is not None
+
+    def beside(self, item: ItemInHand) -> Beside:
+        """Give the parcel of an item with what was read there, and whether somebody has a draft."""
+        return beside(self._unit.connection, item.id)
 
     def taken(self, item: ItemInHand) -> AlreadyTaken | Conflict:
         """Tell, as an error to raise, who took the item and when."""

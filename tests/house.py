@@ -196,13 +196,13 @@ class Visitor:
 
     def __init__(self, client: FlaskClient) -> None:
         self.client = client
-        self._token = ""
+        self.token = ""
 
     def get(self, path: str, **more: Any) -> TestResponse:
         """Ask for a page."""
         answer = self.client.get(path, buffered=True, **more)
         found = _TOKEN.search(answer.get_data(as_text=True)) if answer.mimetype == "text/html" else None
-        self._token = found.group(1) if found else self._token
+        self.token = found.group(1) if found else self.token
         return answer
 
     def text(self, path: str) -> str:
@@ -213,12 +213,12 @@ class Visitor:
 
     def post(self, path: str, /, headers: dict[str, str] | None = None, **fields: Any) -> TestResponse:
         """Send a form with the token."""
-        if not self._token:
+        if not self.token:
             self.get("/sign-in")
-            if not self._token:
+            if not self.token:
                 self.get("/worklist")
-        data = {"csrf_token": self._token, **fields}
+        data = {"csrf_token": self.token, **fields}
         answer = self.client.post(path, data=data, headers=headers or {}, buffered=True)
         if path in {"/sign-in", "/sign-out"}:
-            self._token = ""
+            self.token = ""
         return answer

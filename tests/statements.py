@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 import psycopg
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 
 from storage.database import Database
 
@@ -30,9 +30,9 @@ class Told:
         if not text.startswith(_NOT_COUNTED) and not is_again:
             self.statements.append(text)
 
-    def commit(self, _connection: object) -> None:
-        """Count a commit."""
-        self.commits += 1
+    def commit(self, connection: Connection) -> None:
+        """Count a commit, unless it only read."""
+        self.commits += not connection.get_execution_options().get("postgresql_readonly", False)
 
 
 def _without_row(text: str) -> str:
@@ -42,15 +42,18 @@ def _without_row(text: str) -> str:
 
 @contextmanager
 def counted(database: Database) -> Iterator[Told]:
-    """Take down every statement that reaches the driver of a database while the block lasts."""
+    """Take down every statement that reaches the driver of a database while the block lasts; commits of writing alone."""
     told = Told()
     begin, finish = _of_sqlite(told) if database.is_sqlite else _of_postgresql(told)
-    listeners = (("checkout", begin), ("checkin", finish), ("commit", told.commit))
-    for name, function in listeners:
-        event.listen(database.engine, name, function)
+    watched = [(database.engine, "checkout", begin), (database.engine, "checkin", finish)]
+    if database.is_sqlite:  # it reads by connections of their own
+        watched += [(database._reading, "checkout", begin), (database._reading, "checkin", finish)]
+    watched.append((database.engine, "commit", told.commit))
+    for engine, name, function in watched:
+        event.listen(engine, name, function)
     yield told
-    for name, function in listeners:
-        event.remove(database.engine, name, function)
+    for engine, name, function in watched:
+        event.remove(engine, name, function)
 
 
 def _of_sqlite(told: Told) -> tuple[Any, Any]:

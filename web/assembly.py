@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from capture.intake import Intake
 from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
+from engine.form_cache import FormCache
 from engine.message_desk import MessageDesk
 from engine.migration import OPERATION, Migrator, migrating_operation
 from engine.operating import Operator
@@ -45,6 +46,7 @@ class System:
     documents: DocumentStore
     database: Database
     programs: ProgramCache
+    forms: FormCache
     engine: Engine
     operator: Operator
     message_desk: MessageDesk
@@ -101,6 +103,7 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         documents=documents,
         database=database,
         programs=programs,
+        forms=FormCache(),
         engine=engine,
         operator=Operator(engine),
         message_desk=MessageDesk(engine),

@@ -129,8 +129,7 @@ def _load(key: str) -> SignedIn | None:
         found = tx.sign_ins.person(_digest(key), timedelta(minutes=home.settings.web.session_idle_minutes))
         if found is None:
             return None
-        user, is_touch_due = found
-        person = tx.people.actor(user.id)
+    person, is_touch_due = found
     if is_touch_due:
         with home.database.transaction() as tx:
             tx.sign_ins.touch(_digest(key))

@@ -8,18 +8,21 @@ from typing import Any
 from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
 
+from engine.form_cache import form_file
 from engine.worklist import check_may_complete
+from storage.beside import Beside
 from storage.database import Transaction
 from storage.search import Filter
 from storage.views import ParcelView
 from storage.work import WorkItem
-from storage.worklist import Place
+from storage.worklist import ItemInHand, Place
+from web import desk as desks
 from web.api import shapes
 from web.api.answering import answer, next_page
 from web.api.asking import RequestRefused, reads
 from web.api.parcels import field_line
 from web.context import person, system
-from web.desk import Desk, desk, form_file, hand_in, in_reach
+from web.desk import Accepted, Desk, desk, form_in_hand, known_in_hand
 from web.forms import checked
 from web.problems import Detailed
 from web.repeats import Keep, once, once_within
@@ -119,33 +122,32 @@ def complete(
 
 def _complete(item_id: int, answers: Mapping[str, Any], keep: Keep) -> Response:
     actor = person()
-    with system().database.reading() as tx:
-        hand = in_reach(tx, actor, item_id)
-        check_may_complete(tx, hand, actor)
-        tx.processes.usable(hand.instance)
-        on_desk = desk(tx, actor, item_id)
-        values = _accepted(tx, on_desk, answers)
     made: list[Response] = []
 
-    def also(tx: Transaction) -> None:
-        hand_in(tx, on_desk, actor, values)
+    def accept(tx: Transaction, hand: ItemInHand) -> Accepted:
+        check_may_complete(tx, hand, actor)
+        tx.processes.usable(hand.instance)
+        return _accepted(tx, hand, answers)
+
+    def also(tx: Transaction, _beside: Beside) -> None:
         made.append(answer(shapes.Completed(id=item_id, completed_by=actor.name, completed_at=tx.now)))
         keep(tx, made[-1])
 
-    system().worklist.complete(item_id, actor, values, also=also)
+    desks.complete(item_id, actor, accept, also)
     return made[-1]
 
 
-def _accepted(tx: Transaction, on_desk: Desk, answers: Mapping[str, Any]) -> dict[str, Any]:
-    if on_desk.form is None:
+def _accepted(tx: Transaction, hand: ItemInHand, answers: Mapping[str, Any]) -> Accepted:
+    form = form_in_hand(tx, hand)
+    if form is None:
         if answers:
             raise AnswersRefused(dict.fromkeys(answers, "This work item has no form, so it takes no answers."))
-        return {}
-    found = checked(on_desk.form, answers, on_desk.filling, tx.now)
+        return Accepted()
+    found = checked(form, answers, known_in_hand(tx, hand), tx.now)
     unknown = dict.fromkeys(found.unknown, "The form has no such field.")
     if found.errors or unknown:
         raise AnswersRefused({**unknown, **found.errors})
-    return found.values
+    return Accepted(form, found.values)
 
 
 def _place(text: str | None) -> Place | None:

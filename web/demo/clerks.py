@@ -11,7 +11,6 @@ from storage.work import WorkItem
 from web.assembly import System
 from web.demo.arrivals import best_match
 from web.demo.orders import WrittenOrder
-from web.desk import form_of
 
 Say = Callable[[str], None]
 REJECTABLE: Mapping[str, tuple[str, str, str]] = {
@@ -48,7 +47,8 @@ class Clerks:
 
     def _complete(self, actor: Actor, item: WorkItem) -> None:
         with self.system.database.reading() as tx:
-            form = form_of(tx, tx.work.in_hand(item.id, actor).instance.deployment_id, item.form)
+            hand = tx.work.in_hand(item.id, actor)
+            form = None if hand.form is None else self.system.forms.of(tx, hand.instance.deployment_id, hand.form)
             number = tx.parcels.one(item.parcel_id).number if item.parcel_id else ""
         seen = self.system.engine.variables_at(item.id)
         typed = self._answers(item, form, seen)

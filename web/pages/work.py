@@ -8,9 +8,14 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from engine.forms import Form
+from storage.beside import Beside
 from storage.database import Transaction
+from storage.errors import Invalid
+from storage.worklist import ItemInHand
+from web import desk as desks
 from web.context import person, system
-from web.desk import Desk, desk, hand_in
+from web.desk import Accepted, Desk, desk, form_in_hand, known_in_hand
 from web.forms import Filling, checked, markdown, typed_answers, with_more
 from web.forms import show as lay_out
 from web.navigation import say
@@ -22,6 +27,14 @@ from web.viewer import here_with
 from web.work_rows import work_rows
 
 pages = Blueprint("work", __name__, url_prefix="/work-items")
+
+
+class _Incorrect(Invalid):
+    """Some of what was typed has to be corrected; the form is shown again and says what."""
+
+    def __init__(self, errors: dict[str, str]) -> None:
+        super().__init__("Some of what was typed has to be corrected.")
+        self.errors = errors
 
 
 @pages.get("/<int:item_id>")
@@ -67,7 +80,7 @@ def draft(item_id: int) -> ResponseReturnValue:
             tx.processes.usable(on_desk.hand.instance)
         if not on_desk.is_open or on_desk.form is None:
             raise tx.work.taken(on_desk.hand)
-        tx.drafts.keep(item_id, person().user_id, _typed(on_desk))
+        tx.drafts.keep(item_id, person().user_id, _typed(on_desk.form))
         now = tx.now
     if "HX-Request" in request.headers:
         return render_template("fragments/draft_note.html", saved_at=now)
@@ -81,7 +94,7 @@ def refresh(item_id: int) -> ResponseReturnValue:
     """Show the form again with what was typed: fields that belong to it come and go, lists grow. Nothing is stored."""
     with system().database.reading() as tx:
         on_desk = desk(tx, person(), item_id)
-        return _page(_filled(on_desk, _typed(on_desk)), tx)
+        return _page(_filled(on_desk, _typed(on_desk.form)), tx)
 
 
 @pages.post("/<int:item_id>/complete")
@@ -92,26 +105,42 @@ def complete(item_id: int) -> ResponseReturnValue:
 
 
 def _complete(item_id: int, keep: Keep) -> Response:
-    actor = person()
+    made: list[tuple[Response, str]] = []
+    name = ""
+
+    def accept(tx: Transaction, hand: ItemInHand) -> Accepted:
+        nonlocal name
+        name = hand.name
+        return _accepted(tx, hand)
+
+    def also(tx: Transaction, beside: Beside) -> None:
+        number = beside.order_number or beside.parcel_number
+        made.append((make_response(redirect(_next_place(tx))), f" for {number}" if number else ""))
+        keep(tx, made[-1][0])
+
+    try:
+        desks.complete(item_id, person(), accept, also)
+    except _Incorrect as refused:
+        return _to_correct(item_id, refused.errors)
+    answer, about = made[-1]
+    say(f"Done: {name}{about}.")
+    return answer
+
+
+def _accepted(tx: Transaction, hand: ItemInHand) -> Accepted:
+    form = form_in_hand(tx, hand) if hand.is_open and not hand.is_resting else None
+    if form is None:
+        return Accepted()
+    answers = checked(form, _typed(form), known_in_hand(tx, hand), tx.now)
+    if answers.errors:
+        raise _Incorrect(answers.errors)
+    return Accepted(form, answers.values)
+
+
+def _to_correct(item_id: int, errors: dict[str, str]) -> Response:
     with system().database.reading() as tx:
-        on_desk = desk(tx, actor, item_id)
-        values: dict[str, Any] = {}
-        if on_desk.is_open and on_desk.form is not None:
-            typed = _typed(on_desk)
-            answers = checked(on_desk.form, typed, on_desk.filling, tx.now)
-            if answers.errors:
-                return make_response(_page(_filled(on_desk, typed, answers.errors), tx), 422)
-            values = answers.values
-    made: list[Response] = []
-
-    def also(tx: Transaction) -> None:
-        hand_in(tx, on_desk, actor, values)
-        made.append(make_response(redirect(_next_place(tx))))
-        keep(tx, made[-1])
-
-    system().worklist.complete(item_id, actor, values, also=also)
-    say(f"Done: {on_desk.item.name}{' for ' + _number(on_desk) if _number(on_desk) else ''}.")
-    return made[-1]
+        on_desk = desk(tx, person(), item_id)
+        return make_response(_page(_filled(on_desk, _typed(on_desk.form), errors), tx), 422)
 
 
 def _page(on_desk: Desk, tx: Any) -> str:
@@ -150,11 +179,11 @@ def _filled(on_desk: Desk, typed: dict[str, Any], errors: dict[str, str] | None 
     return replace(on_desk, filling=filling)
 
 
-def _typed(on_desk: Desk) -> dict[str, Any]:
-    if on_desk.form is None:
+def _typed(form: Form | None) -> dict[str, Any]:
+    if form is None:
         return {}
     fields = dict(request.form.lists())
-    return with_more(fields, typed_answers(fields, on_desk.form))
+    return with_more(fields, typed_answers(fields, form))
 
 
 def _number(on_desk: Desk) -> str:

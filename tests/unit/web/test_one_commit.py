@@ -4,10 +4,15 @@ from collections.abc import Callable
 
 import pytest
 from factories import an_order
-from house import House
+from house import House, Visitor
 from running import a_diagram, a_process, end, gateway, start, user
+from statements import counted
+from werkzeug.test import TestResponse
 
 from engine.deployment import deploy
+from storage.access import Grant, Level, Scope
+from storage.database import Database
+from storage.work import WorkState
 
 CANCELLABLE = a_diagram(
     a_process(
@@ -107,6 +112,69 @@ def test_a_completion_that_breaks_off_leaves_everything_as_it_was(
     assert house.actions(parcel_id) == before
     assert 'value="77"' in boss.text(f"/work-items/{item}")
     assert boss.post(f"/work-items/{item}/complete", **SENT).status_code == 302
+
+
+def _sent(visitor: Visitor, item: int, **answers: object) -> TestResponse:
+    """Complete an item as the script of a page does, by the session."""
+    address, headers = f"/api/v1/work-items/{item}/complete", {"X-CSRFToken": visitor.token}
+    return visitor.client.post(address, json={"answers": answers}, headers=headers)
+
+
+ACCEPTED = {"decision": "accept", "run_length": 4000}
+
+
+def test_a_completion_over_http_takes_few_statements_and_one_commit(house: House) -> None:
+    _, item = _an_item(house)
+    house.person("anna", "accounting")
+    anna = house.visitor("anna")
+    anna.get("/worklist")
+    assert (
+        _sent(anna, house.begin(house.parcel()[0]), **ACCEPTED).status_code == 200
+    )  # what a deployment fixes is known now
+
+    with counted(house.database) as told:
+        answer = _sent(anna, item, **ACCEPTED)
+
+    assert answer.status_code == 200, answer.text
+    assert told.commits == 1
+    assert 0 < len(told.statements) <= 6, "\n".join(told.statements)
+
+
+def test_answers_that_the_form_refuses_write_nothing(house: House) -> None:
+    parcel_id, item = _an_item(house)
+    boss = house.visitor("boss")
+    boss.get("/worklist")
+    before = house.actions(parcel_id)
+
+    with counted(house.database) as told:
+        assert _sent(boss, item, decision="accept", run_length=0).status_code == 422
+        assert boss.post(f"/work-items/{item}/complete", decision="accept", run_length="0").status_code == 422
+
+    assert told.commits == 0
+    assert house.actions(parcel_id) == before
+
+
+@pytest.mark.parametrize(("taken", "status"), [("group", 404), ("right", 403), ("sight", 404)])
+def test_a_right_taken_away_by_another_process_is_gone_at_the_next_request(
+    house: House, open_database: Callable[[str], Database], taken: str, status: int
+) -> None:
+    _, item = _an_item(house)
+    anna_id = house.person("anna", "accounting").user_id
+    anna = house.visitor("anna")
+    anna.get("/worklist")
+    assert _sent(anna, house.begin(house.parcel()[0]), **ACCEPTED).status_code == 200
+
+    other = open_database(house.database.url.render_as_string(hide_password=False))
+    with other.transaction() as tx:
+        if taken == "group":
+            tx.people.set_groups(anna_id, [])
+        else:
+            level = [Level.READ] if taken == "right" else []
+            tx.access.replace("order", [Grant("accountant", "*", "order", one, Scope.ALL) for one in level])
+
+    assert _sent(anna, item, **ACCEPTED).status_code == status
+    with house.database.reading() as tx:
+        assert tx.work.one(item).state is WorkState.READY
 
 
 def _an_order(house: House) -> tuple[int, str]:
