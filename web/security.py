@@ -46,6 +46,15 @@ _HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
 _YEAR = 365 * 24 * 3600
+_ADDED = [
+    (name.lower(), name, value)
+    for name, value in (
+        *_HEADERS.items(),
+        ("Content-Security-Policy", PAGE_POLICY),
+        ("Strict-Transport-Security", f"max-age={_YEAR}"),
+    )
+]
+"""What each answer gets unless its view has said otherwise; the last one by HTTPS alone."""
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
@@ -110,11 +119,10 @@ def _same_origin() -> None:
 
 
 def _headers(response: Response) -> Response:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
-    response.headers.setdefault("Content-Security-Policy", PAGE_POLICY)
-    if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR}")
+    present = {name.lower() for name, _ in response.headers}
+    for lower, name, value in _ADDED if request.is_secure else _ADDED[:-1]:
+        if lower not in present:
+            response.headers.add(name, value)
     if request.endpoint != "static" and ("Cache-Control" not in response.headers or response.cache_control.public):
         response.headers["Cache-Control"] = "no-store"
     return response
