@@ -258,7 +258,7 @@ class Engine:
             if also is not None:
                 also(tx)
             handover = tx.processes.receiver(message_id, any_key=any_key)
-            return Correlation(None if handover is None else self.hand_over(tx, handover))
+            return Correlation(None if handover is None else self._hand_over_at_once(tx, handover))
 
         return self.transact(correlate)
 
@@ -483,6 +483,13 @@ class Engine:
             _log.info("not delivered yet: %s", reason)
             return False
         return True
+
+    def _hand_over_at_once(self, tx: Transaction, handover: Handover) -> int:
+        """Hand over; when the receiver got another message meanwhile, the receiver has to be looked for anew."""
+        try:
+            return self.hand_over(tx, handover)
+        except (Conflict, NotFound) as reason:
+            raise StaleVersion("Who waited for the message does not any more; send it again.") from reason
 
     def hand_over(self, tx: Transaction, handover: Handover) -> int:
         """Give a message or signal to who waits for it, within a transaction, and give the instance."""

@@ -107,7 +107,7 @@ def either_or() -> Iterator[Case]:
         attached(SIGNAL + ERROR, "false"),
         "",
         "refused",
-        "not_executable",
+        "event_not_interrupting",
         "b",
     )
 
