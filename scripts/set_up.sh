@@ -7,7 +7,7 @@ purpose="${1:-run}"
 
 packages=(python3-venv tesseract-ocr tesseract-ocr-eng tesseract-ocr-deu tesseract-ocr-osd libzbar0 libreoffice-writer-nogui fonts-dejavu-core fonts-liberation ca-certificates)
 if [ "$purpose" = test ]; then
-    packages+=(postgresql dovecot-imapd chromium swaks poppler-utils git)
+    packages+=(postgresql dovecot-imapd chromium libatomic1 swaks poppler-utils git)
 fi
 
 missing=()
