@@ -165,7 +165,7 @@ def compare(installation: Installation, senders: Senders) -> None:
     assert set(attached(installation).values()) == {ATTACHMENTS}
     assert completed(installation) == Counter(senders.clerk.sent.offered)
     assert senders.clerk.refusals == []
-    wait_for(lambda: not rows(installation, "SELECT id FROM job WHERE state IN ('waiting', 'running')"))
+    wait_for_work(installation)
     assert wrongly_started(installation) == []
     check(installation)
 
@@ -203,6 +203,21 @@ def wrongly_started(installation: Installation) -> list[tuple[object, ...]]:
         (SELECT count(*) FROM process_instance WHERE parcel_id = parcel.id)
         + (SELECT count(*) FROM job WHERE parcel_id = parcel.id AND state = 'stopped')"""
     return rows(installation, statement)
+
+
+def wait_for_work(installation: Installation) -> None:
+    """Wait until all jobs are done, for as long as they become fewer."""
+    left, until = len(owed(installation)), time.monotonic() + PATIENCE_SECONDS
+    while left:
+        time.sleep(0.2)
+        still = len(owed(installation))
+        if still < left:
+            left, until = still, time.monotonic() + PATIENCE_SECONDS
+        assert time.monotonic() < until, f"{left} jobs do not come to their end"
+
+
+def owed(installation: Installation) -> list[tuple[object, ...]]:
+    return rows(installation, "SELECT id FROM job WHERE state IN ('waiting', 'running')")
 
 
 def wait_for(has_come: Callable[[], object]) -> None:
