@@ -30,7 +30,7 @@ from storage.statements import Batch, Fixed
 
 SYSTEM_CHAIN = "system"
 _GENESIS = "0" * 64
-_ATTEMPTS = 20
+_ATTEMPTS = 50
 _LONGEST_SUBJECT, _LONGEST_NAME = 200, 100
 
 
