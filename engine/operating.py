@@ -4,7 +4,7 @@ Like everything that moves an instance it is one transaction with one commit, wr
 who did it, why, and what was before and after.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from engine.interventions import AddToken, CancelToken, ChangeVariables, Intervention, MoveToken, Standing
@@ -18,14 +18,26 @@ from storage.processes import InstanceState, ProcessInstance
 
 LONGEST_REASON = 2000
 
+Within = Callable[[Transaction], object]
+"""What must be written in the same commit as the deed, after it: what the person is answered, for a repetition."""
+
+
+def nothing(_tx: Transaction) -> None:
+    """Write nothing more."""
+
 
 class Operator:
-    """Intervenes in running instances; safe to share between threads."""
+    """Intervenes in running instances; safe to share between threads.
+
+    Each deed takes what is to be written `within` its transaction, which sees the instance as it is after the deed.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def intervene(self, instance_id: int, asked: Intervention, actor: str, reason: str) -> None:
+    def intervene(
+        self, instance_id: int, asked: Intervention, actor: str, reason: str, within: Within = nothing
+    ) -> None:
         """Move, add or cancel a token, or change variables; in a suspended instance nothing runs on because of it.
 
         Raises `InterventionRefused`, which changes nothing.
@@ -44,6 +56,7 @@ class Operator:
 
             cause = Cause(_ACTIONS[type(asked)], actor, subject_of(live), details=details, rests=rests)
             self._engine.move(tx, live, move, cause)
+            within(tx)
 
         self._engine.transact(intervene)
 
@@ -51,7 +64,7 @@ class Operator:
         """Give the tokens of an instance as an operator sees them."""
         return self._engine.load(tx, instance).standings()
 
-    def terminate(self, instance_id: int, actor: str, reason: str) -> None:
+    def terminate(self, instance_id: int, actor: str, reason: str, within: Within = nothing) -> None:
         """End an instance; its open items are withdrawn, its timers and jobs are gone."""
         said = checked_reason(reason)
 
@@ -59,10 +72,11 @@ class Operator:
             live = tx.processes.live(instance_id, also_suspended=True)
             cause = Cause("process.terminated", actor, subject_of(live), details={"reason": said}, end_reason=said)
             self._engine.move(tx, live, lambda execution, now: execution.terminate(now), cause)
+            within(tx)
 
         self._engine.transact(terminate)
 
-    def suspend(self, instance_id: int, actor: str, reason: str) -> None:
+    def suspend(self, instance_id: int, actor: str, reason: str, within: Within = nothing) -> None:
         """Let an instance rest: nothing moves it until it goes on; what comes for it meanwhile waits."""
         details = {"reason": checked_reason(reason)}
 
@@ -70,10 +84,11 @@ class Operator:
             tx.processes.set_state(instance_id, InstanceState.ACTIVE, InstanceState.SUSPENDED)
             chain = tx.processes.one(instance_id).chain
             tx.audit.record(chain, actor, "process.suspended", f"instance:{instance_id}", details)
+            within(tx)
 
         self._engine.transact(suspend)
 
-    def go_on(self, instance_id: int, actor: str, reason: str) -> None:
+    def go_on(self, instance_id: int, actor: str, reason: str, within: Within = nothing) -> None:
         """Let a suspended instance go on, with the jobs that have waited for it."""
         details = {"reason": checked_reason(reason)}
 
@@ -84,10 +99,11 @@ class Operator:
             cause = Cause("process.resumed", actor, subject_of(live), details=details)
             self._engine.move(tx, live, lambda execution, now: execution.wake(now), cause)
             tx.jobs.wake_those_of(instance_id)
+            within(tx)
 
         self._engine.transact(go_on)
 
-    def delete(self, instance_id: int, actor: str, reason: str) -> None:
+    def delete(self, instance_id: int, actor: str, reason: str, within: Within = nothing) -> None:
         """Remove an instance, running or ended, with all its rows; only the history tells of it. Raises `Sealed`."""
         said = checked_reason(reason)
 
@@ -104,6 +120,7 @@ class Operator:
             details["before"] = _places(self._engine.load(tx, instance))
             tx.audit.record(instance.chain, actor, "process.deleted", f"instance:{instance_id}", details)
             erase_instance(tx, instance_id, instance.version)
+            within(tx)
 
         self._engine.transact(delete)
 

@@ -7,6 +7,8 @@ from flask import Response
 from flask_openapi3.blueprint import APIBlueprint
 
 from engine.interventions import AddToken, CancelToken, ChangeVariables, Intervention, MoveToken
+from engine.operating import Within
+from storage.database import Transaction
 from storage.processes import ProcessDefinition, ProcessInstance
 from storage.views import ParcelView
 from web.api import instance_shapes as shapes
@@ -15,7 +17,7 @@ from web.api.asking import reads
 from web.api.shapes import Repeatable
 from web.context import person, system
 from web.instances import check_may_change, in_sight, instance_view, listed
-from web.repeats import once
+from web.repeats import Keep, once_within
 from web.rights import Right, needs
 from web.tokens import Scope, scoped
 
@@ -47,7 +49,8 @@ def find(query: shapes.InstanceQuery) -> Response:
 @reads
 def show(path: shapes.InstancePath) -> Response:
     """Show an instance with its tokens and variables."""
-    return _shown(path.instance_id)
+    with system().database.reading() as tx:
+        return _shown(tx, path.instance_id)
 
 
 @api.post("/instances/<int:instance_id>/suspend", summary="Suspend an instance", responses={200: shapes.Instance})
@@ -56,7 +59,7 @@ def show(path: shapes.InstancePath) -> Response:
 @reads
 def suspend(path: shapes.InstancePath, header: Repeatable, body: shapes.WithReason) -> Response:  # noqa: ARG001 - for the document
     """Let it rest: nothing moves it, and what comes for it waits."""
-    return _acted(path, lambda: system().operator.suspend(path.instance_id, person().login, body.reason))
+    return _acted(path, lambda within: system().operator.suspend(path.instance_id, person().login, body.reason, within))
 
 
 @api.post("/instances/<int:instance_id>/go-on", summary="Let an instance go on", responses={200: shapes.Instance})
@@ -65,7 +68,7 @@ def suspend(path: shapes.InstancePath, header: Repeatable, body: shapes.WithReas
 @reads
 def go_on(path: shapes.InstancePath, header: Repeatable, body: shapes.WithReason) -> Response:  # noqa: ARG001 - for the document
     """Let a suspended instance go on."""
-    return _acted(path, lambda: system().operator.go_on(path.instance_id, person().login, body.reason))
+    return _acted(path, lambda within: system().operator.go_on(path.instance_id, person().login, body.reason, within))
 
 
 @api.post("/instances/<int:instance_id>/terminate", summary="End an instance", responses={200: shapes.Instance})
@@ -74,7 +77,9 @@ def go_on(path: shapes.InstancePath, header: Repeatable, body: shapes.WithReason
 @reads
 def terminate(path: shapes.InstancePath, header: Repeatable, body: shapes.WithReason) -> Response:  # noqa: ARG001 - for the document
     """End it; open work is withdrawn."""
-    return _acted(path, lambda: system().operator.terminate(path.instance_id, person().login, body.reason))
+    return _acted(
+        path, lambda within: system().operator.terminate(path.instance_id, person().login, body.reason, within)
+    )
 
 
 @api.post("/instances/<int:instance_id>/delete", summary="Delete an instance", responses={200: shapes.Deleted})
@@ -83,13 +88,11 @@ def terminate(path: shapes.InstancePath, header: Repeatable, body: shapes.WithRe
 @reads
 def delete(path: shapes.InstancePath, header: Repeatable, body: shapes.WithReason) -> Response:  # noqa: ARG001 - for the document
     """Remove it with all its work; only the history tells of it."""
-
-    def act() -> Response:
-        _check_in_sight(path.instance_id)
-        system().operator.delete(path.instance_id, person().login, body.reason)
-        return answer(shapes.Deleted(id=path.instance_id))
-
-    return once(act)
+    return _acted(
+        path,
+        lambda within: system().operator.delete(path.instance_id, person().login, body.reason, within),
+        lambda _tx: answer(shapes.Deleted(id=path.instance_id)),
+    )
 
 
 @api.post("/instances/<int:instance_id>/tokens/move", summary="Move a token", responses={200: shapes.Instance})
@@ -131,18 +134,28 @@ def variables(path: shapes.InstancePath, header: Repeatable, body: shapes.Change
 
 
 def _intervened(path: shapes.InstancePath, asked: Intervention, reason: str) -> Response:
-    return _acted(path, lambda: system().operator.intervene(path.instance_id, asked, person().login, reason))
+    return _acted(
+        path, lambda within: system().operator.intervene(path.instance_id, asked, person().login, reason, within)
+    )
 
 
-def _acted(path: shapes.InstancePath, act: Callable[[], None]) -> Response:
-    """Do it, once for a key, where the person may see the instance; gives the instance as it is then."""
+def _acted(
+    path: shapes.InstancePath, act: Callable[[Within], None], told: Callable[[Transaction], Response] | None = None
+) -> Response:
+    """Do it, once for a key, where the person may see the instance; gives the instance as it is then, or what is `told`."""
 
-    def acting() -> Response:
+    def acting(keep: Keep) -> Response:
+        made: list[Response] = []
+
+        def within(tx: Transaction) -> None:
+            made.append(_shown(tx, path.instance_id) if told is None else told(tx))
+            keep(tx, made[-1])
+
         _check_in_sight(path.instance_id)
-        act()
-        return _shown(path.instance_id)
+        act(within)
+        return made[-1]
 
-    return once(acting)
+    return once_within(acting)
 
 
 def _check_in_sight(instance_id: int) -> None:
@@ -155,15 +168,14 @@ def _check_may_change(instance_id: int, names: list[str]) -> None:
         check_may_change(in_sight(tx, person(), instance_id)[1], names)
 
 
-def _shown(instance_id: int) -> Response:
-    with system().database.reading() as tx:
-        view = instance_view(tx, person(), instance_id)
-        tokens = [
-            shapes.TokenLine(**{name: getattr(token.standing, name) for name in token.standing.__slots__})
-            for token in view.tokens
-        ]
-        line = _line(view.instance, view.definition, view.parcel)
-        return answer(shapes.Instance(**line, tokens=tokens, variables=dict(view.variables)))
+def _shown(tx: Transaction, instance_id: int) -> Response:
+    view = instance_view(tx, person(), instance_id)
+    tokens = [
+        shapes.TokenLine(**{name: getattr(token.standing, name) for name in token.standing.__slots__})
+        for token in view.tokens
+    ]
+    line = _line(view.instance, view.definition, view.parcel)
+    return answer(shapes.Instance(**line, tokens=tokens, variables=dict(view.variables)))
 
 
 def _line(instance: ProcessInstance, definition: ProcessDefinition, parcel: ParcelView | None) -> dict[str, Any]:

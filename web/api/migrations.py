@@ -15,7 +15,7 @@ from web.api.asking import reads
 from web.api.shapes import Repeatable
 from web.context import person, system
 from web.instances import only_in_sight
-from web.repeats import once
+from web.repeats import Keep, once, once_within
 from web.rights import Right, needs
 from web.tokens import Scope, scoped
 
@@ -46,17 +46,21 @@ def plan(path: shapes.ProcessPath, header: Repeatable, body: shapes.MigrationAsk
 def begin(path: shapes.ProcessPath, header: Repeatable, body: shapes.MigrationBegun) -> Response:  # noqa: ARG001 - for the document
     """Have instances carried over by the workers, one transaction each, or all of them in one."""
 
-    def act() -> Response:
+    def act(keep: Keep) -> Response:
+        made: list[Response] = []
+
+        def within(tx: Transaction, migration_id: int) -> None:
+            made.append(answer(_progress(tx, migration_id), 202))
+            keep(tx, made[-1])
+
         with system().database.reading() as tx:
             to = tx.deployments.version(path.key, body.version)
             chosen = only_in_sight(tx, person(), to, body.instances or None)
-        begun = system().migrator.begin(
-            to, body.mapping, person().login, body.reason, together=body.together, only=chosen
-        )
-        with system().database.reading() as tx:
-            return answer(_progress(tx, begun), 202)
+        asked = person().login, body.reason
+        system().migrator.begin(to, body.mapping, *asked, together=body.together, only=chosen, within=within)
+        return made[-1]
 
-    return once(act)
+    return once_within(act)
 
 
 @api.get("/migrations/<int:migration_id>", summary="Look at a migration", responses={200: shapes.MigrationProgress})

@@ -110,6 +110,54 @@ def test_instances_are_changed_over_rest(office: House) -> None:
     assert adam.get(f"/instances/{instance}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("operation", "asked"),
+    [
+        ("suspend", {}),
+        ("terminate", {}),
+        ("delete", {}),
+        ("tokens/add", {"node": "second"}),
+        ("variables", {"values": {"copies": 2}}),
+    ],
+)
+def test_a_deed_and_its_kept_answer_are_one(
+    office: House, monkeypatch: pytest.MonkeyPatch, operation: str, asked: dict[str, Any]
+) -> None:
+    instance = office.system.engine.start("line", None, {"copies": 1})
+    adam = _adam(office)
+    before = adam.get(f"/instances/{instance}").get_json()
+    sent = f"/instances/{instance}/{operation}", asked | {"reason": "Said so."}
+
+    with monkeypatch.context() as broken:
+        broken.setattr("web.repeats._keep_in", _fail)
+        assert adam.post(*sent, key="once").status_code == 500
+    assert adam.get(f"/instances/{instance}").get_json() == before
+
+    answers = [adam.post(*sent, key="once") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].get_json() == answers[1].get_json()
+    assert "Idempotency-Replayed" in answers[1].headers
+
+
+def test_a_migration_whose_answer_is_not_kept_is_not_begun(office: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    office.system.engine.start("line")
+    _put(office, "start", "second")
+    adam = _adam(office)
+
+    with monkeypatch.context() as broken:
+        broken.setattr("web.repeats._keep_in", _fail)
+        asked = {"version": 2, "mapping": {"first": "start"}, "reason": "Better."}
+        assert adam.post("/processes/line/migrations", asked, key="once").status_code == 500
+
+    with office.database.reading() as tx:
+        assert tx.jobs.unfinished() == []
+    assert _versions(office) == [1]
+
+
+def _fail(*_: object) -> None:
+    raise RuntimeError("The plug is pulled.")
+
+
 def test_a_token_that_only_reads_changes_nothing(office: House) -> None:
     instance = office.system.engine.start("line")
 
