@@ -109,15 +109,14 @@ def starts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find nodes that no token can reach."""
-    reached: set[etree._Element] = set()
-    waiting = [node for scope in drawing.root.iter(*SCOPES) for node in _entries(drawing, scope)]
+    reached = {node for scope in drawing.root.iter(*SCOPES) for node in _entries(drawing, scope)}
+    waiting = list(reached)
     while waiting:
         node = waiting.pop()
-        if node in reached:
-            continue
-        reached.add(node)
-        waiting += [target for flow in drawing.outgoing(node) if (target := drawing.target(flow)) is not None]
-        waiting += [*drawing.attached(node), *drawing.linked(node)]
+        targets = [target for flow in drawing.outgoing(node) if (target := drawing.target(flow)) is not None]
+        new = {*targets, *drawing.attached(node), *drawing.linked(node)} - reached
+        reached |= new
+        waiting += new
     for node in drawing.nodes:
         if node not in reached:
             yield Fault(
