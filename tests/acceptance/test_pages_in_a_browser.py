@@ -123,6 +123,24 @@ def test_an_item_is_rejected_with_a_reason_with_and_without_script(
     assert ("anna", "work.completed") in house.actions(1)
 
 
+def test_what_is_to_be_corrected_stands_above_the_form_as_links_wide_enough_for_a_finger(
+    house: House, browser: Browser
+) -> None:
+    with serving(house.app) as address:
+        context = browser.new_context(viewport={"width": 360, "height": 900})
+        page, complaints = watched(context, address)
+        sign_in(page, address, "anna", PASSWORD)
+        page.goto(f"{address}/orders/new")
+        page.locator("main form button[type=submit], main form button:not([type])").last.click()
+        links = page.locator("#error-summary a")
+        expect(links.first).to_be_visible()
+
+        assert links.count() > 1
+        assert axe_findings(page) == []
+        context.close()
+    assert not complaints, complaints
+
+
 def test_what_is_typed_is_kept_by_itself(house: House, browser: Browser) -> None:
     with serving(house.app) as address:
         context = browser.new_context()

