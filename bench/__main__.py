@@ -61,8 +61,14 @@ def _subjects(place: Place, table: Table, options: argparse.Namespace) -> Iterat
         yield "size", lambda: completions.measure_rows(place, table, 2 * instances)
     yield "growth", lambda: growth.measure_loop(place, table, options.items)
     yield "growth", lambda: growth.measure_many(place, table)
-    yield "crowd", lambda: crowd.measure(place, table, random.Random(7), options.crowd)  # noqa: S311 - the same course every time
+    yield "crowd", lambda: _beside_crowd(place, table, options.crowd)
     yield "starts", lambda: starts.measure(place, table, rounds, instances)
+
+
+def _beside_crowd(place: Place, table: Table, crowd_of: int) -> None:
+    place_in = _PLACES[place.name.lower()]
+    with tempfile.TemporaryDirectory(prefix="parcelflow-bench-") as folder, place_in(Path(folder)) as empty:
+        crowd.measure(place, empty, table, random.Random(7), crowd_of)  # noqa: S311 - the same course every time
 
 
 if __name__ == "__main__":
