@@ -7,71 +7,22 @@ this module stays light, because who asks need not load the engine.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
 from typing import Any
 
 from confined.child import ChildFailed, ChildTimedOut, Limits, stream_confined
-from engine.errors import Finding
+from engine.trial import End, Options, Outcome
 from storage.errors import ParcelflowError
 
-START = datetime(2026, 1, 1, tzinfo=UTC)
 _MEMORY = 1 << 30
 _SHARE_TO_RUN = 0.8
 _SHARE_TO_END = 0.92
 _CLEARINGS = 40
 _CLEARING_SECONDS = 0.05
-
-
-class Outcome(StrEnum):
-    """How a dry run ends; of several the worst, which stands first, is told."""
-
-    REFUSED = "refused"
-    INCIDENT = "incident"
-    FAILED = "failed"
-    WAITING = "waiting"
-    TERMINATED = "terminated"
-    COMPLETED = "completed"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What to try: which processes, with which variables, along which script, from when on, for how long."""
-
-    processes: tuple[str, ...] = ()
-    variables: Mapping[str, Any] = field(default_factory=dict)
-    script: Sequence[Mapping[str, Any]] = ()
-    hold: bool = False
-    limit: timedelta = timedelta(seconds=10)
-    now: datetime = START
-    time_zone: str = "Europe/Berlin"
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """One reason to end, with what is told about it."""
-
-    outcome: Outcome
-    code: str | None = None
-    element: str | None = None
-    findings: tuple[Finding, ...] = ()
-
-    def event(self, variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the last event of a run."""
-        return {
-            "event": "end",
-            "outcome": self.outcome.value,
-            "code": self.code,
-            "element": self.element,
-            "variables": dict(variables),
-            "findings": [_finding(finding) for finding in self.findings],
-        }
 
 
 def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, Any]]:
@@ -118,13 +69,3 @@ def _rehearse(files: Mapping[str, bytes], options: Options, folder: str, stop_at
     from engine.rehearsal import rehearse  # noqa: PLC0415 - only the confined child needs it
 
     return rehearse(files, options, folder, stop_at)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "file": finding.file,
-        "element": finding.element,
-        "severity": finding.severity.value,
-        "code": finding.code,
-        "message": finding.message,
-    }

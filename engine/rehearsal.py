@@ -16,11 +16,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from engine.deployment import Checked, ProgramCache, Surroundings, check, put_in_force
-from engine.dry_run import End, Options, Outcome
 from engine.durations import parse_duration
 from engine.rehearsed_files import RehearsedFiles
 from engine.runtime import Engine
 from engine.spiff.program import ProcessOutline
+from engine.trial import End, Options, Outcome
 from storage.database import Database
 from storage.documents import DocumentStore
 from storage.errors import ParcelflowError

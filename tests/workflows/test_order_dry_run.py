@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from order_walk import FIELDS, ORDER, recognised
 
-from engine.dry_run import Options, dry_run
+from engine.dry_run import dry_run
+from engine.trial import Options
 
 REGISTERED = {
     "order_number": "O-1",

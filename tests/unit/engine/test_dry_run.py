@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from running import a_diagram, a_process, end, gateway, service, start, user
 
-from engine.dry_run import Options, dry_run
+from engine.dry_run import dry_run
+from engine.trial import Options
 
 
 def _pause(span: str) -> str:
