@@ -7,6 +7,7 @@ files, sends is left to wait for it; if it never comes, the process is started a
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from math import inf
@@ -17,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from engine.deployment import Checked, ProgramCache, Surroundings, check, put_in_force
 from engine.durations import parse_duration
+from engine.errors import Finding
 from engine.rehearsed_files import RehearsedFiles
 from engine.runtime import Engine
 from engine.spiff.program import ProcessOutline
@@ -84,15 +86,20 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
     if not options.processes and len(keys) != 1:
         code = "choose_process" if keys else "no_executable_process"
         raise _Stop(End(Outcome.REFUSED, code, None, findings))
-    return _Chosen(keys, processes, options.script)
+    return _Chosen(keys, processes, options.script, findings)
 
 
 class _Chosen:
     """The processes to start: now, or when what begins them has come."""
 
     def __init__(
-        self, keys: Sequence[str], processes: Mapping[str, ProcessOutline], script: Sequence[Mapping[str, Any]]
+        self,
+        keys: Sequence[str],
+        processes: Mapping[str, ProcessOutline],
+        script: Sequence[Mapping[str, Any]],
+        findings: tuple[Finding, ...],
     ) -> None:
+        self.findings = findings
         self._processes = processes
         self._told = {line.get("message", line.get("signal")) for line in script}
         self.later = [key for key in keys if self._is_sent_for(processes[key])]
@@ -199,7 +206,7 @@ class _Rehearsal:
         """Close the database and give the last event."""
         variables = self.variables()
         self._database.close()
-        return end.event(variables)
+        return replace(end, findings=self._chosen.findings).event(variables)
 
     def _start(self, key: str) -> None:
         self._engine.start(key, None, dict(self._options.variables), start_event=self._chosen.start_event(key))

@@ -21,7 +21,7 @@ from engine.diagrams.vocabulary import (
     identity,
     inputs,
     is_true,
-    local_reference,
+    message_reference,
     operation,
     ours,
     outputs,
@@ -37,7 +37,7 @@ _WORDS: Final = {"binding": frozenset(Binding), "onConflict": frozenset(Conflict
 def services(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find service and send tasks that do nothing; where the operations are known this is an error."""
     for task in drawing.root.iter(bpmn("serviceTask"), bpmn("sendTask")):
-        sends = task.tag == bpmn("sendTask") and local_reference(task.get("messageRef"))
+        sends = task.tag == bpmn("sendTask") and message_reference(task)
         if operation(task) is None and not sends:
             message = f"The task {title(task)} names no operation, so it does nothing; choose one."
             yield Fault(
@@ -56,7 +56,7 @@ def business_rules(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 def receivers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find receive tasks that do not say which message they wait for."""
     for task in drawing.root.iter(bpmn("receiveTask")):
-        if not local_reference(task.get("messageRef")):
+        if not message_reference(task):
             message = f"The receive task {title(task)} names no message and waits for one of its own name; choose one."
             yield Fault("message_by_name", task, message)
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.associations import carried
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import EVENTS, FLOW_NODES, MULTI_INSTANCE, SUBPROCESSES, bpmn, local_reference, title
@@ -56,8 +57,10 @@ def data_not_followed(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         if home.tag in EVENTS:
             message = f"A data association of {title(home)} is not followed: what an event brings becomes variables."
             yield Fault("data_not_followed", home, message)
-        elif association.find(bpmn("assignment")) is not None:
-            message = f"A data association of {title(home)} has assignments, which are not followed; write a script."
+        elif association.find(bpmn("assignment")) is not None and carried(association, drawing.elements) is None:
+            message = (
+                f"A data association of {title(home)} assigns parts of its data, which is not followed; write a script."
+            )
             yield Fault("data_not_followed", home, message)
 
 

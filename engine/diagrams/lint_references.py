@@ -20,6 +20,7 @@ from engine.diagrams.vocabulary import (
     is_event_subprocess,
     kind,
     local_reference,
+    message_reference,
     title,
 )
 from engine.errors import Severity
@@ -126,7 +127,8 @@ def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault
             continue
         throws = event.tag in {bpmn("endEvent"), bpmn("intermediateThrowEvent")}
         attribute, what = _NEEDED.get(str(definition.tag)) or _THROWN[str(definition.tag)]
-        if local_reference(definition.get(attribute)):
+        named = message_reference(definition) if what == "message" else local_reference(definition.get(attribute))
+        if named:
             continue
         if definition.tag in _NEEDED:
             message = f"The event {title(event)} names no {what}, so one of its own name is meant; choose one."

@@ -42,6 +42,7 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
     definitions.reserved_ids(draft)
     definitions.missing_ids(draft)
     definitions.event_definition_references(draft)
+    definitions.messages_of_operations(draft)
     definitions.global_tasks(draft)
     definitions.data(draft)
     definitions.misplaced_flows(draft)

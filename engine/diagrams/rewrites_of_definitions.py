@@ -7,6 +7,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.associations import INPUT, OUTPUT, carried, data_name
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
     EVENTS,
@@ -22,6 +23,7 @@ from engine.diagrams.vocabulary import (
     identity,
     is_true,
     local_reference,
+    message_reference,
     rewritten,
 )
 from engine.diagrams.working_copy import WorkingCopy
@@ -101,6 +103,13 @@ def event_definition_references(draft: WorkingCopy) -> None:
         own.tail = None
         own.set("id", draft.invent(f"{identity(event) or 'event'}__{reference.text}"))
         event.replace(reference, own)
+
+
+def messages_of_operations(draft: WorkingCopy) -> None:
+    """Write the message of its operation on each task and event definition that names only the operation."""
+    for element in draft.root.iter(*map(bpmn, ("sendTask", "receiveTask", "messageEventDefinition"))):
+        if not element.get("messageRef") and (message := message_reference(element)):
+            element.set("messageRef", message)
 
 
 def global_tasks(draft: WorkingCopy) -> None:
@@ -184,30 +193,11 @@ def _name_associations(activity: etree._Element, known: Mapping[str, etree._Elem
     """Write the inputs and outputs of an activity that have another name than the data they are connected with."""
     loop = activity.find(MULTI_INSTANCE)
     looped = set() if loop is None else {child_text(loop, "loopDataInputRef"), child_text(loop, "loopDataOutputRef")}
-    for tag, mark, inner, outer in (
-        ("dataInputAssociation", "brings", "targetRef", "sourceRef"),
-        ("dataOutputAssociation", "gives", "sourceRef", "targetRef"),
-    ):
-        for link in activity.findall(bpmn(tag)):
-            key = child_text(link, inner)
-            own = known.get(key or "")
-            if key in looped or own is None or own.tag not in {bpmn("dataInput"), bpmn("dataOutput")}:
-                continue
-            name, data = (own.get("name") or key or "").strip(), _data_name(child_text(link, outer) or "", known)
-            expression = child_text(link, "transformation") or (data if mark == "brings" else name)
-            if name.isidentifier() and data.isidentifier() and (name != data or expression not in {name, data}):
-                target = name if mark == "brings" else data
-                etree.SubElement(activity, rewritten(mark), own=name, target=target, expression=expression)
-
-
-def _data_name(key: str, known: Mapping[str, etree._Element]) -> str:
-    """Give the name of the variable that a data object, or a reference to one, stands for."""
-    for _ in range(2):
-        element = known.get(key)
-        if element is not None and (name := element.get("name", "").strip()).isidentifier():
-            return name
-        key = (None if element is None else local_reference(element.get("dataObjectRef"))) or key
-    return key
+    for tag, mark, inner in ((INPUT, "brings", "targetRef"), (OUTPUT, "gives", "sourceRef")):
+        for link in activity.findall(tag):
+            moved = None if (child_text(link, inner) or "") in looped else carried(link, known)
+            if moved and (moved.own != moved.expression or moved.own != moved.target):
+                etree.SubElement(activity, rewritten(mark), **moved._asdict())
 
 
 def _variable(activity: etree._Element, association: str, key: str, known: Mapping[str, etree._Element]) -> str:
@@ -217,7 +207,7 @@ def _variable(activity: etree._Element, association: str, key: str, known: Mappi
         if child_text(link, ends[0]) == key:
             key = child_text(link, ends[1]) or key
             break
-    return _data_name(key, known)
+    return data_name(key, known)
 
 
 def _remove_all(elements: Iterable[etree._Element]) -> None:

@@ -294,6 +294,15 @@ def local_reference(text: str | None) -> str | None:
     return text.rsplit(":", 1)[-1] if text else None
 
 
+def message_reference(element: etree._Element) -> str | None:
+    """Give the id of the message that an event definition or a task names, itself or by its operation (8.4.3)."""
+    operation = local_reference(element.get("operationRef") or child_text(element, "operationRef"))
+    if named := local_reference(element.get("messageRef")):
+        return named
+    found = (one for one in element.getroottree().iter(bpmn("operation")) if operation and identity(one) == operation)
+    return next((local_reference(child_text(one, "inMessageRef")) for one in found), None)
+
+
 def event_definitions(event: etree._Element) -> list[etree._Element]:
     """Give the event definitions of an event, without those that are only referred to."""
     return [child for child in event if child.tag in EVENT_DEFINITIONS]

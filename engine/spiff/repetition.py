@@ -20,6 +20,8 @@ from engine.spiff.tokens import STARTED, Token
 
 MOST_INSTANCES: Final = 1_000
 COUNTER: Final = "loopCounter"
+_COUNTS: Final = ("numberOf", "nrOf")
+"""How the counts of instances are named: by the standard (Table 10.31), and by other tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +150,9 @@ class MultiInstance(Repeating):
     def _counted(self, token: Token, made: dict[str, Any]) -> dict[str, Any]:
         total, done = len(token.facts["items"]), token.facts["done"] + 1
         active = 1 if self.is_sequential else total - done
-        counts = {"nrOfInstances": total, "nrOfCompletedInstances": done, "nrOfActiveInstances": active}
-        return {**counts, **made}
+        counts = {"Instances": total, "CompletedInstances": done, "ActiveInstances": active, "TerminatedInstances": 0}
+        named = {f"{head}{name}": count for name, count in counts.items() for head in _COUNTS}
+        return {**named, **made}
 
     @property
     def _local(self) -> set[str | None]:

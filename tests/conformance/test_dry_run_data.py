@@ -105,6 +105,67 @@ CASES = (
         script=[{"complete": "t", "variables": {"stop": True}}],
         variables={"stop": True},
     ),
+    *(
+        Case(
+            f"{name} in a completion condition",
+            one(
+                tag(
+                    "userTask",
+                    "t",
+                    multiple(
+                        "<bpmn:loopCardinality>4</bpmn:loopCardinality>"
+                        f"<bpmn:completionCondition>{name} == {value}</bpmn:completionCondition>"
+                    ),
+                )
+            ),
+            trace,
+        )
+        for name, value, trace in (
+            ("numberOfCompletedInstances", 2, "start t t t end"),
+            ("numberOfActiveInstances", 1, "start t t t t end"),
+            ("numberOfInstances", 4, "start t t end"),
+            ("numberOfTerminatedInstances", 1, "start t t t t t end"),
+        )
+    ),
+    Case(
+        "assignments work out what goes in and out",
+        one(
+            DATA,
+            tag(
+                "scriptTask",
+                "t",
+                linked("a", "b")
+                .replace("</bpmn:targetRef>", "</bpmn:targetRef><bpmn:assignment>{}</bpmn:assignment>")
+                .format(
+                    "<bpmn:from>price * 2</bpmn:from><bpmn:to>a</bpmn:to>",
+                    "<bpmn:from>b * 10</bpmn:from><bpmn:to>ref2</bpmn:to>",
+                )
+                + "<bpmn:script>b = a + 1</bpmn:script>",
+            ),
+        ),
+        "start t end",
+        start={"price": 5},
+        variables={"price": 5, "total": 110},
+    ),
+    Case(
+        "assignment without a source",
+        one(
+            tag(
+                "scriptTask",
+                "t",
+                linked("a", "b")
+                .replace("<bpmn:sourceRef>ref1</bpmn:sourceRef>", "")
+                .split("<bpmn:dataOutputAssociation")[0]
+                .replace(
+                    "</bpmn:targetRef>",
+                    "</bpmn:targetRef><bpmn:assignment><bpmn:from>21</bpmn:from><bpmn:to>in1</bpmn:to></bpmn:assignment>",
+                )
+                + "<bpmn:script>b = a * 2</bpmn:script>",
+            ),
+        ),
+        "start t end",
+        variables={"b": 42},
+    ),
     Case(
         "completion condition begins no more in a row",
         one(

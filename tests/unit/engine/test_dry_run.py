@@ -138,6 +138,13 @@ def test_a_diagram_that_cannot_run_is_refused_with_findings() -> None:
     assert last["findings"]
 
 
+def test_findings_are_told_of_what_runs_too() -> None:
+    _, last = _run(a_diagram(a_process("p", start(), "<serviceTask id='s'/>", end(), "begin -> s", "s -> done")))
+
+    assert last["outcome"] == "completed"
+    assert ("s", "service_without_operation") in {(one["element"], one["code"]) for one in last["findings"]}
+
+
 def test_several_processes_need_a_choice() -> None:
     one, two = (a_process(key, start(f"begin_{key}"), end(f"end_{key}"), f"begin_{key} -> end_{key}") for key in "pq")
 

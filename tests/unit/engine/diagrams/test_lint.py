@@ -125,7 +125,12 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
             beside(f'<bpmn:dataObject id="d"/>{node("task", "n", f"<bpmn:{link}>{ends}</bpmn:{link}>")}'),
         )
         for link, ends, kind, more in (
-            ("dataInputAssociation", TO_HELD, "task", "<bpmn:assignment><bpmn:from>d</bpmn:from></bpmn:assignment>"),
+            (
+                "dataInputAssociation",
+                TO_HELD,
+                "task",
+                "<bpmn:assignment><bpmn:from>d</bpmn:from><bpmn:to>held.x</bpmn:to></bpmn:assignment>",
+            ),
             ("dataOutputAssociation", TO_HELD, "intermediateCatchEvent", ""),
         )
     ),
