@@ -12,33 +12,31 @@ each other is handed over by `deliver_pending`, one transaction each.
 import logging
 import random
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from engine.exchange import MOST_HANDOVERS, exchange
 from engine.firing import MOST_TOGETHER, Fired, Firing, fired, firing_of, prepare, write
 from engine.kept import KeptExecutions, Saved
 from engine.recording import Cause, Course, Move, begin
 from engine.spiff.execution import Execution
 from engine.spiff.program import Program
 from engine.start_timers import following_start
-from engine.steps import SubscriptionWait, WaitKind
 from engine.worklist import Answers, check_may_complete
 from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound, StaleVersion, Unavailable
 from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
-from storage.jobs import Incident, IncidentState, Job, JobState
+from storage.jobs import Job, JobState
 from storage.people import Actor
 from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
 from storage.steps import CompletedItem, NewMessage, StepRecord
-from storage.work import UNKNOWN_ASSIGNEE
 from storage.worklist import ItemInHand
 
 SYSTEM = "system"
-MOST_HANDOVERS = 100
 _TRIES = 8
 _PAUSE_SECONDS = 0.02
 _log = logging.getLogger(__name__)
@@ -278,47 +276,6 @@ class Engine:
             handovers = tx.processes.handovers(MOST_HANDOVERS)
         return sum(self._try_to_hand_over(handover) for handover in handovers)
 
-    def retry(self, incident_id: int, actor: str, corrected: Mapping[str, Any] | None = None) -> None:
-        """Let a stuck token or a stopped job try again, with corrected variables of its activity if given.
-
-        Raises `Conflict` when somebody has dealt with it already.
-        """
-
-        def retry(tx: Transaction) -> None:
-            incident = tx.jobs.incident(incident_id)
-            tx.jobs.close_incident(incident_id, IncidentState.RESOLVED, actor)
-            if incident.job_id is not None:
-                self._retry_job(tx, incident, actor, corrected or {})
-            elif incident.code == UNKNOWN_ASSIGNEE:
-                _give_to_named(tx, incident, actor)
-            elif incident.instance_id is not None and incident.key is not None:
-                key, live = incident.key, tx.processes.live(incident.instance_id)
-                details = {"node": incident.node, "corrected": sorted(corrected or {})}
-                cause = Cause("incident.retried", actor, f"incident:{incident_id}", details=details)
-                self.move(tx, live, lambda execution, now: execution.retry(key, now, corrected), cause)
-
-        self.transact(retry)
-
-    def give_up(self, incident_id: int, actor: str, reason: str, *, error_code: str | None = None) -> None:
-        """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance."""
-
-        def give_up(tx: Transaction) -> None:
-            incident = tx.jobs.incident(incident_id)
-            tx.jobs.close_incident(incident_id, IncidentState.GIVEN_UP, actor, reason)
-            details = {"node": incident.node, "reason": reason}
-            cause = partial(Cause, "incident.given_up", actor, f"incident:{incident_id}", details=details)
-            if incident.instance_id is None:
-                if incident.job_id is not None:
-                    tx.jobs.discard(incident.job_id)
-                return
-            key, live = incident.key, tx.processes.live(incident.instance_id)
-            if error_code is None or key is None:
-                self.move(tx, live, lambda execution, now: execution.terminate(now), cause(end_reason=reason))
-            else:
-                self.move(tx, live, lambda execution, now: execution.throw_error(key, error_code, reason, now), cause())
-
-        self.transact(give_up)
-
     def transact(self, work: Callable[[Transaction], _T], tries: int = _TRIES) -> _T:
         """Do something in one transaction; begin again where somebody else has moved the same instance meanwhile."""
         for attempt in range(1, tries + 1):
@@ -340,20 +297,6 @@ class Engine:
         """Move an instance within a transaction; raises `Conflict` when it does not wait for the cause's key any more."""
         execution = self._kept.take(self._programs.of(tx, live.deployment_id), _saved(live))
         self._run(tx, live, execution, move, cause)
-
-    def _retry_job(self, tx: Transaction, incident: Incident, actor: str, corrected: Mapping[str, Any]) -> None:
-        """Restart a stopped job; the variables that its activity sees are corrected first, and its inputs with them."""
-        subject, key = f"incident:{incident.id}", incident.key
-        if corrected and incident.instance_id is not None and key is not None:
-            live = tx.processes.live(incident.instance_id)
-            details = {"node": incident.node, "corrected": sorted(corrected)}
-            cause = Cause("incident.retried", actor, subject, details=details)
-            self.move(tx, live, lambda execution, now: execution.correct(key, corrected, now), cause)
-        else:
-            tx.audit.record(_chain(incident.instance_id, incident.parcel_id), actor, "incident.retried", subject)
-        job = tx.jobs.one(incident.job_id or 0)
-        if job.state is JobState.STOPPED:  # new inputs have begun it anew
-            tx.jobs.restart(job.id)
 
     def _waiting_for(self, tx: Transaction, definition: ProcessDefinition, message: str) -> str | None:
         outline = self._programs.of(tx, definition.deployment_id).processes.get(definition.key)
@@ -399,37 +342,12 @@ class Engine:
         """Write what a course has come to; gives the rows where the execution may be kept for the next step."""
         live = course.live
         if not cause.rests:
-            self._exchange(tx, course)
+            exchange(tx, course, self.message_life)
         details = course.told(cause).details
         tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
         record = course.record(cause)
         tx.processes.apply(record)
         return record if record.state is InstanceState.ACTIVE and not course.has_stuck else None
-
-    def _exchange(self, tx: Transaction, course: Course) -> None:
-        """Send off what the steps have thrown, and give the instance the messages that were kept for it."""
-        asked: set[str] = set()
-        for _ in range(MOST_HANDOVERS):
-            self._send_off(tx, course)
-            opened = [wait for wait in _new_receivers(course) if wait.key not in asked]
-            if not opened:
-                return
-            for wait in opened:
-                asked.add(wait.key)
-                kept = tx.processes.waiting_message(wait.message, wait.correlation_key)
-                if kept is not None:
-                    tx.processes.take_message(kept[0], course.live.id)
-                    failpoint("message.taken")
-                    course.add(course.execution.deliver(wait.key, dict(kept[1]), tx.now))
-                    break
-
-    def _send_off(self, tx: Transaction, course: Course) -> None:
-        for thrown in course.new_throws():
-            if thrown.kind is WaitKind.SIGNAL:
-                tx.processes.broadcast(thrown.name, thrown.payload, except_instance=course.live.id)
-            else:
-                message = NewMessage(thrown.name, thrown.payload, thrown.correlation_key)
-                tx.processes.post(message, thrown.time_to_live or self.message_life)
 
     def _due(self, tx: Transaction, but_for: Collection[int]) -> list[Firing]:
         """Work out the next firings; SQLite lets others write meanwhile, PostgreSQL lets them take other instances."""
@@ -513,19 +431,6 @@ def _saved(live: LiveInstance) -> Saved:
     return Saved(live.id, live.version, live.snapshot)
 
 
-def _new_receivers(course: Course) -> Iterator[SubscriptionWait]:
-    for wait in course.opened():
-        if isinstance(wait, SubscriptionWait) and wait.kind is WaitKind.MESSAGE:
-            yield wait
-
-
-def _give_to_named(tx: Transaction, incident: Incident, actor: str) -> None:
-    tx.work.give_to_named(incident.instance_id or 0, incident.key or "", incident.data["assignee"])
-    details = {"node": incident.node}
-    chain = _chain(incident.instance_id, incident.parcel_id)
-    tx.audit.record(chain, actor, "incident.retried", f"incident:{incident.id}", details)
-
-
 def _absent(tx: Transaction, assignee_id: int | None, actor: Actor) -> str | None:
     return tx.people.one(assignee_id).login if assignee_id in actor.stands_for and assignee_id is not None else None
 
@@ -538,9 +443,3 @@ def _reasons(answers: Mapping[str, Any]) -> dict[str, Any]:
 def subject_of(live: LiveInstance) -> str:
     """Name an instance as the audit does."""
     return f"instance:{live.id}"
-
-
-def _chain(instance_id: int | None, parcel_id: int | None) -> str:
-    if parcel_id is not None:
-        return f"parcel:{parcel_id}"
-    return SYSTEM if instance_id is None else f"instance:{instance_id}"

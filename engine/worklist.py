@@ -1,4 +1,4 @@
-"""Worklists: claim, release, delegate and complete work items, and who may do so.
+"""Worklists: claim, release and delegate work items, and who may complete them.
 
 Each is one conditional update: of two who want the same item one gets it, and the other is told who has it, since when.
 A person may take an item when it is offered to one of the person's groups (or to those of somebody the person stands in
@@ -6,16 +6,13 @@ for), and the access matrix lets the person act on the parcel in its present sta
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from storage.database import Database, Transaction
 from storage.errors import Conflict, Refused
 from storage.failpoints import failpoint
 from storage.people import Actor
 from storage.worklist import ItemInHand
-
-if TYPE_CHECKING:
-    from engine.runtime import Engine
 
 Answers = Mapping[str, Any] | Callable[[Transaction, ItemInHand], Mapping[str, Any]]
 """Checked answers, or what checks and gives them within the transaction, of the item in hand."""
@@ -39,9 +36,8 @@ def _check_may_act(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
 class Worklist:
     """What people do with work items, one transaction each."""
 
-    def __init__(self, database: Database, engine: "Engine") -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
-        self._engine = engine
 
     def claim(self, item_id: int, actor: Actor) -> None:
         """Take an item; taking one's own again changes nothing. Raises `AlreadyTaken` when another was faster.
@@ -80,17 +76,6 @@ class Worklist:
             if not tx.work.assign(item_id, item.assignee_id, to_user_id):
                 raise tx.work.taken(tx.work.in_hand(item_id, actor))
             _record(tx, item, actor, "work.delegated", {"to": receiver.login})
-
-    def complete(
-        self,
-        item_id: int,
-        actor: Actor,
-        answers: Answers,
-        *,
-        also: Callable[[Transaction], None] | None = None,
-    ) -> int:
-        """Complete an item with checked answers (see `Engine.complete`)."""
-        return self._engine.complete(item_id, actor, answers, also=also)
 
 
 def _record(

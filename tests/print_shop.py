@@ -62,7 +62,7 @@ class Printer:
         self.programs = ProgramCache(BERLIN)
         self.engine = Engine(database, self.programs)
         self.operator = Operator(self.engine)
-        self.worklist = Worklist(database, self.engine)
+        self.worklist = Worklist(database)
         self.worker = Worker(database, self.engine, operations, node="desk")
         self.people = self._staff()
         self.recognised = recognised()

@@ -85,7 +85,7 @@ class Office:
         self.engine = Engine(database, self.programs)
         self.operator = Operator(self.engine)
         self.migrator = Migrator(database, self.engine, self.programs)
-        self.worklist = Worklist(database, self.engine)
+        self.worklist = Worklist(database)
         self.people: dict[str, Actor] = {}
 
     def deploy(self, diagram: bytes, **files: bytes) -> dict[str, int]:

@@ -15,6 +15,7 @@ from capture.intake import Intake
 from engine.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
 from engine.form_cache import FormCache
+from engine.incident_desk import IncidentDesk
 from engine.message_desk import MessageDesk
 from engine.migration import OPERATION, Migrator, migrating_operation
 from engine.operating import Operator
@@ -50,6 +51,7 @@ class System:
     engine: Engine
     operator: Operator
     message_desk: MessageDesk
+    incident_desk: IncidentDesk
     migrator: Migrator
     worklist: Worklist
     operations: Mapping[str, Operation]
@@ -107,8 +109,9 @@ def join(settings: Settings, clock: Clock, documents: DocumentStore, database: D
         engine=engine,
         operator=Operator(engine),
         message_desk=MessageDesk(engine),
+        incident_desk=IncidentDesk(engine),
         migrator=migrator,
-        worklist=Worklist(database, engine),
+        worklist=Worklist(database),
         operations={**operations, OPERATION: migrating_operation(migrator)},
         intake=Intake(database, PROCESS_OF_PROFILE, open_parcel_later),
         secret_key=_secret_key(settings),

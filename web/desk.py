@@ -112,7 +112,7 @@ def complete(item_id: int, actor: Actor, accept: Accept, also: Also) -> None:
         _hand_in(tx, hand, beside, actor, accepted)
         also(tx, beside)
 
-    system().worklist.complete(item_id, actor, answers, also=hand_in)
+    system().engine.complete(item_id, actor, answers, also=hand_in)
 
 
 def _hand_in(tx: Transaction, hand: ItemInHand, beside: Beside, actor: Actor, accepted: Accepted) -> None:

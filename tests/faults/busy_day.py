@@ -23,6 +23,7 @@ from capture.delivery import Delivery, Enclosure
 from capture.intake import Intake
 from engine.deployment import ProgramCache, Surroundings, deploy
 from engine.errors import BusinessError
+from engine.incident_desk import IncidentDesk
 from engine.migration import Migrator, migrating_operation
 from engine.operating import Operator
 from engine.operations.call import Call, Operation
@@ -202,7 +203,7 @@ class Day:
         self.engine = kit.engine(self.database, kit.programs)
         self.operator = Operator(self.engine)
         self.migrator = Migrator(self.database, self.engine, kit.programs)
-        self.worklist = Worklist(self.database, self.engine)
+        self.worklist = Worklist(self.database)
         self.intake = Intake(self.database, {"order": "order"}, owe_order)
         operations: dict[str, Operation] = dict.fromkeys(OPERATIONS, self.operate)
         operations["migrate_instances"] = migrating_operation(self.migrator)
@@ -326,7 +327,7 @@ class Day:
         with self.database.reading() as tx:
             incidents = [incident.id for incident in tx.jobs.incidents()]
         for incident_id in incidents:
-            self.engine.retry(incident_id, "boss")
+            IncidentDesk(self.engine).retry(incident_id, "boss")
 
     def deploy(self) -> None:
         key = self.new_key()

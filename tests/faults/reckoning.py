@@ -9,6 +9,7 @@ from typing import Any
 from busy_day import MORNING, NAP, PEOPLE, SHIFT, Day, Kit, Place, read_lines
 from fakes import FakeClock
 
+from engine.incident_desk import IncidentDesk
 from engine.reloading import reloader
 from storage.check import check
 from storage.database import Database
@@ -138,7 +139,7 @@ def _stroke(day: Day) -> bool:
     for instance_id in suspended:
         day.operator.go_on(instance_id, "boss", "the day ends")
     for incident_id in incidents:
-        day.engine.retry(incident_id, "boss")
+        IncidentDesk(day.engine).retry(incident_id, "boss")
     for number in day.numbers_waiting():
         day.pay_as(f"{day.new_key()}:paid", number)
     for item in items:

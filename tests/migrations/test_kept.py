@@ -16,6 +16,7 @@ from kills import KILLED, run_armed
 from order_walk import FIELDS
 from print_shop import Printer, quick_pdf
 
+from engine.incident_desk import IncidentDesk
 from engine.operations.call import Call
 from engine.reloading import reloader
 from storage import schema
@@ -102,7 +103,7 @@ class Upgraded:
         for instance_id in suspended:
             self.shop.operator.go_on(instance_id, "manager", "It has waited.")
         for incident_id in stuck:
-            engine.retry(incident_id, "manager", {"count": 2})
+            IncidentDesk(engine).retry(incident_id, "manager", {"count": 2})
         for key in self.running().values():
             if key == "waits":
                 engine.correlate("go_ahead", {"gone": True})

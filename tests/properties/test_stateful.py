@@ -22,6 +22,7 @@ from running import BERLIN, a_diagram, a_process, end, gateway, service, start, 
 
 from engine.deployment import ProgramCache, Surroundings, deploy
 from engine.errors import BusinessError
+from engine.incident_desk import IncidentDesk
 from engine.interventions import MoveToken
 from engine.operating import Operator
 from engine.operations.call import Call
@@ -202,7 +203,7 @@ class Office(RuleBasedStateMachine):
         self.database = Database(self.url, clock=self.clock, documents=DocumentStore(self.folder))
         self.engine = Engine(self.database, ProgramCache(BERLIN))
         self.operator = Operator(self.engine)
-        self.worklist = Worklist(self.database, self.engine)
+        self.worklist = Worklist(self.database)
         pace = Pace(retry_after=(timedelta(0),) * (TRIES - 1))
         self.worker = Worker(self.database, self.engine, {"work": self.work}, node="one", pace=pace)
         with self.database.transaction() as tx:
@@ -391,7 +392,7 @@ class Office(RuleBasedStateMachine):
             stopped = {one.instance_id: one.id for one in tx.jobs.incidents()}
         for order in self.orders:
             if order.is_stopped and order.can_move:
-                self.engine.retry(stopped[order.instance], "boss")
+                IncidentDesk(self.engine).retry(stopped[order.instance], "boss")
                 order.is_stopped, order.attempts = False, 0
 
     @rule(minutes=st.sampled_from([1, 61, -61, 24 * 60, -24 * 60]))

@@ -58,7 +58,7 @@ class Clerks:
             if checked.errors:
                 raise ValueError(f"The form {item.form} refuses the answers: {checked.errors}")
             values = checked.values
-        self.system.worklist.complete(item.id, actor, values)
+        self.system.engine.complete(item.id, actor, values)
         told = ", ".join(f"{name} {value}" for name, value in typed.items() if name.endswith(("decision", "reason")))
         self.say(f"  {number}  {actor.name}: {item.name}" + (f" ({told})" if told else ""))
 

@@ -67,7 +67,7 @@ def open_ones() -> ResponseReturnValue:
 @needs(Right.OPERATE)
 def retry() -> ResponseReturnValue:
     """Let the chosen incidents try again."""
-    done, late = _each(lambda incident_id: system().engine.retry(incident_id, person().login))
+    done, late = _each(lambda incident_id: system().incident_desk.retry(incident_id, person().login))
     _tell("Trying again", done, late)
     return redirect(url_for("incidents.open_ones"))
 
@@ -85,7 +85,7 @@ def correct() -> ResponseReturnValue:
         for incident_id in request.form.getlist("incident", type=int)[:_MOST_AT_ONCE]:
             view = parcel_behind(tx, person(), tx.jobs.incident(incident_id).parcel_id)
             check_may_change(view, list(corrected))
-    done, late = _each(lambda incident_id: system().engine.retry(incident_id, person().login, corrected))
+    done, late = _each(lambda incident_id: system().incident_desk.retry(incident_id, person().login, corrected))
     _tell("Corrected, trying again", done, late)
     return redirect(url_for("incidents.open_ones"))
 
@@ -98,7 +98,7 @@ def give_up() -> ResponseReturnValue:
     if not reason:
         say("Say why you give up.", "bad")
         return redirect(url_for("incidents.open_ones"))
-    done, late = _each(lambda incident_id: system().engine.give_up(incident_id, person().login, reason))
+    done, late = _each(lambda incident_id: system().incident_desk.give_up(incident_id, person().login, reason))
     _tell("Given up", done, late)
     return redirect(url_for("incidents.open_ones"))
 

@@ -10,6 +10,7 @@ from fakes import FakeClock
 from kills import KILLED, run_armed
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
 
+from engine.incident_desk import IncidentDesk
 from engine.migration import OPERATION, migrating_operation
 from engine.operations.call import Call
 from engine.worker import Pace, Worker
@@ -197,7 +198,7 @@ def test_a_stuck_token_and_its_incident_are_carried_over(office: Office) -> None
     with office.database.reading() as tx:
         [incident] = tx.jobs.incidents()
         assert incident.node == "total"
-    office.engine.retry(incident.id, "ann")
+    IncidentDesk(office.engine).retry(incident.id, "ann")
     assert office.state(instance) == "completed"
     assert office.breaches() == []
 

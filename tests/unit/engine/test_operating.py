@@ -9,6 +9,7 @@ from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
 from sqlalchemy import event
 
+from engine.incident_desk import IncidentDesk
 from engine.interventions import AddToken, CancelToken, ChangeVariables, InterventionRefused, MoveToken
 from engine.operations.call import Call
 from engine.worker import Pace, Worker
@@ -187,7 +188,7 @@ def test_a_stopped_job_is_tried_again_with_corrected_data(office: Office) -> Non
     with office.database.reading() as tx:
         [incident] = tx.jobs.incidents()
 
-    office.engine.retry(incident.id, "ann", {"copies": 2})
+    IncidentDesk(office.engine).retry(incident.id, "ann", {"copies": 2})
     worker.run_waiting()
 
     assert office.variables(instance) == {"number": "7", "copies": 2, "printed": True}

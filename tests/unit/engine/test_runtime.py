@@ -3,6 +3,7 @@ from running import Office, a_diagram, a_process, end, gateway, service, start, 
 from sqlalchemy import select
 from statements import counted
 
+from engine.incident_desk import IncidentDesk
 from storage.errors import AlreadyTaken, Conflict, NotFound, Refused
 from storage.job_engine import JobEngine
 from storage.parcels import StatusChange
@@ -266,7 +267,7 @@ def test_a_stuck_token_goes_on_with_corrected_variables(office: Office) -> None:
     office.deploy(_DIVIDING)
     instance = office.engine.start("order", office.parcel(), {"total": 6, "count": 0})
 
-    office.engine.retry(_incident(office), "ann", {"count": 3})
+    IncidentDesk(office.engine).retry(_incident(office), "ann", {"count": 3})
 
     assert office.state(instance) == "completed"
     assert office.variables(instance)["share"] == 2
@@ -277,7 +278,7 @@ def test_a_stuck_token_that_is_given_up_with_an_error_takes_its_arrow(office: Of
     office.deploy(_DIVIDING)
     instance = office.engine.start("order", office.parcel(), {"total": 6, "count": 0})
 
-    office.engine.give_up(_incident(office), "ann", "no total", error_code="bad_total")
+    IncidentDesk(office.engine).give_up(_incident(office), "ann", "no total", error_code="bad_total")
 
     assert office.items(instance).keys() == {"look"}
     assert office.breaches() == []
@@ -288,7 +289,7 @@ def test_an_error_given_to_a_stuck_token_that_nobody_catches_is_an_incident_agai
     instance = office.engine.start("order", office.parcel(), {"total": 6, "count": 0})
     first = _incident(office)
 
-    office.engine.give_up(first, "ann", "no total", error_code="something_else")
+    IncidentDesk(office.engine).give_up(first, "ann", "no total", error_code="something_else")
 
     assert _incident(office) != first
     assert office.state(instance) == "active"

@@ -12,6 +12,7 @@ from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, service, start, user
 
 from engine.errors import BusinessError
+from engine.incident_desk import IncidentDesk
 from engine.operations.call import Call
 from engine.worker import Pace, Worker
 from storage.errors import Invalid, Unavailable
@@ -86,7 +87,7 @@ def test_the_last_failure_becomes_an_incident_and_retrying_it_works(office: Offi
     assert (incident.node, incident.code) == ("write", "operation_failed")
     assert "on fire" in incident.message
 
-    office.engine.retry(incident.id, "ann")
+    IncidentDesk(office.engine).retry(incident.id, "ann")
     worker.run_waiting()
 
     assert "look" in office.items(instance)
@@ -104,7 +105,7 @@ def test_giving_up_an_incident_ends_the_instance_with_the_reason(office: Office)
     with office.database.reading() as tx:
         [incident] = tx.jobs.incidents()
 
-    office.engine.give_up(incident.id, "ann", "no printer any more")
+    IncidentDesk(office.engine).give_up(incident.id, "ann", "no printer any more")
 
     assert office.state(instance) == "terminated"
     assert office.breaches() == []
@@ -142,7 +143,7 @@ def test_an_error_nobody_catches_is_an_incident_and_retrying_it_calls_the_operat
         [incident] = tx.jobs.incidents()
     assert (incident.node, incident.code, incident.expression) == ("write", "uncaught_error", "no_paper")
 
-    office.engine.retry(incident.id, "ann")
+    IncidentDesk(office.engine).retry(incident.id, "ann")
     worker.run_waiting()
 
     assert list(office.items(instance)) == ["look"]
@@ -422,13 +423,13 @@ def test_a_token_that_cannot_go_on_is_an_incident_and_retrying_it_works(office: 
         [incident] = tx.jobs.incidents()
     assert incident.node == "count"
 
-    office.engine.retry(incident.id, "ann")
+    IncidentDesk(office.engine).retry(incident.id, "ann")
 
     assert office.state(instance) == "active"
     with office.database.reading() as tx:
         [again] = tx.jobs.incidents()
     assert again.id != incident.id
-    office.engine.give_up(again.id, "ann", "it never had a price")
+    IncidentDesk(office.engine).give_up(again.id, "ann", "it never had a price")
     assert office.state(instance) == "terminated"
 
 

@@ -5,6 +5,7 @@ import pytest
 from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, start, user
 
+from engine.incident_desk import IncidentDesk
 from storage.errors import AlreadyTaken, Conflict, Invalid, NotFound, ParcelflowError, Refused
 from storage.people import Substitution
 from storage.worklist import Place
@@ -205,9 +206,9 @@ def test_an_item_for_a_person_nobody_knows_is_an_incident_and_open_to_nobody_unt
     with pytest.raises(Refused):
         office.engine.complete(item, ann, {})
     with pytest.raises(Conflict, match="add the person first"):
-        office.engine.retry(incident.id, "ann")
+        IncidentDesk(office.engine).retry(incident.id, "ann")
     zoe = office.person("zoe", "others")
-    office.engine.retry(incident.id, "ann")
+    IncidentDesk(office.engine).retry(incident.id, "ann")
 
     with office.database.reading() as tx:
         assert tx.jobs.incidents() == []
