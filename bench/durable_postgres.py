@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import signal
 import subprocess
 import tempfile
 import time
@@ -43,7 +44,7 @@ def durable_postgres() -> Iterator[Server]:
             _await(folder)
             yield Server(f"postgresql+psycopg://parcelflow@/postgres?host={folder}", server.pid)
         finally:
-            server.terminate()
+            server.send_signal(signal.SIGINT)  # at once, whoever is still connected
             server.wait(_WAIT_SECONDS)
 
 

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -89,6 +89,10 @@ class Place:
         """The database."""
         return self.office.database
 
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
     def start(self) -> int:
         """Start an order for a new parcel."""
         return self.office.engine.start("order", self.office.parcel(), ORDER)
@@ -97,18 +101,16 @@ class Place:
 @contextmanager
 def sqlite(folder: Path) -> Iterator[Place]:
     """Give a fresh SQLite database with `synchronous=FULL`."""
-    place = _place("SQLite", f"sqlite:///{folder}/bench.sqlite", folder)
-    yield place
-    place.database.close()
+    with closing(_place("SQLite", f"sqlite:///{folder}/bench.sqlite", folder)) as place:
+        yield place
 
 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[Place]:
     """Give a fresh PostgreSQL cluster with its ordinary, durable settings."""
     with durable_postgres() as cluster:
-        place = _place("PostgreSQL", cluster.url, folder, cluster.pid)
-        yield place
-        place.database.close()
+        with closing(_place("PostgreSQL", cluster.url, folder, cluster.pid)) as place:
+            yield place
 
 
 def _place(name: str, url: str, folder: Path, server: int | None = None) -> Place:
