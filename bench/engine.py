@@ -1,4 +1,4 @@
-"""Completions a second at `Engine.complete`, beside the raw limit of the same rows, on both databases: `python bench/engine.py`."""
+"""Completions a second at `Engine.complete` beside the raw limit, on both databases: `python bench/engine.py`."""
 
 import sys
 from pathlib import Path

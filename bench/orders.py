@@ -108,9 +108,8 @@ def sqlite(folder: Path) -> Iterator[Place]:
 @contextmanager
 def postgresql(folder: Path) -> Iterator[Place]:
     """Give a fresh PostgreSQL cluster with its ordinary, durable settings."""
-    with durable_postgres() as cluster:
-        with closing(_place("PostgreSQL", cluster.url, folder, cluster.pid)) as place:
-            yield place
+    with durable_postgres() as cluster, closing(_place("PostgreSQL", cluster.url, folder, cluster.pid)) as place:
+        yield place
 
 
 def _place(name: str, url: str, folder: Path, server: int | None = None) -> Place:
