@@ -187,6 +187,9 @@ class Database:
         self._rules = RuleCache()
         self.engine = _open_sqlite(self.url) if self.is_sqlite else _open_postgresql(self.url, pool_size)
         self._reading = self._read_only_engine()
+        self._glancing = (
+            self._reading if self.is_sqlite else self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
 
     @property
     def is_sqlite(self) -> bool:
@@ -213,6 +216,14 @@ class Database:
     def reading(self) -> Iterator[Transaction]:
         """Only read, and see the database as it was at the first look: an attempt to write raises."""
         with _translated(), self._reading.connect() as connection, connection.begin():
+            transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=True)
+            with transaction.closing():
+                yield transaction
+
+    @contextmanager
+    def glance(self) -> Iterator[Transaction]:
+        """Only read, with a single statement, which needs no transaction around it: each further one sees the database anew."""
+        with _translated(), self._glancing.connect() as connection:
             transaction = Transaction(connection, self.clock(), self.documents, self._rules, is_reading=True)
             with transaction.closing():
                 yield transaction

@@ -1,6 +1,8 @@
 """create_app(system): the web application, every route behind the right it declares."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from flask import Flask, abort, current_app, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -58,9 +60,16 @@ _PAGES = (
 )
 
 
+class _Application(Flask):
+    """Flask, where no function of ours is a coroutine, so none needs to be looked at for that with each request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(system: System) -> Flask:
     """Make the application that serves a system."""
-    app = Flask(__name__.partition(".")[0], static_folder="static", template_folder="templates")
+    app = _Application(__name__.partition(".")[0], static_folder="static", template_folder="templates")
     app.extensions[EXTENSION] = system
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = timedelta(days=365)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

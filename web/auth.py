@@ -8,19 +8,19 @@ from functools import cache
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Flask, g, session
-from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Transaction
 from storage.errors import Invalid, Refused
 from storage.people import Actor, User
 from web.assembly import System
-from web.context import system
+from web.context import person_or_none, system
 
 _ACCOUNT_FREE, _ADDRESS_FREE = 5, 20
 _FIRST_PAUSE, _LONGEST_PAUSE = timedelta(seconds=30), timedelta(minutes=15)
 _SHORTEST, _LONGEST = 12, 256
 _LOGIN_LONGEST = 100
+_KEY = "_user_id"  # in the session cookie
 
 
 class SignInRefused(Refused):
@@ -40,24 +40,8 @@ class TooManyTries(Refused):
         self.seconds = max(1, int((until - now).total_seconds()))
 
 
-class SignedIn(UserMixin):  # type: ignore[misc]  # the library is not typed
-    """The person of a browser session, as the sign-in library wants it: its identity is the session's key."""
-
-    def __init__(self, person: Actor, key: str) -> None:
-        self.person = person
-        self.key = key
-
-    def get_id(self) -> str:
-        """Give the session's key."""
-        return self.key
-
-
 def guard(app: Flask) -> None:
     """Let the application know who asks."""
-    manager = LoginManager()
-    manager.session_protection = None
-    manager.user_loader(_load)
-    manager.init_app(app, add_context_processor=False)
     app.before_request(_recognise)
 
 
@@ -95,19 +79,17 @@ def sign_in(login: str, password: str, address: str) -> None:
         tx.audit.record(SYSTEM_CHAIN, user.login, "signed_in", f"person {user.login}")
         person = tx.people.actor(user.id)
     session.clear()
-    login_user(SignedIn(person, key))
+    session[_KEY] = key
     g.person = person
 
 
 def sign_out() -> None:
     """End the session here and on the server."""
-    if current_user.is_authenticated:
+    person = person_or_none()
+    if person is not None and _KEY in session:
         with system().database.transaction() as tx:
-            tx.sign_ins.close(_digest(current_user.key))
-            tx.audit.record(
-                SYSTEM_CHAIN, current_user.person.login, "signed_out", f"person {current_user.person.login}"
-            )
-    logout_user()
+            tx.sign_ins.close(_digest(session[_KEY]))
+            tx.audit.record(SYSTEM_CHAIN, person.login, "signed_out", f"person {person.login}")
     session.clear()
 
 
@@ -120,12 +102,14 @@ def set_password(tx: Transaction, user_id: int, password: str, actor: str) -> No
 
 
 def _recognise() -> None:
-    g.person = current_user.person if current_user.is_authenticated else None
+    key = session.get(_KEY)
+    g.person = None if key is None else _holder(key)
 
 
-def _load(key: str) -> SignedIn | None:
+def _holder(key: str) -> Actor | None:
+    """Give the person of a session in force, looked up anew for each request: what was taken away is gone at the next one."""
     home = system()
-    with home.database.reading() as tx:
+    with home.database.glance() as tx:
         found = tx.sign_ins.person(_digest(key), timedelta(minutes=home.settings.web.session_idle_minutes))
         if found is None:
             return None
@@ -133,7 +117,7 @@ def _load(key: str) -> SignedIn | None:
     if is_touch_due:
         with home.database.transaction() as tx:
             tx.sign_ins.touch(_digest(key))
-    return SignedIn(person, key)
+    return person
 
 
 def _count(home: System, login: str, address: str) -> None:

@@ -34,7 +34,7 @@ class KeyUsed(Invalid):
 
 def request_key() -> str | None:
     """Give the key that the request came with, if any."""
-    key = request.headers.get("Idempotency-Key") or request.form.get(FIELD)
+    key = request.headers.get("Idempotency-Key") or (None if request.is_json else request.form.get(FIELD))
     if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
         raise Invalid(f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters.")
     return key

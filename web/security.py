@@ -1,5 +1,6 @@
 """The fences around every request: content security, headers, forgery protection, trusted hosts, size limits."""
 
+from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
@@ -9,6 +10,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from web.context import scopes_or_none
 from web.rights import View
 from web.settings import WebSettings
+from web.signed import SessionCookies, forgery_check
 
 PAGE_POLICY = (
     "default-src 'none'; "
@@ -61,12 +63,15 @@ _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 class _Forgery(CSRFProtect):  # type: ignore[misc]  # the library is not typed
     """Asks for a token of ours with each change that comes by a session; a bearer token cannot be sent by another site."""
 
+    def __init__(self, is_sent_along: Callable[[], bool]) -> None:
+        super().__init__()
+        self._is_sent_along = is_sent_along
+
     def protect(self, apply_exemptions: bool = False) -> None:
-        if scopes_or_none() is None:
+        if request.method in _CHANGING and scopes_or_none() is None and not self._is_sent_along():
             super().protect(apply_exemptions)
 
 
-csrf = _Forgery()
 _TAKES_FILES = "takes_files"
 
 
@@ -95,7 +100,8 @@ def fence(app: Flask, settings: WebSettings, secret_key: str) -> None:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's own way
     app.before_request(lambda: _limit(app, settings))
-    csrf.init_app(app)
+    app.session_interface = SessionCookies(app)
+    _Forgery(forgery_check(secret_key)).init_app(app)
     app.before_request(_same_origin)
     app.after_request(_headers)
 

@@ -106,5 +106,5 @@ def _single(given: MultiDict[str, str], where: str) -> dict[str, str]:
 
 
 def _refuse_query() -> None:
-    if request.args:
+    if request.query_string and request.args:
         raise RequestRefused((f"query.{name[:80]}", "there is no such parameter") for name in request.args)
