@@ -19,14 +19,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import String, UniqueConstraint, bindparam, func, insert, select
+from sqlalchemy import String, UniqueConstraint, bindparam, func, insert, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, clean_text, identity, to_json
 from storage.brief import BriefJson, Digest
 from storage.errors import Conflict
-from storage.statements import Batch, Fixed
+from storage.statements import Batch, Fixed, given_lists
 
 SYSTEM_CHAIN = "system"
 _GENESIS = "0" * 64
@@ -128,19 +128,28 @@ class AuditTrail:
     def write_with(self, batch: Batch) -> None:
         """Let a batch write what was recorded so far; only what is recorded alone in chains whose heads are known."""
         chains = Counter(entry.chain for entry in self._pending)
-        for entry in self._pending:
-            if chains[entry.chain] == 1 and entry.chain in self._heads:
-                row = entry.after(self._heads[entry.chain])
-                batch.add(_CLAIMS[self._kind], row, check=partial(self._claimed, entry, row))
-        self._pending = [entry for entry in self._pending if chains[entry.chain] > 1 or entry.chain not in self._heads]
+        alone = [entry for entry in self._pending if chains[entry.chain] == 1 and entry.chain in self._heads]
+        self._pending = [e for e in self._pending if chains[e.chain] > 1 or e.chain not in self._heads]
+        rows = [entry.after(self._heads[entry.chain]) for entry in alone]
+        batch.add(_CLAIMS[self._kind], *rows, check=partial(self._claimed, alone, rows))
 
-    def _claimed(self, entry: _Entry, row: Mapping[str, Any], written: int) -> None:
-        """Know the head that was written; or record the event once more, behind those of whoever was faster."""
-        if written:
-            self._heads[entry.chain] = _Head(row["number"], row["hash"])
-        else:
+    def _claimed(self, entries: Sequence[_Entry], rows: Sequence[Mapping[str, Any]], written: int) -> None:
+        """Know the heads that were written; record once more, behind those of whoever was faster, what was not."""
+        heads = {row["chain"]: _Head(row["number"], row["hash"]) for row in rows}
+        ours = set(heads) if written == len(rows) else self._found(heads) if written else set[str]()
+        self._heads |= {chain: heads[chain] for chain in ours}
+        again = [entry for entry in entries if entry.chain not in ours]
+        for entry in again:
             self._heads.pop(entry.chain, None)
-            self._pending.insert(0, entry)
+        self._pending[:0] = again
+
+    def _found(self, heads: Mapping[str, _Head]) -> set[str]:
+        """Tell in which chains these events are on record."""
+        event = AuditEvent.__table__.c
+        wanted = [(chain, head.number) for chain, head in heads.items()]
+        statement = select(event.chain, event.hash).where(tuple_(event.chain, event.number).in_(wanted))
+        rows = self._unit.connection.execute(statement)
+        return {row.chain for row in rows if row.hash == heads[row.chain].hash}
 
     def history(self, chain: str) -> Sequence[AuditEvent]:
         """Give all events of a chain in order."""
@@ -227,18 +236,18 @@ class AuditTrail:
         return _Head(row.number, row.hash) if row else _Head(0, _GENESIS)
 
 
-_COLUMNS = {
-    name: bindparam(name, type_=AuditEvent.__table__.c[name].type)
-    for name in (*_Entry.__slots__, "number", "previous", "hash")
-}
+def _unless_taken(statement: Any) -> Any:
+    return statement.on_conflict_do_nothing(index_elements=["chain", "number"])
+
+
+_KINDS = {name: AuditEvent.__table__.c[name] for name in (*_Entry.__slots__, "number", "previous", "hash")}
+_COLUMNS = {name: bindparam(name, type_=column.type) for name, column in _KINDS.items()}
 _CLAIMS = {
-    name: Fixed(
-        dialect.insert(AuditEvent.__table__)
-        .inline()
-        .values(_COLUMNS)
-        .on_conflict_do_nothing(index_elements=["chain", "number"])
-    )
-    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+    "sqlite": Fixed(_unless_taken(sqlite.insert(AuditEvent).inline().values(_COLUMNS))),
+    "postgresql": Fixed(
+        _unless_taken(postgresql.insert(AuditEvent).inline().values(_COLUMNS)),
+        _unless_taken(postgresql.insert(AuditEvent).from_select([*_COLUMNS], select(*given_lists(_KINDS)))),
+    ),
 }
 
 

@@ -4,7 +4,22 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import String, and_, bindparam, case, cast, delete, exists, func, insert, or_, select, update
+from sqlalchemy import (
+    Select,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
 
 from storage.audit import AuditEvent, parcel_chain
 from storage.errors import Conflict, NotFound, Suspended
@@ -126,13 +141,30 @@ _IS_KEPT_FOR_ANOTHER = (
     .where(_i.id == _o.instance_id, _i.state == InstanceState.SUSPENDED)
     .correlate(MessageSubscription.__table__, BufferedMessage.__table__)
 )
-_DUE = (
-    select(*LIVE_COLUMNS, _t.id.label("timer_id"), _t.key.label("timer_key"), _t.node.label("timer_node"))
-    .select_from(LIVE_FROM.join(Timer.__table__, _t.instance_id == _i.id))
-    .where(_t.due_at <= bindparam("now", type_=_t.due_at.type), _i.state == InstanceState.ACTIVE)
-    .order_by(_t.due_at, _t.id)
-    .with_for_update(of=ProcessInstance.__table__, skip_locked=True)
-)
+_TIMER_COLUMNS = (_t.id.label("timer_id"), _t.key.label("timer_key"), _t.node.label("timer_node"))
+_IS_DUE = _t.due_at <= bindparam("now", type_=_t.due_at.type)
+_IS_ACTIVE = _i.state == InstanceState.ACTIVE
+
+
+def _due_on_sqlite() -> Select[Any]:
+    """Give the due timers, oldest first, with their instances."""
+    whole = LIVE_FROM.join(Timer.__table__, _t.instance_id == _i.id)
+    return select(*LIVE_COLUMNS, *_TIMER_COLUMNS).select_from(whole).where(_IS_DUE, _IS_ACTIVE).order_by(_t.due_at)
+
+
+def _due_on_postgresql() -> Select[Any]:
+    """Do the same, and take the instances that nobody else has.
+
+    They are looked up for one timer after the other, for a few of very many; else all would be joined and sorted each time.
+    """
+    one = select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == _t.instance_id, _IS_ACTIVE)
+    taken = one.with_for_update(of=ProcessInstance.__table__, skip_locked=True).correlate(Timer.__table__)
+    live = taken.lateral("live")
+    whole = Timer.__table__.join(live, true())
+    return select(*live.c, *_TIMER_COLUMNS).select_from(whole).where(_IS_DUE).order_by(_t.due_at)
+
+
+_DUE = {"sqlite": _due_on_sqlite(), "postgresql": _due_on_postgresql()}
 _FITS = or_(_m.correlation_key.is_not_distinct_from(_s.correlation_key), _s.definition_id.is_not(None))
 
 
@@ -243,7 +275,8 @@ class Processes:
 
     def due(self, limit: int, *, but_for: Collection[int] = ()) -> Sequence[DueTimer]:
         """Take up instances whose timers are due, oldest first, but for some timers; what another node is at is left out."""
-        statement = _DUE.where(_t.id.not_in(but_for)) if but_for else _DUE
+        due = _DUE["postgresql" if self._unit.is_postgresql else "sqlite"]
+        statement = due.where(_t.id.not_in(but_for)) if but_for else due
         rows = self._unit.connection.execute(statement.limit(limit), {"now": self._unit.now})
         return [DueTimer(row.timer_id, row.timer_key, row.timer_node, live_instance(row)) for row in rows]
 

@@ -6,6 +6,9 @@ and what the driver reports is raised as SQLAlchemy raises it.
 
 A `Batch` holds writes and sends them together: on PostgreSQL in one round trip (pipeline mode), on SQLite one after the other.
 What each has changed is looked at in order, so that a version found stale comes before the errors that follow from it.
+
+A write of many rows is one call of SQLite's driver. PostgreSQL would be told each of them, at several times the cost of writing
+it; so `for_each` and `adding` have a second form for it, which takes a list for each of the values.
 """
 
 import sqlite3
@@ -13,10 +16,12 @@ from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any, cast
 
 import psycopg
-from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, bindparam, insert
+from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, bindparam, column, func, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase
 
@@ -28,11 +33,15 @@ Check = Callable[[int], None]
 
 
 class Fixed:
-    """A statement whose text never changes; each value comes by the name of its `bindparam`."""
+    """A statement whose text never changes; each value comes by the name of its `bindparam`.
 
-    def __init__(self, statement: Any) -> None:
+    `of_lists` is the same write of many rows at once on PostgreSQL, given a list by each of the names.
+    """
+
+    def __init__(self, statement: Any, of_lists: Any = None) -> None:
         self.statement = statement
         self._forms: dict[str, _Form] = {}
+        self._of_lists = None if of_lists is None else Fixed(of_lists)
 
     def form(self, dialect: Dialect) -> "_Form":
         """Give text and converters for a kind of database."""
@@ -40,6 +49,15 @@ class Fixed:
         if form is None:
             form = self._forms[dialect.name] = _Form(self.statement, dialect)
         return form
+
+    def write(self, dialect: Dialect, rows: Sequence[Values], check: Check | None) -> "_Write":
+        """Give the write of these rows, with one call of the driver."""
+        form = self.form(dialect)
+        given = [form.given(row) for row in rows]
+        if len(given) == 1 or self._of_lists is None or dialect.name != "postgresql":
+            return _Write(form, given, check)
+        whole = self._of_lists.form(dialect)
+        return _Write(whole, [whole.gathered(given)], check)
 
     def first(self, connection: Connection, values: Values) -> Any:
         """Run it and give the first row, a named tuple, or None."""
@@ -66,6 +84,25 @@ def insertion(mapped: type[DeclarativeBase], *names: str) -> Any:
     return insert(table).inline().values({name: bindparam(name, type_=table.c[name].type) for name in names})
 
 
+def adding(mapped: type[DeclarativeBase], *names: str) -> Fixed:
+    """Give the statement that inserts these columns, also for many rows at once."""
+    given = given_lists({name: mapped.__table__.c[name] for name in names})
+    return Fixed(insertion(mapped, *names), insert(mapped).from_select(names, select(*given), include_defaults=False))
+
+
+def for_each(build: Callable[[Any], Any], **kinds: "ColumnElement[Any]") -> Fixed:
+    """Give an UPDATE or DELETE, also for many rows at once; `build` is given each value by name, of the type of that column."""
+    one = SimpleNamespace(**{name: bindparam(name, type_=kind.type) for name, kind in kinds.items()})
+    return Fixed(build(one), build(given_lists(kinds)))
+
+
+def given_lists(kinds: "Mapping[str, ColumnElement[Any]]") -> Any:
+    """Give, for PostgreSQL, the columns of a table made of lists, each of the type of a column and given by its name."""
+    lists = (bindparam(name, type_=ARRAY(kind.type)) for name, kind in kinds.items())
+    columns = (column(name, kind.type) for name, kind in kinds.items())
+    return func.unnest(*lists).table_valued(*columns, name="given").render_derived().c
+
+
 class Batch:
     """Writes of one transaction that are sent together."""
 
@@ -74,10 +111,9 @@ class Batch:
         self._writes: list[_Write] = []
 
     def add(self, statement: Fixed, *rows: Values, check: Check | None = None) -> None:
-        """Add a write, once for each of the values; `check` is given the number of rows that it has changed, and may raise."""
+        """Add a write, for each of the rows; `check` is given the number of rows that it has changed in all, and may raise."""
         if rows:
-            form = statement.form(self._connection.dialect)
-            self._writes.append(_Write(form, [form.given(row) for row in rows], check))
+            self._writes.append(statement.write(self._connection.dialect, rows, check))
 
     def mark(self, name: str) -> None:
         """Set a failpoint between what comes before and after."""
@@ -152,6 +188,10 @@ class _Form:
         if self._fixed:
             converted |= self._fixed
         return [converted[name] for name in self._places] if self._is_positional else converted
+
+    def gathered(self, rows: Sequence[Values]) -> Values:
+        """Give a list for each value of rows that are converted already."""
+        return self._fixed | {name: [row[name] for row in rows] for name, _ in self._given}
 
     def taken(self, row: Sequence[Any]) -> Any:
         """Convert a row from the driver."""

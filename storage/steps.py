@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, cast, delete, func, insert, null, or_, select, text, union_all, update
@@ -21,7 +22,7 @@ from storage.processes import (
     ProcessInstance,
     SubscriptionKind,
 )
-from storage.statements import Batch, Fixed, insertion
+from storage.statements import Batch, Fixed, adding, for_each
 from storage.work import OPEN_WORK, UNKNOWN_ASSIGNEE, FurtherCandidate, WorkItem, WorkState
 
 if TYPE_CHECKING:
@@ -122,19 +123,31 @@ class StepRecord:
     statuses: tuple[str, ...] = ()
 
 
-_i, _w = ProcessInstance.__table__.c, WorkItem.__table__.c
+_i, _w, _t = ProcessInstance.__table__.c, WorkItem.__table__.c, Timer.__table__.c
+_s, _n, _p = MessageSubscription.__table__.c, Incident.__table__.c, Parcel.__table__.c
 _IS_OPEN = or_(*(_w.state == state for state in OPEN_WORK))
-_STATE = Fixed(
-    update(ProcessInstance)
-    .where(_i.id == bindparam("instance"), _i.version == bindparam("seen"))
-    .values(
-        version=bindparam("next"),
-        snapshot=bindparam("bytes"),
-        state=bindparam("now_state"),
-        ended_at=bindparam("ended"),
-        failure=bindparam("broken"),
-        end_reason=bindparam("why"),
-    )
+_IS_OPEN_INCIDENT = _n.state == IncidentState.OPEN
+_STATE = for_each(
+    lambda given: (
+        update(ProcessInstance)
+        .where(_i.id == given.instance, _i.version == given.seen)
+        .values(
+            version=given.next,
+            snapshot=given.bytes,
+            state=given.now_state,
+            ended_at=given.ended,
+            failure=given.broken,
+            end_reason=given.why,
+        )
+    ),
+    instance=_i.id,
+    seen=_i.version,
+    next=_i.version,
+    bytes=_i.snapshot,
+    now_state=_i.state,
+    ended=_i.ended_at,
+    broken=_i.failure,
+    why=_i.end_reason,
 )
 _COMPLETE = Fixed(
     update(WorkItem)
@@ -146,42 +159,69 @@ _COMPLETE = Fixed(
         outcome=bindparam("answer"),
     )
 )
-_WITHDRAW = Fixed(
-    update(WorkItem)
-    .where(_w.instance_id == bindparam("instance"), _w.key == bindparam("wait"), _IS_OPEN)
-    .values(state=WorkState.WITHDRAWN, completed_at=bindparam("at"))
+_WITHDRAW = for_each(
+    lambda given: (
+        update(WorkItem)
+        .where(_w.instance_id == given.instance, _w.key == given.wait, _IS_OPEN)
+        .values(state=WorkState.WITHDRAWN, completed_at=given.at)
+    ),
+    instance=_w.instance_id,
+    wait=_w.key,
+    at=_w.completed_at,
 )
-_ADD_ITEM = Fixed(
-    insertion(
-        WorkItem,
-        *("instance_id", "parcel_id", "process_key", "key", "node", "name", "form", "candidate_group", "assignee_id"),
-        *("state", "due_at", "due_order", "priority", "outcome_field", "instructions", "created_at", "claimed_at"),
-    )
+_ADD_ITEM = adding(
+    WorkItem,
+    *("instance_id", "parcel_id", "process_key", "key", "node", "name", "form", "candidate_group", "assignee_id"),
+    *("state", "due_at", "due_order", "priority", "outcome_field", "instructions", "created_at", "claimed_at"),
 )
-_ADD_FURTHER_CANDIDATE = Fixed(
-    insert(FurtherCandidate).from_select(
+_ADD_FURTHER_CANDIDATE = for_each(
+    lambda given: insert(FurtherCandidate).from_select(
         ["work_item_id", "candidate_group"],
-        select(_w.id, bindparam("group", type_=_w.candidate_group.type)).where(
-            _w.instance_id == bindparam("instance"), _w.key == bindparam("wait")
-        ),
-    )
+        select(_w.id, given.group).where(_w.instance_id == given.instance, _w.key == given.wait),
+    ),
+    instance=_w.instance_id,
+    wait=_w.key,
+    group=_w.candidate_group,
 )
-_REMOVE_TIMER = Fixed(delete(Timer).where(Timer.instance_id == bindparam("instance"), Timer.key == bindparam("wait")))
-_ADD_TIMER = Fixed(insertion(Timer, "instance_id", "key", "node", "due_at", "schedule"))
-_REMOVE_SUBSCRIPTION = Fixed(
-    delete(MessageSubscription).where(
-        MessageSubscription.instance_id == bindparam("instance"), MessageSubscription.key == bindparam("wait")
-    )
+_REMOVE_TIMER = for_each(
+    lambda given: delete(Timer).where(_t.instance_id == given.instance, _t.key == given.wait),
+    instance=_t.instance_id,
+    wait=_t.key,
 )
-_ADD_SUBSCRIPTION = Fixed(
-    insertion(MessageSubscription, "instance_id", "key", "kind", "name", "correlation_key", "created_at")
+_ADD_TIMER = adding(Timer, "instance_id", "key", "node", "due_at", "schedule")
+_REMOVE_SUBSCRIPTION = for_each(
+    lambda given: delete(MessageSubscription).where(_s.instance_id == given.instance, _s.key == given.wait),
+    instance=_s.instance_id,
+    wait=_s.key,
 )
-_SET_STATUS = Fixed(
-    update(Parcel)
-    .where(Parcel.id == bindparam("parcel"))
-    .values(status=bindparam("changed_to"), version=Parcel.version + 1)
+_ADD_SUBSCRIPTION = adding(MessageSubscription, "instance_id", "key", "kind", "name", "correlation_key", "created_at")
+_RESOLVE = for_each(
+    lambda given: (
+        update(Incident)
+        .where(_n.instance_id == given.instance, _n.key == given.wait, _IS_OPEN_INCIDENT)
+        .values(state=IncidentState.RESOLVED, closed_at=given.at)
+    ),
+    instance=_n.instance_id,
+    wait=_n.key,
+    at=_n.closed_at,
 )
-_ADD_PASSED_STATUS = Fixed(insertion(StatusChange, "parcel_id", "status", "entered_at", "left_at"))
+_RESOLVE_ALL = for_each(
+    lambda given: (
+        update(Incident)
+        .where(_n.instance_id == given.instance, _IS_OPEN_INCIDENT)
+        .values(state=IncidentState.RESOLVED, closed_at=given.at)
+    ),
+    instance=_n.instance_id,
+    at=_n.closed_at,
+)
+_SET_STATUS = for_each(
+    lambda given: (
+        update(Parcel).where(_p.id == given.parcel).values(status=given.changed_to, version=Parcel.version + 1)
+    ),
+    parcel=_p.id,
+    changed_to=_p.status,
+)
+_ADD_PASSED_STATUS = adding(StatusChange, "parcel_id", "status", "entered_at", "left_at")
 
 
 def write_step(unit: "Transaction", record: StepRecord) -> None:
@@ -190,35 +230,38 @@ def write_step(unit: "Transaction", record: StepRecord) -> None:
 
 
 def write_steps(unit: "Transaction", records: Sequence[StepRecord]) -> None:
-    """Write steps of different instances in one batch, all of them or, by `StaleVersion` when another was faster, none."""
+    """Write steps of different instances in one batch, all of them or, by `StaleVersion` when another was faster, none.
+
+    There is one statement for each kind of row, however many the instances.
+    """
     people = _people(unit, {item.assignee for record in records for item in record.items if item.assignee})
     batch = Batch(unit.connection)
-    for record in records:
-        _add_step(batch, unit, record, people)
+    _write_states(batch, unit, records)
+    batch.mark("step.state_saved")
+    _complete_items(batch, unit, records)
+    _close_waits(batch, unit, records)
+    _open_items(batch, unit, records, people)
+    batch.mark("step.items_inserted")
+    _open_waits(batch, unit, records)
+    _set_statuses(batch, unit, records)
     unit.audit.write_with(batch)
     batch.send()
     for record in records:
         _settle_jobs(unit, record)
-        _tell_operators(unit, record, people)
+        for incident in (*record.incidents, *_for_nobody(record, people)):
+            unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
         for job in record.jobs:
             unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
     failpoint("step.jobs_inserted")
 
 
-def _add_step(batch: Batch, unit: "Transaction", record: StepRecord, people: Mapping[str, int]) -> None:
-    _write_state(batch, unit, record)
-    batch.mark("step.state_saved")
-    _complete_item(batch, unit, record)
-    _close_waits(batch, unit, record)
-    _open_items(batch, unit, record, people)
-    batch.mark("step.items_inserted")
-    _open_waits(batch, unit, record)
-    _set_statuses(batch, unit, record)
+def _write_states(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    batch.add(_STATE, *(_state_row(unit, record) for record in records), check=partial(_moved_on, len(records)))
 
 
-def _write_state(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
+def _state_row(unit: "Transaction", record: StepRecord) -> dict[str, Any]:
     is_over = record.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
-    values = {
+    return {
         "instance": record.instance_id,
         "seen": record.version,
         "next": record.version + 1,
@@ -228,17 +271,15 @@ def _write_state(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
         "broken": None if record.failure is None else dict(record.failure),
         "why": record.end_reason,
     }
-    batch.add(_STATE, values, check=_moved_on)
 
 
-def _moved_on(changed: int) -> None:
-    if changed != 1:
+def _moved_on(expected: int, changed: int) -> None:
+    if changed != expected:
         raise StaleVersion("Somebody else has moved this process on; load it again and repeat.")
 
 
-def _complete_item(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
-    if record.completed is not None:
-        done = record.completed
+def _complete_items(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    for done in (record.completed for record in records if record.completed is not None):
         values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
         batch.add(_COMPLETE, values, check=_completed)
 
@@ -248,18 +289,26 @@ def _completed(changed: int) -> None:
         raise StaleVersion("Somebody else has completed this work item; choose another one.")
 
 
-def _close_waits(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
-    instance, at = record.instance_id, unit.now
-    batch.add(_WITHDRAW, *({"instance": instance, "wait": key, "at": at} for key in record.withdrawn_items))
-    batch.add(_REMOVE_TIMER, *({"instance": instance, "wait": key} for key in record.closed_timers))
-    batch.add(_REMOVE_SUBSCRIPTION, *({"instance": instance, "wait": key} for key in record.closed_subscriptions))
+def _close_waits(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    at = unit.now
+    withdrawn = [_wait(record, key) | {"at": at} for record in records for key in record.withdrawn_items]
+    batch.add(_WITHDRAW, *withdrawn)
+    batch.add(_REMOVE_TIMER, *(_wait(record, key) for record in records for key in record.closed_timers))
+    batch.add(_REMOVE_SUBSCRIPTION, *(_wait(record, key) for record in records for key in record.closed_subscriptions))
+    settled = [_wait(record, key) | {"at": at} for record in records for key in record.closed_incidents or ()]
+    batch.add(_RESOLVE, *withdrawn, *settled)
+    over = (record.instance_id for record in records if record.closed_incidents is None)
+    batch.add(_RESOLVE_ALL, *({"instance": instance, "at": at} for instance in over))
 
 
-def _open_items(batch: Batch, unit: "Transaction", record: StepRecord, people: Mapping[str, int]) -> None:
-    batch.add(_ADD_ITEM, *(_item_row(unit, record, item, people) for item in record.items))
-    further = [(item.key, group) for item in record.items for group in item.groups[1:]]
-    rows = ({"instance": record.instance_id, "wait": key, "group": group} for key, group in further)
-    batch.add(_ADD_FURTHER_CANDIDATE, *rows)
+def _wait(record: StepRecord, key: str) -> dict[str, Any]:
+    return {"instance": record.instance_id, "wait": key}
+
+
+def _open_items(batch: Batch, unit: "Transaction", records: Sequence[StepRecord], people: Mapping[str, int]) -> None:
+    batch.add(_ADD_ITEM, *(_item_row(unit, record, item, people) for record in records for item in record.items))
+    further = [(record, item, group) for record in records for item in record.items for group in item.groups[1:]]
+    batch.add(_ADD_FURTHER_CANDIDATE, *(_wait(record, item.key) | {"group": group} for record, item, group in further))
 
 
 def _people(unit: "Transaction", logins: set[str]) -> Mapping[str, int]:
@@ -305,10 +354,10 @@ def _for_nobody(record: StepRecord, people: Mapping[str, int]) -> Iterator[NewIn
             yield NewIncident(UNKNOWN_ASSIGNEE, message, key=item.key, node=item.node, data=data)
 
 
-def _open_waits(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
-    batch.add(_ADD_TIMER, *(_timer_row(record, timer) for timer in record.timers))
-    rows = (_subscription_row(unit, record, subscription) for subscription in record.subscriptions)
-    batch.add(_ADD_SUBSCRIPTION, *rows)
+def _open_waits(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    batch.add(_ADD_TIMER, *(_timer_row(record, timer) for record in records for timer in record.timers))
+    awaited = ((record, subscription) for record in records for subscription in record.subscriptions)
+    batch.add(_ADD_SUBSCRIPTION, *(_subscription_row(unit, record, subscription) for record, subscription in awaited))
 
 
 def _timer_row(record: StepRecord, timer: NewTimer) -> dict[str, Any]:
@@ -332,16 +381,15 @@ def _subscription_row(unit: "Transaction", record: StepRecord, subscription: New
     }
 
 
-def _set_statuses(batch: Batch, unit: "Transaction", record: StepRecord) -> None:
-    if not record.statuses or record.parcel_id is None:
-        return
-    parcel_id, at = record.parcel_id, unit.now
-    *passed, last = record.statuses
-    batch.add(_SET_STATUS, {"parcel": parcel_id, "changed_to": last})
-    rows = ({"parcel_id": parcel_id, "status": name, "entered_at": at, "left_at": at} for name in passed)
-    batch.add(_ADD_PASSED_STATUS, *rows)
+def _set_statuses(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    at = unit.now
+    changed = [(record.parcel_id, record.statuses) for record in records if record.statuses and record.parcel_id]
+    batch.add(_SET_STATUS, *({"parcel": parcel, "changed_to": statuses[-1]} for parcel, statuses in changed))
+    passed = ((parcel, status) for parcel, statuses in changed for status in statuses[:-1])
+    row = {"entered_at": at, "left_at": at}
+    batch.add(_ADD_PASSED_STATUS, *(row | {"parcel_id": parcel, "status": status} for parcel, status in passed))
     change = _CHANGE_STATUS["postgresql" if unit.is_postgresql else "sqlite"]
-    batch.add(change, {"parcel": parcel_id, "changed_to": last, "at": at})
+    batch.add(change, *({"parcel": parcel, "changed_to": statuses[-1], "at": at} for parcel, statuses in changed))
 
 
 def _change_status(*, is_sqlite: bool) -> Any:
@@ -375,21 +423,6 @@ def _settle_jobs(unit: "Transaction", record: StepRecord) -> None:
         unit.jobs.finish(record.done_job_id)
     if record.cancelled_jobs:
         unit.jobs.cancel(record.instance_id, record.cancelled_jobs)
-
-
-def _tell_operators(unit: "Transaction", record: StepRecord, people: Mapping[str, int]) -> None:
-    if record.closed_incidents is None or record.closed_incidents or record.withdrawn_items:
-        _close_incidents(unit, record)
-    for incident in (*record.incidents, *_for_nobody(record, people)):
-        unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
-
-
-def _close_incidents(unit: "Transaction", record: StepRecord) -> None:
-    incident = Incident.__table__.c
-    chosen = [incident.instance_id == record.instance_id, incident.state == IncidentState.OPEN]
-    if record.closed_incidents is not None:
-        chosen.append(incident.key.in_((*record.closed_incidents, *record.withdrawn_items)))
-    unit.connection.execute(update(Incident).where(*chosen).values(state=IncidentState.RESOLVED, closed_at=unit.now))
 
 
 def post_messages(unit: "Transaction", messages: Sequence[NewMessage], time_to_live: timedelta) -> None:

@@ -1,6 +1,6 @@
 """Faults planted into the children of a siege, each in its own process, to see that the siege finds them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from alembic.operations import Operations
@@ -30,10 +30,10 @@ from storage.steps import NewMessage, StepRecord
 
 def split_transaction() -> None:
     """Commit the state before the rows that belong to it."""
-    write_state = steps._write_state
+    write_states = steps._write_states
 
-    def write_and_commit(batch: Batch, unit: Transaction, record: StepRecord) -> None:
-        write_state(batch, unit, record)
+    def write_and_commit(batch: Batch, unit: Transaction, records: Sequence[StepRecord]) -> None:
+        write_states(batch, unit, records)
         batch.send()
         failpoint("step.state_saved")
         if unit.is_postgresql:
@@ -42,7 +42,7 @@ def split_transaction() -> None:
             unit.connection.exec_driver_sql("COMMIT")
             unit.connection.exec_driver_sql("BEGIN IMMEDIATE")
 
-    steps._write_state = write_and_commit
+    steps._write_states = write_and_commit
 
 
 def no_version_check() -> None:

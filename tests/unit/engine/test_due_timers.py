@@ -1,15 +1,19 @@
 """Many timers due at once: fired together, each once, and one that fails harms no other."""
 
 from datetime import timedelta
+from itertools import groupby
 
 import pytest
 from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, start, user
-from sqlalchemy import event, update
+from sqlalchemy import event, select, update
+from statements import counted
 
-from engine.firing import MOST_TOGETHER
+from engine.firing import MOST_TOGETHER, prepare, write
 from engine.worker import Worker
+from storage.errors import StaleVersion
 from storage.processes import ProcessInstance
+from storage.work import FurtherCandidate
 
 _PAUSE = (
     '<intermediateCatchEvent id="pause"><timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>'
@@ -146,6 +150,82 @@ def test_a_group_is_one_commit_however_large(office: Office, clock: FakeClock) -
 
     looks = 0 if office.database.is_sqlite else 1  # on PostgreSQL reading ends with a commit too
     assert len(commits) == 1 + looks
+
+
+@pytest.mark.parametrize("count", [2, 40])
+def test_a_group_is_four_writes_and_two_looks_however_large(office: Office, clock: FakeClock, count: int) -> None:
+    office.deploy(_PAUSED)
+    _ids(office, count)
+    clock.advance(_HOUR)
+
+    with counted(office.database) as told:
+        office.engine.fire_due()
+
+    heads = [" ".join(text.split()[:3]) for text in told.statements]
+    if office.database.is_sqlite:  # its trace tells a statement again for each row of a call
+        heads = [head for head, _ in groupby(heads)]
+    looks = [text for text in heads if text.startswith("SELECT")]
+    writes = [text for text in heads if not text.startswith("SELECT")]
+    assert len(looks) == 2
+    assert writes == [
+        "UPDATE process_instance SET",
+        "DELETE FROM timer",
+        "INSERT INTO work_item",
+        "INSERT INTO audit_event",
+    ]
+
+
+_SCARE = (
+    '<boundaryEvent id="late" attachedToRef="look"><timerEventDefinition><timeDuration>PT1H</timeDuration>'
+    "</timerEventDefinition></boundaryEvent>"
+)
+
+
+def test_many_firings_together_withdraw_what_each_interrupts_and_offer_what_follows(
+    office: Office, clock: FakeClock
+) -> None:
+    urge = user("urge", "planning,accounting", 'parcelflow:status="late"')
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order", start(), user("look"), _SCARE, urge, end(), end("urged"),
+                "begin -> look", "look -> done", "late -> urge", "urge -> urged",
+            )
+        ),
+        statuses_csv=b"status,name\nlate,Late\n",
+    )  # fmt: skip
+    parcels = [office.parcel() for _ in range(3)]
+    instances = [office.engine.start("order", parcel) for parcel in parcels]
+    clock.advance(_HOUR)
+
+    assert office.engine.fire_due().count == 3
+
+    assert [list(office.items(instance)) for instance in instances] == [["urge"]] * 3
+    with office.database.reading() as tx:
+        assert [tx.parcels.one(parcel).status for parcel in parcels] == ["late"] * 3
+        further = tx.connection.execute(select(FurtherCandidate.work_item_id, FurtherCandidate.candidate_group)).all()
+    items = [office.item(instance, "urge") for instance in instances]
+    assert sorted(map(tuple, further)) == [(item, "accounting") for item in items]
+    assert office.breaches() == []
+
+
+def test_one_moved_meanwhile_leaves_the_whole_group_as_it_was_and_each_is_fired_by_itself(
+    office: Office, clock: FakeClock
+) -> None:
+    office.deploy(_PAUSED)
+    instances = _ids(office, 3)
+    clock.advance(_HOUR)
+    with office.database.transaction() as tx:
+        due = tx.processes.due(MOST_TOGETHER)
+        firings = prepare(tx, lambda deployment: office.engine._programs.of(tx, deployment), due)
+    office.engine.fire_timer(due[1].id)
+
+    with pytest.raises(StaleVersion), office.database.transaction() as tx:
+        write(tx, firings)
+
+    assert [list(office.items(instance)) for instance in instances] == [[], ["look"], []]
+    assert office.engine.fire_due().count == 2
+    assert office.breaches() == []
 
 
 _EVERY_HOUR = (

@@ -16,6 +16,7 @@ from storage.audit import SYSTEM_CHAIN, BrokenChain, parcel_chain
 from storage.base import to_json
 from storage.database import Database
 from storage.errors import ParcelflowError
+from storage.statements import Batch
 
 EVENTS = 10
 
@@ -222,6 +223,24 @@ def test_a_chain_that_went_on_after_the_anchor_is_whole(written: Database) -> No
         tx.audit.record("parcel:3", "pat", "received", "P-3")
 
     assert broken(written, anchors) == []
+
+
+def test_events_of_many_chains_are_written_together_and_behind_those_of_who_was_faster(database: Database) -> None:
+    with database.transaction() as tx:
+        tx.audit.record("b", "ann", "came.first", "s")
+
+    with database.transaction() as tx:
+        batch = Batch(tx.connection)
+        for chain in ("a", "b", "c"):
+            tx.audit.know_head(chain, 0, "0" * 64)
+            tx.audit.record(chain, "bob", "came.later", "s")
+        tx.audit.write_with(batch)
+        batch.send()
+
+    with database.transaction() as tx:
+        assert list(tx.audit.verify()) == []
+        actions = {chain: [event.action for event in tx.audit.history(chain)] for chain in "abc"}
+    assert actions == {"a": ["came.later"], "b": ["came.first", "came.later"], "c": ["came.later"]}
 
 
 @pytest.mark.parametrize("events", [1, 3])
