@@ -12,7 +12,7 @@ test:  ## Set up what is missing and run everything a change must pass
 	@scripts/set_up.sh test
 	@scripts/test.sh
 
-test-long:  ## The long random, kill and load runs (an hour or more)
+test-long:  ## The long random, kill and load runs (about two hours), their figures at the end
 	@scripts/set_up.sh test
 	@PARCELFLOW_LONG=1 .venv/bin/pytest -n 2 --dist loadgroup -m "long" -o timeout=0
 

@@ -102,6 +102,7 @@ class Migrator:
             tx.audit.record("system", actor, "process.migration_asked", f"migration:{migration.id}", details)
             if within is not None:
                 within(tx, migration.id)
+            failpoint("migrate.asked")
             return migration.id
 
     def run(self, migration_id: int, chunk: int) -> None:

@@ -14,6 +14,7 @@ from storage import schema
 from storage.database import Database
 from storage.documents import DocumentStore
 
+pytest_plugins = ["figures"]
 RUN = "PARCELFLOW_TEST_RUN"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

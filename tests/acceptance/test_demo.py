@@ -19,7 +19,6 @@ def _demo(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]":
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=1800,
         check=False,
     )
 

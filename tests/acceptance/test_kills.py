@@ -12,6 +12,7 @@ from random import Random
 
 import pytest
 from factories import a_document, a_parcel
+from figures import Count
 from installation import Installation
 from postgres import Cluster
 from pydantic import SecretStr
@@ -228,11 +229,17 @@ def wait_for(has_come: Callable[[], object]) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_pulling_the_plug_loses_nothing_and_doubles_nothing(installation: Installation, tmp_path: Path) -> None:
+def test_pulling_the_plug_loses_nothing_and_doubles_nothing(
+    installation: Installation, tmp_path: Path, count: Count
+) -> None:
     run_kills(installation, tmp_path, KILLS)
+    count("kills of the whole system", KILLS)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_pulling_the_plug_two_hundred_times_loses_nothing(installation: Installation, tmp_path: Path) -> None:
+def test_pulling_the_plug_two_hundred_times_loses_nothing(
+    installation: Installation, tmp_path: Path, count: Count
+) -> None:
     run_kills(installation, tmp_path, LONG_KILLS)
+    count("kills of the whole system", LONG_KILLS)

@@ -338,7 +338,8 @@ class Day:
         """Let the running orders go on by the newest version."""
         with self.database.reading() as tx:
             newest = tx.deployments.latest("order")
-        self.migrator.begin(newest, {}, "boss", "a newer version")
+        key = self.new_key()
+        self.offer("migrate", key, lambda: self.migrator.begin(newest, {}, "boss", key))
 
     def operate(self, call: Call) -> Mapping[str, Any]:
         """Do a deed that stays: a line in a file; sometimes fail before it or after it, or refuse."""

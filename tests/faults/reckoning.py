@@ -8,14 +8,18 @@ from typing import Any
 
 from busy_day import MORNING, NAP, PEOPLE, SHIFT, Day, Kit, Place, read_lines
 from fakes import FakeClock
+from sqlalchemy import select
 
 from engine.incident_desk import IncidentDesk
 from engine.reloading import reloader
+from storage.audit import AuditEvent
 from storage.check import check
 from storage.database import Database
 from storage.processes import InstanceState
 
 MOST_ROUNDS = 400
+_NO_TURN = "SELECT migration_id, instance_id FROM migrating_instance WHERE state = 'waiting'"
+_OWED = "SELECT id FROM job WHERE state IN ('waiting', 'running')"
 
 
 class Ledger:
@@ -46,6 +50,8 @@ def _compared(ledger: Ledger, database: Database) -> Iterator[str]:
     yield from _once(ledger, "start", rows.pairs("SELECT request_key, 1 FROM process_instance", "job:"))
     yield from _once(ledger, "pay", rows.pairs("SELECT request_key, 1 FROM buffered_message"))
     yield from _once(ledger, "deploy", rows.pairs("SELECT note, 1 FROM deployment WHERE note <> ''"))
+    yield from _once(ledger, "migrate", rows.pairs("SELECT reason, 1 FROM migration"))
+    yield from _migrations(rows)
     yield from _completions(ledger, rows)
     yield from _payments(rows)
     yield from _effects(ledger, rows)
@@ -58,6 +64,12 @@ class _Rows:
     def all(self, statement: str) -> list[Any]:
         with self._database.reading() as tx:
             return list(tx.connection.exec_driver_sql(statement))
+
+    def migrated(self) -> list[Any]:
+        """Give subject and details of each event that tells of an instance carried over."""
+        chosen = select(AuditEvent.subject, AuditEvent.details).where(AuditEvent.action == "process.migrated")
+        with self._database.reading() as tx:
+            return list(tx.connection.execute(chosen))
 
     def pairs(self, statement: str, leave_out: str = "-") -> Counter[str]:
         rows = self.all(statement)
@@ -89,6 +101,18 @@ def _completions(ledger: Ledger, rows: _Rows) -> Iterator[str]:
     for key in done:
         if told[f"work_item:{key}"] != 1:
             yield f"item {key} was completed, and the audit trail tells it {told[f'work_item:{key}']} times"
+
+
+def _migrations(rows: _Rows) -> Iterator[str]:
+    """Who has been moved has been so once, and the history tells it."""
+    told = Counter((details["migration"], subject) for subject, details in rows.migrated())
+    moved = rows.all("SELECT migration_id, instance_id FROM migrating_instance WHERE state = 'moved'")
+    for migration, instance in moved:
+        times = told.pop((migration, f"instance:{instance}"), 0)
+        if times != 1:
+            yield f"instance {instance} was moved by migration {migration}, and the audit trail tells it {times} times"
+    for migration, subject in told:
+        yield f"the audit trail tells that {subject} was moved by migration {migration}, and it was not"
 
 
 def _payments(rows: _Rows) -> Iterator[str]:
@@ -123,7 +147,9 @@ def settle(place: Place, shift: int, kit: Kit) -> list[str]:
                 one.id for one in tx.processes.all() if one.state in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
             ]
             jobs = [f"{job.id} is {job.state} by {job.worker}, {job.last_error}" for job in tx.jobs.unfinished()]
+            turns = tx.connection.exec_driver_sql(_NO_TURN).all()
         ends = [f"instance {one} does not come to its end" for one in left] + [f"job {one}" for one in jobs]
+        ends += [f"instance {one} never had its turn in migration {migration}" for migration, one in turns]
         return ends + breaches(place, day.database, kit)
     finally:
         day.database.close()
@@ -136,6 +162,7 @@ def _stroke(day: Day) -> bool:
         suspended = [one.id for one in rows if one.state is InstanceState.SUSPENDED]
         incidents = [one.id for one in tx.jobs.incidents()]
         items = list(tx.work.open())
+        owed = tx.connection.exec_driver_sql(_OWED).all()
     for instance_id in suspended:
         day.operator.go_on(instance_id, "boss", "the day ends")
     for incident_id in incidents:
@@ -147,7 +174,7 @@ def _stroke(day: Day) -> bool:
         day.complete_as(item, person, {"answer": "enough"})
     day.worker.tick()
     day.worker.take_over()
-    return bool(rows)
+    return bool(rows or owed or incidents)
 
 
 class _Calm(Random):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from busy_day import DECK, MORNING, SHIFT, Day, Kit, Place, prepare
 from fakes import FakeClock
+from figures import Count
 from postgres import Cluster
 from proxy import Proxy
 from reckoning import breaches, settle
@@ -45,20 +46,21 @@ def _day(behind: Place, shift: int, kit: Kit) -> Day:
     return Day(behind, f"n1.{shift}", shift, kit)
 
 
-def test_a_connection_cut_at_commit_loses_nothing_and_doubles_nothing(place: Place, cluster: Cluster) -> None:
-    proxy, found = cut(place, cluster, DAYS)
-
+def check(proxy: Proxy, found: list[str], count: Count) -> None:
+    """Tell the figures, and that there are cuts of both kinds and no breaches."""
+    count("connections cut at COMMIT", proxy.cuts["before"] + proxy.cuts["after"])
+    count("connections cut at COMMIT: breaches", len(found))
     assert min(proxy.cuts["before"], proxy.cuts["after"]) > 0
     assert found == []
 
 
+def test_a_connection_cut_at_commit_loses_nothing_and_doubles_nothing(
+    place: Place, cluster: Cluster, count: Count
+) -> None:
+    check(*cut(place, cluster, DAYS), count)
+
+
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_hundreds_of_connections_cut_at_commit_lose_nothing(
-    place: Place, cluster: Cluster, capsys: pytest.CaptureFixture[str]
-) -> None:
-    proxy, found = cut(place, cluster, LONG_DAYS)
-
-    with capsys.disabled():
-        print(f"\n{dict(proxy.cuts)} cuts, {len(found)} breaches")  # noqa: T201 - a figure to be read
-    assert found == []
+def test_hundreds_of_connections_cut_at_commit_lose_nothing(place: Place, cluster: Cluster, count: Count) -> None:
+    check(*cut(place, cluster, LONG_DAYS), count)

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 from busy_day import Place
+from figures import Count
 from siege import Siege
 
 KILLS = int(os.environ.get("PARCELFLOW_RANDOM_KILLS", "2000"))
@@ -26,17 +27,18 @@ def storm(new_place: Callable[[], Place], kills: int) -> tuple[int, list[str]]:
     return done, found
 
 
-def test_a_few_killed_at_any_moment_lose_nothing(new_place: Callable[[], Place]) -> None:
-    assert storm(new_place, FEW_KILLS)[1] == []
+def test_a_few_killed_at_any_moment_lose_nothing(new_place: Callable[[], Place], count: Count) -> None:
+    check(*storm(new_place, FEW_KILLS), count)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_thousands_killed_at_any_moment_lose_nothing(
-    new_place: Callable[[], Place], capsys: pytest.CaptureFixture[str]
-) -> None:
-    done, found = storm(new_place, KILLS)
+def test_thousands_killed_at_any_moment_lose_nothing(new_place: Callable[[], Place], count: Count) -> None:
+    check(*storm(new_place, KILLS), count)
 
-    with capsys.disabled():
-        print(f"\n{done} kills, {len(found)} breaches")  # noqa: T201 - a figure to be read
+
+def check(done: int, found: list[str], count: Count) -> None:
+    """Tell the figures, and that there are no breaches."""
+    count("kills at random", done)
+    count("kills at random: breaches", len(found))
     assert found == []

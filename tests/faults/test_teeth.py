@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from busy_day import Place
+from figures import Count
 from planted import FAULTS, without_unique_key
 from siege import Siege
 
@@ -57,7 +58,7 @@ def found(siege: Siege, attack: Callable[[Siege], Iterator[list[str]]]) -> tuple
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_found(
-    place: Place, fault: str, record_testsuite_property: Callable[[str, object], None]
+    place: Place, fault: str, record_testsuite_property: Callable[[str, object], None], count: Count
 ) -> None:
     if fault == "no version check" and place.url.startswith("sqlite"):
         pytest.skip(NEVER_INTERLEAVED)
@@ -68,6 +69,7 @@ def test_a_planted_fault_is_found(
     rounds, breaches = found(siege, ATTACKS[fault])
 
     record_testsuite_property(f"{fault} found after", rounds)
+    count("planted faults found", bool(breaches))
     assert breaches
 
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 from xml.sax.saxutils import escape
 
 import pytest
+from figures import Count
 from oracle.tables import POLICIES, RANKED, SINGLE, VIOLATED, Row, concluded, random_rows
 
 from engine.decisions import Decision, read_decisions
@@ -75,9 +76,9 @@ def test_a_random_table_comes_to_what_the_second_reckoning_says(policy: str) -> 
 
 @pytest.mark.long
 @pytest.mark.parametrize("policy", POLICIES)
-def test_many_random_tables_do_too(policy: str) -> None:
+def test_many_random_tables_do_too(policy: str, count: Count) -> None:
     for seed in range(1_000, 2_000):
-        compare(policy, seed)
+        count("answers of random tables reckoned twice", compare(policy, seed))
 
 
 def test_the_second_reckoning_notices_a_wrong_policy() -> None:

@@ -3,9 +3,10 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,16 +15,20 @@ import pytest
 from busy_day import ACCESS
 from factories import a_user
 from fakes import FakeClock
+from figures import Count
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from oracle.orders import ITEMS, LUGGAGE, SHAPES, Order, Shape, mapping_to
 from postgres import Cluster
-from running import BERLIN, a_diagram, a_process, end, gateway, service, start, user
+from running import BERLIN
+from sqlalchemy import select
 
 from engine.deployment import ProgramCache, Surroundings, deploy
 from engine.errors import BusinessError
 from engine.incident_desk import IncidentDesk
-from engine.interventions import MoveToken
+from engine.interventions import CancelToken, MoveToken
+from engine.migration import OPERATION, Migrator, migrating_operation
 from engine.operating import Operator
 from engine.operations.call import Call
 from engine.reloading import reloader
@@ -32,57 +37,36 @@ from engine.worker import Pace, Worker
 from engine.worklist import Worklist
 from storage import failpoints
 from storage.check import check
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.documents import DocumentStore
-from storage.errors import Conflict
+from storage.errors import Conflict, Invalid
 from storage.failpoints import FailpointReached
-from storage.processes import InstanceState
+from storage.instance_migrations import MigrationState
+from storage.jobs import Job, Timer
+from storage.processes import InstanceState, MessageSubscription
 
-MORNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
-HOUR = timedelta(hours=1)
+DAWN = datetime(2026, 3, 2, 8, tzinfo=UTC)
+SEASONS = {  # the day before the clocks are changed in Berlin, or no such day
+    "spring": datetime(2026, 3, 28, 1, 30, tzinfo=UTC),
+    "autumn": datetime(2026, 10, 24, 0, 30, tzinfo=UTC),
+    "winter": datetime(2026, 12, 1, 8, tzinfo=UTC),
+}
 PEOPLE = ("ann", "bob")
-ORDER = a_diagram(
-    a_process(
-        "order",
-        start(),
-        user("enter"),
-        service("write"),
-        '<boundaryEvent id="refused" attachedToRef="write"><errorEventDefinition errorRef="bad"/></boundaryEvent>',
-        gateway("divide"),
-        user("look"),
-        '<boundaryEvent id="late" attachedToRef="look" cancelActivity="false"><timerEventDefinition>'
-        "<timeDuration>PT1H</timeDuration></timerEventDefinition></boundaryEvent>",
-        end("reminded"),
-        '<intermediateCatchEvent id="payment" parcelflow:correlationKey="number">'
-        '<messageEventDefinition messageRef="paid"/></intermediateCatchEvent>',
-        gateway("unite"),
-        user("finish"),
-        end(),
-        "begin -> enter",
-        "enter -> write",
-        "write -> divide",
-        "refused -> enter",
-        "divide -> look",
-        "divide -> payment",
-        "late -> reminded",
-        "look -> unite",
-        "payment -> unite",
-        "unite -> finish",
-        "finish -> done",
-    ),
-    head='<message id="paid" name="paid"/><error id="bad" errorCode="bad"/>',
-)
 COMMITTED = "step.committed"
 POINTS = ("step.run", "step.state_saved", "step.items_inserted", "step.jobs_inserted", "step.before_commit", COMMITTED)
+MIGRATING = ("migrate.asked", "migrate.begun", "migrate.rows_carried", "migrate.settled", "migrate.committed")
 TRIES = 2
 MOST_ORDERS = 6
 RUNS, STEPS = 10, 30
-LONG_RUNS, LONG_STEPS = int(os.environ.get("PARCELFLOW_STATEFUL_RUNS", "5000")), 100
+LONG_RUNS, LONG_STEPS = int(os.environ.get("PARCELFLOW_STATEFUL_RUNS", "300")), 100
 
 
+EVERYTHING = ("refused", "change of summer time", *(f"moved with {what}" for what in LUGGAGE))
+NewUrl = Callable[[], tuple[str, Callable[[], None]]]
 PLACES = st.integers(0, 11)
 LOGINS = st.sampled_from(PEOPLE)
 FAULTS = st.sampled_from((None, None, None, *POINTS))
+MIGRATION_FAULTS = st.sampled_from((None, None, *POINTS, *MIGRATING))
 
 
 class PowerCut(BaseException):
@@ -90,122 +74,56 @@ class PowerCut(BaseException):
 
 
 @dataclass
-class Order:
-    """What the model knows of one order: where its tokens are, and the rest that can be seen from outside."""
+class Asked:
+    """A migration that was asked for: where to, how, and which orders have not had their turn."""
 
-    number: str
-    instance: int
+    id: int
     version: int
-    waits: set[str] = field(default_factory=lambda: {"enter"})
-    due_at: datetime | None = None
-    paid_early: int = 0
-    attempts: int = 0
-    is_stopped: bool = False
-    is_suspended: bool = False
-    is_over: bool = False
-    claimed: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def can_move(self) -> bool:
-        return not self.is_over and not self.is_suspended
-
-    @property
-    def state(self) -> str:
-        return "over" if self.is_over else "suspended" if self.is_suspended else "active"
-
-    @property
-    def items(self) -> set[str]:
-        return self.waits & {"enter", "look", "finish"}
-
-    @property
-    def timers(self) -> set[str]:
-        return {"late"} if self.due_at is not None else set()
-
-    def complete(self, node: str) -> None:
-        self.leave(node)
-        if node == "enter":
-            self.owe()
-        elif node == "look":
-            self.arrive("looked")
-        else:
-            self.end()
-
-    def owe(self) -> None:
-        self.waits, self.attempts, self.is_stopped = {"write"}, 0, False
-
-    def written(self, now: datetime) -> None:
-        self.waits, self.due_at = {"look", "payment"}, now + HOUR
-        if self.paid_early:
-            self.paid_early -= 1
-            self.pay()
-
-    def pay(self) -> None:
-        if self.can_move and "payment" in self.waits:
-            self.waits.discard("payment")
-            self.arrive("paid")
-        else:
-            self.paid_early += 1
-
-    def moved_back(self) -> None:
-        self.leave("finish")
-        self.waits = {"enter"}
-
-    def go_on(self) -> None:
-        self.is_suspended = False
-        self.take_early_payment()
-
-    def take_early_payment(self) -> None:
-        """What came while the order rested is handed over later, by the worker."""
-        if self.can_move and self.paid_early and "payment" in self.waits:
-            self.paid_early -= 1
-            self.pay()
-
-    def end(self) -> None:
-        self.is_over, self.due_at, self.is_stopped = True, None, False
-        self.waits.clear()
-        self.claimed.clear()
-
-    def leave(self, node: str) -> None:
-        self.waits.discard(node)
-        self.claimed.pop(node, None)
-        if node == "look":
-            self.due_at = None
-
-    def arrive(self, by: str) -> None:
-        self.waits.add(by)
-        if {"looked", "paid"} <= self.waits:
-            self.waits = {"finish"}
+    shape: Shape
+    mapping: Mapping[str, str]
+    together: bool
+    waiting: list[Order]
+    moved: int = 0
+    refused: int = 0
+    gone: int = 0
 
 
 class Office(RuleBasedStateMachine):
     """The product, and the model beside it."""
 
-    new_url: ClassVar[Callable[[], tuple[str, Callable[[], None]]]]
+    new_url: ClassVar[NewUrl]
+    seen: ClassVar[Counter[str]]
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="parcelflow-stateful-"))
         self.url, self.drop = type(self).new_url()
-        self.clock = FakeClock(MORNING)
+        self.clock = FakeClock(DAWN)
         self.mood = "well"
         self.orders: list[Order] = []
-        self.versions = self.payments = 0
+        self.versions: list[Shape] = []
+        self.asked: list[Asked] = []
+        self.payments = self.typed = 0
         self.done: dict[str, int] = {}
         self.open()
         with self.database.transaction() as tx:
             tx.people.put_group("clerks", "Clerks", ["clerk"])
             users = [tx.people.add(a_user(login=login, display_name=login.title()), ["clerks"]) for login in PEOPLE]
             self.people = {user.login: tx.people.actor(user.id) for user in users}
-        self.put_in_force()
+        for shape in reversed(SHAPES):
+            self.put_in_force(shape)
 
     def open(self) -> None:
         """Begin as a process begins: with nothing in memory."""
         self.database = Database(self.url, clock=self.clock, documents=DocumentStore(self.folder))
-        self.engine = Engine(self.database, ProgramCache(BERLIN))
+        programs = ProgramCache(BERLIN)
+        self.engine = Engine(self.database, programs)
+        self.migrator = Migrator(self.database, self.engine, programs)
         self.operator = Operator(self.engine)
         self.worklist = Worklist(self.database)
         pace = Pace(retry_after=(timedelta(0),) * (TRIES - 1))
-        self.worker = Worker(self.database, self.engine, {"work": self.work}, node="one", pace=pace)
+        operations = {"work": self.work, OPERATION: migrating_operation(self.migrator)}
+        self.worker = Worker(self.database, self.engine, operations, node="one", pace=pace)
         with self.database.transaction() as tx:
             tx.jobs.give_back("one")
 
@@ -232,14 +150,15 @@ class Office(RuleBasedStateMachine):
             raise BusinessError("bad", "The customer is not known.")
         return {}
 
-    def put_in_force(self) -> None:
-        self.versions += 1
-        files = {"diagram.bpmn": ORDER + f"<!-- {self.versions} -->".encode(), "access.csv": ACCESS}
+    def put_in_force(self, shape: Shape) -> None:
+        self.versions.append(shape)
+        files = {"diagram.bpmn": shape.xml + f"<!-- {len(self.versions)} -->".encode(), "access.csv": ACCESS}
         deploy(self.database, Surroundings(BERLIN), files, login="owner")
 
     def item(self, order: Order, node: str) -> int:
         with self.database.reading() as tx:
-            [item] = [one for one in tx.work.of_instance(order.instance, only_open=True) if one.node == node]
+            items = tx.work.of_instance(order.instance, only_open=True)
+            [item] = [one for one in items if one.node == order.shape.name(node)]
             return item.id
 
     def attempt(self, deed: Callable[[], object], model: Callable[[], object], fault: str | None) -> None:
@@ -248,6 +167,7 @@ class Office(RuleBasedStateMachine):
         try:
             deed()
         except FailpointReached:
+            self.seen[f"cut at {fault}"] += 1
             if fault == COMMITTED:
                 model()
             self.crash()
@@ -263,10 +183,13 @@ class Office(RuleBasedStateMachine):
         among = [one for one in self.orders if one.can_move or not can_move]
         return among[place % len(among)] if among else None
 
-    @initialize()
-    def begin_two(self) -> None:
+    @initialize(season=st.sampled_from(sorted(SEASONS)), far=st.integers(0, 3), to=PLACES, maps=st.booleans())
+    def begin_two(self, season: str, far: int, to: int, maps: bool) -> None:
+        self.clock.now = SEASONS[season]
         self.begin(fault=None)
         self.begin(fault=None)
+        self.proceed(places=[0, 1] * far)
+        self.migrate(place=to, maps=maps, together=False, at_once=True, fault=None)
 
     @rule(fault=FAULTS)
     def begin(self, fault: str | None) -> None:
@@ -278,7 +201,8 @@ class Office(RuleBasedStateMachine):
             return self.engine.start("order", variables={"number": number}, request_key=number)
 
         def known() -> None:
-            self.orders.append(Order(number, started(), self.versions))  # the same request again gives the same order
+            version, shape = len(self.versions), self.versions[-1]
+            self.orders.append(Order(number, started(), version, shape))  # the same request again gives the same order
 
         self.attempt(started, lambda: None, fault)
         known()
@@ -297,7 +221,7 @@ class Office(RuleBasedStateMachine):
         if order.is_suspended or order.claimed.get(node, login) != login:
             self.refused(deed)
         else:
-            self.attempt(deed, lambda: order.complete(node), fault)
+            self.attempt(deed, lambda: order.complete(node, self.clock.now), fault)
 
     @rule(place=PLACES, login=LOGINS)
     def claim(self, place: int, login: str) -> None:
@@ -319,6 +243,18 @@ class Office(RuleBasedStateMachine):
             order, node = held[place % len(held)]
             self.worklist.release(self.item(order, node), self.people[order.claimed.pop(node)])
 
+    @rule(place=PLACES, login=LOGINS)
+    def type(self, place: int, login: str) -> None:
+        """Type something into the form of an item, and do not hand it in."""
+        order = self.chosen(place)
+        if order is not None and order.items:
+            node = max(order.items)
+            self.typed += 1
+            item = self.item(order, node)
+            with self.database.transaction() as tx:
+                tx.drafts.keep(item, self.people[login].user_id, {"typed": self.typed})
+            order.drafts[node, login] = self.typed
+
     @rule(places=st.lists(PLACES, min_size=1, max_size=6))
     def proceed(self, places: list[int]) -> None:
         """Do what is next in some orders, without a mishap."""
@@ -329,7 +265,7 @@ class Office(RuleBasedStateMachine):
             elif order.items:
                 node = sorted(order.items)[place % len(order.items)]
                 self.engine.complete(self.item(order, node), self.people[order.claimed.get(node, "ann")], {})
-                order.complete(node)
+                order.complete(node, self.clock.now)
             elif "write" in order.waits:
                 self.run_jobs(mood="well")
             else:
@@ -352,39 +288,42 @@ class Office(RuleBasedStateMachine):
 
     @rule(mood=st.sampled_from(["well", "well", "ill", "refusing", "cut"]))
     def run_jobs(self, mood: str) -> None:
-        owing = [order for order in self.orders if order.can_move and "write" in order.waits and not order.is_stopped]
-        if not owing:
+        due = self.due()
+        if not due:
             return
         self.mood = mood
         with suppress(PowerCut):
             self.worker.run_waiting()
-        for order in owing if mood != "cut" else self.cut(owing):
-            self.tried(order, mood)
+        for one in due if mood != "cut" else _until_cut(due):
+            if isinstance(one, Order):
+                self.tried(one, mood)
+            else:
+                self.carry(one)
         if mood == "cut":
             self.crash()
 
-    def cut(self, owing: list[Order]) -> list[Order]:
-        """Give the orders whose jobs were taken up before the power went: all up to the first that was not stopped."""
-        taken: list[Order] = []
-        for order in sorted(owing, key=self.job_of):
-            taken.append(order)
-            if order.attempts < TRIES:
-                break
-        return taken
-
-    def job_of(self, order: Order) -> tuple[datetime, int]:
+    def due(self) -> list[Order | Asked]:
+        """Give the orders that owe an operation now, and the migrations, in the order in which their jobs are taken up."""
+        orders = {order.instance: order for order in self.orders}
+        asked = {one.id: one for one in self.asked}
         with self.database.reading() as tx:
-            [job] = [one for one in tx.jobs.unfinished() if one.instance_id == order.instance]
-            return job.due_at, job.id
+            jobs = [tx.session.get_one(Job, job) for job in tx.jobs.waiting()]
+            due = [
+                asked[job.arguments["inputs"]["migration"]] if job.instance_id is None else orders[job.instance_id]
+                for job in jobs
+            ]
+        owing = [one.number for one in due if isinstance(one, Order)]
+        assert sorted(owing) == sorted(one.number for one in self.orders if one.owes_at(self.clock.now))
+        return due
 
     def tried(self, order: Order, mood: str) -> None:
-        order.attempts += 1
+        order.attempts, order.owed_at = order.attempts + 1, self.clock.now
         if order.attempts > TRIES or (mood == "ill" and order.attempts == TRIES):
             order.is_stopped = True
         elif mood == "well":
             order.written(self.clock.now)
         elif mood == "refusing":
-            order.waits = {"enter"}
+            order.refused()
 
     @rule()
     def retry(self) -> None:
@@ -393,11 +332,13 @@ class Office(RuleBasedStateMachine):
         for order in self.orders:
             if order.is_stopped and order.can_move:
                 IncidentDesk(self.engine).retry(stopped[order.instance], "boss")
-                order.is_stopped, order.attempts = False, 0
+                order.retried(self.clock.now)
 
     @rule(minutes=st.sampled_from([1, 61, -61, 24 * 60, -24 * 60]))
     def time_passes(self, minutes: int) -> None:
+        before = self.clock.now.astimezone(BERLIN).utcoffset()
         self.clock.advance(timedelta(minutes=minutes))
+        self.seen["change of summer time"] += self.clock.now.astimezone(BERLIN).utcoffset() != before
 
     @rule()
     def fire(self) -> None:
@@ -436,20 +377,99 @@ class Office(RuleBasedStateMachine):
     @rule(place=PLACES, fault=FAULTS)
     def move_back(self, place: int, fault: str | None) -> None:
         """Let the operator send an order back to where it is entered."""
-        among = [order for order in self.orders if order.can_move and "finish" in order.waits]
-        if not among:
-            return
-        order = among[place % len(among)]
-        with self.database.reading() as tx:
-            [key] = [one.key for one in tx.work.of_instance(order.instance, only_open=True)]
-        asked = MoveToken(key, "enter")
-        self.attempt(
-            lambda: self.operator.intervene(order.instance, asked, "boss", "once more"), order.moved_back, fault
-        )
+        self.move(place, "finish", "enter", fault)
 
-    @rule()
-    def deploy(self) -> None:
-        self.put_in_force()
+    @rule(place=PLACES, fault=FAULTS)
+    def move_on(self, place: int, fault: str | None) -> None:
+        """Let the operator send an order on that waits for a payment which was called off."""
+        among = [order for order in self.orders if order.waits == {"looked"}]
+        self.move(place, "looked", "finish", fault, among)
+
+    def move(self, place: int, origin: str, node: str, fault: str | None, among: list[Order] | None = None) -> None:
+        among = [order for order in self.orders if origin in order.waits] if among is None else among
+        among = [order for order in among if order.can_move]
+        if among:
+            order = among[place % len(among)]
+            asked = MoveToken(self.token(order, "unite" if origin == "looked" else origin), order.shape.name(node))
+            self.intervene(order, asked, lambda: order.moved(origin, node), fault)
+
+    @rule(place=PLACES, fault=FAULTS)
+    def call_off(self, place: int, fault: str | None) -> None:
+        """Let the operator take away the token that waits for a payment."""
+        among = [order for order in self.orders if order.can_move and {"look", "payment"} <= order.waits]
+        if among:
+            order = among[place % len(among)]
+            asked = CancelToken(self.token(order, "payment"))
+            self.intervene(order, asked, lambda: order.waits.discard("payment"), fault)
+
+    def intervene(
+        self, order: Order, asked: MoveToken | CancelToken, model: Callable[[], object], fault: str | None
+    ) -> None:
+        self.attempt(lambda: self.operator.intervene(order.instance, asked, "boss", "once more"), model, fault)
+
+    def token(self, order: Order, node: str) -> str:
+        with self.database.reading() as tx:
+            standings = self.operator.standings(tx, tx.processes.one(order.instance))
+        [key] = [one.key for one in standings if one.node == order.shape.name(node)]
+        return key
+
+    @rule(shape=st.sampled_from(SHAPES))
+    def deploy(self, shape: Shape) -> None:
+        self.put_in_force(shape)
+
+    @rule(place=PLACES, maps=st.booleans(), together=st.booleans(), at_once=st.booleans(), fault=MIGRATION_FAULTS)
+    def migrate(self, place: int, maps: bool, together: bool, at_once: bool, fault: str | None) -> None:
+        """Ask that the running orders go on in another version; carry it out at once, or leave it to the worker."""
+        version = len(self.versions) - place % len(SHAPES)
+        shape = self.versions[version - 1]
+        mapping = mapping_to(shape) if maps else {}
+        orders = [order for order in self.orders if not order.is_over and order.version != version]
+        with self.database.reading() as tx:
+            to = tx.deployments.version("order", version)
+            planned = {one.running.instance_id: one.passage.is_possible for one in self.migrator.plan(tx, to, mapping)}
+        assert planned == {order.instance: order.can_be_carried_to(shape, mapping) for order in orders}
+        if not orders:
+            with pytest.raises(Invalid):
+                self.migrator.begin(to, mapping, "boss", "a better way")
+            return
+
+        def ask() -> None:
+            number = self.migrator.begin(to, mapping, "boss", "a better way", together=together)
+            self.asked.append(Asked(number, version, shape, mapping, together, orders))
+
+        before = len(self.asked)
+        self.attempt(ask, lambda: None, fault)
+        if at_once and len(self.asked) > before:
+            self.carry_out(self.asked[-1], fault)
+
+    def carry_out(self, asked: Asked, fault: str | None) -> None:
+        """Do what the job does, which comes later all the same; when it is interrupted it is done again."""
+        before = self.saved(asked.waiting)
+        self.attempt(lambda: self.migrator.run(asked.id, 0), lambda: None, fault)
+        self.migrator.run(asked.id, 0)
+        waiting = list(asked.waiting)
+        self.carry(asked)
+        stayed = [order for order in waiting if order.version != asked.version]
+        after = self.saved(stayed)
+        assert after == {instance: before[instance] for instance in after}
+
+    def saved(self, orders: list[Order]) -> dict[int, tuple[int, bytes]]:
+        with self.database.reading() as tx:
+            rows = [tx.processes.one(order.instance) for order in orders]
+            return {row.id: (row.version, row.snapshot) for row in rows}
+
+    def carry(self, asked: Asked) -> None:
+        """Let the model give each order of a migration its turn."""
+        alive = [order for order in asked.waiting if not order.is_over]
+        able = [order for order in alive if order.can_be_carried_to(asked.shape, asked.mapping)]
+        moved = [] if asked.together and len(able) < len(alive) else able
+        for order in moved:
+            self.seen.update(f"moved with {what}" for what in order.luggage)
+            order.carried_to(asked.version, asked.shape, self.clock.now)
+        self.seen.update({"moved": len(moved), "refused": len(alive) - len(moved)})
+        asked.moved, asked.refused = asked.moved + len(moved), asked.refused + len(alive) - len(moved)
+        asked.gone += len(asked.waiting) - len(alive)
+        asked.waiting = []
 
     @rule()
     def restart(self) -> None:
@@ -462,12 +482,34 @@ class Office(RuleBasedStateMachine):
                 instance = tx.processes.one(order.instance)
                 assert tx.deployments.definition(instance.definition_id).version == order.version
                 assert _state(instance.state) == order.state, order
-                if order.is_over:
-                    continue
-                items = {one.node: one for one in tx.work.of_instance(order.instance, only_open=True)}
-                assert set(items) == order.items, order
-                holders = {node: one.assignee_id for node, one in items.items() if one.assignee_id is not None}
-                assert holders == {node: self.people[login].user_id for node, login in order.claimed.items()}, order
+                if not order.is_over:
+                    self.looks_right(tx, order)
+            for asked in self.asked:
+                counts = {MigrationState.MOVED: asked.moved, MigrationState.REFUSED: asked.refused}
+                counts |= {MigrationState.GONE: asked.gone, MigrationState.WAITING: len(asked.waiting)}
+                assert tx.migrations.progress(asked.id) == counts
+
+    def looks_right(self, tx: Transaction, order: Order) -> None:
+        """Compare the items of a live order with their holders and drafts, its timer, and what it waits for."""
+        names = {order.shape.name(node): node for node in ITEMS}
+        items = {names[one.node]: one for one in tx.work.of_instance(order.instance, only_open=True)}
+        assert set(items) == order.items, order
+        ids = {node: one.id for node, one in items.items()}
+        assert ids == {**ids, **order.known_items}, "an item is another one than it was"
+        order.known_items = ids
+        holders = {node: one.assignee_id for node, one in items.items() if one.assignee_id is not None}
+        assert holders == {node: self.people[login].user_id for node, login in order.claimed.items()}, order
+        drafts = {
+            (node, login): draft.answers["typed"]
+            for node, item in ids.items()
+            for login in PEOPLE
+            if (draft := tx.drafts.of(item, self.people[login].user_id)) is not None
+        }
+        assert drafts == order.drafts, order
+        timers = tx.session.scalars(select(Timer.due_at).where(Timer.instance_id == order.instance)).all()
+        assert timers == ([] if order.due_at is None else [order.due_at]), order
+        waits = select(MessageSubscription.name).where(MessageSubscription.instance_id == order.instance)
+        assert tx.session.scalars(waits).all() == ["paid"] * ("payment" in order.waits), order
 
     @invariant()
     def every_promise_holds(self) -> None:
@@ -475,15 +517,23 @@ class Office(RuleBasedStateMachine):
         assert [str(breach) for breach in found] == []
 
 
+def _until_cut(due: list[Order | Asked]) -> Iterator[Order | Asked]:
+    """Give what was taken up before the power went: all up to the first operation that was carried out."""
+    for one in due:
+        yield one
+        if isinstance(one, Order) and one.attempts <= TRIES:
+            return
+
+
 def _state(state: InstanceState) -> str:
     return state.value if state in (InstanceState.ACTIVE, InstanceState.SUSPENDED) else "over"
 
 
-def play(
-    new_url: Callable[[], tuple[str, Callable[[], None]]], runs: int, steps: int, *, shrinks: bool = False
-) -> None:
+def play(new_url: NewUrl, runs: int, steps: int, *, shrinks: bool = False) -> Counter[str]:
+    """Let a machine do so many runs of so many steps; give what was seen in them."""
+
     class Played(Office):
-        pass
+        seen: ClassVar[Counter[str]] = Counter()
 
     Played.new_url = staticmethod(new_url)  # type: ignore[assignment]
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
@@ -498,10 +548,11 @@ def play(
         suppress_health_check=checks,
     )
     run_state_machine_as_test(Played, settings=chosen)
+    return Played.seen
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], tuple[str, Callable[[], None]]]:
+def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
     """Give a function that makes a fresh database, and gives its URL and what takes it away."""
     template = request.getfixturevalue(f"{request.param}_template")
     if request.param == "sqlite":
@@ -521,13 +572,19 @@ def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], tupl
     return make_there
 
 
-def test_the_product_does_what_a_plain_model_says(new_url: Callable[[], tuple[str, Callable[[], None]]]) -> None:
-    play(new_url, RUNS, STEPS)
+def test_the_product_does_what_a_plain_model_says(new_url: NewUrl, count: Count) -> None:
+    seen = play(new_url, RUNS, STEPS)
+
+    count("runs of the plain model beside the product", RUNS)
+    assert min(seen[what] for what in ("moved", "refused", "change of summer time")) > 0
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
-def test_the_product_does_what_a_plain_model_says_thousands_of_times(
-    new_url: Callable[[], tuple[str, Callable[[], None]]],
-) -> None:
-    play(new_url, LONG_RUNS, LONG_STEPS, shrinks=True)
+def test_the_product_does_what_a_plain_model_says_hundreds_of_times(new_url: NewUrl, count: Count) -> None:
+    seen = play(new_url, LONG_RUNS, LONG_STEPS, shrinks=True)
+
+    count("runs of the plain model beside the product", LONG_RUNS)
+    for what, number in seen.items():
+        count(f"runs of the plain model beside the product: {what}", number)
+    assert min(seen[what] for what in (*EVERYTHING, *(f"cut at {point}" for point in (*POINTS, *MIGRATING)))) > 0

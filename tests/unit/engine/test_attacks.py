@@ -548,7 +548,7 @@ def test_any_text_is_a_duration_or_refused(text: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1_800)
+@pytest.mark.timeout(0)
 def test_a_million_random_expressions_give_values_or_errors_of_ours() -> None:
     random = Random(20260302)
     words = VOCABULARY.split()
