@@ -21,7 +21,8 @@ from engine.durations import parse_duration
 from engine.errors import Finding
 from engine.rehearsed_files import RehearsedFiles
 from engine.runtime import Engine
-from engine.spiff.program import ProcessOutline
+from engine.spiff.program import ProcessOutline, Program
+from engine.spiff.triggers import key_if_known
 from engine.trial import End, Options, Outcome
 from storage.database import Database
 from storage.documents import DocumentStore
@@ -86,7 +87,7 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
     if not options.processes and len(keys) != 1:
         code = "choose_process" if keys else "no_executable_process"
         raise _Stop(End(Outcome.REFUSED, code, None, findings))
-    return _Chosen(keys, processes, options.script, findings)
+    return _Chosen(keys, checked.program, options.script, findings)
 
 
 class _Chosen:
@@ -95,20 +96,26 @@ class _Chosen:
     def __init__(
         self,
         keys: Sequence[str],
-        processes: Mapping[str, ProcessOutline],
+        program: Program,
         script: Sequence[Mapping[str, Any]],
         findings: tuple[Finding, ...],
     ) -> None:
         self.findings = findings
-        self._processes = processes
+        self._processes = program.processes
+        self._message_keys = program.message_keys
         self._told = {line.get("message", line.get("signal")) for line in script}
-        self.later = [key for key in keys if self._is_sent_for(processes[key])]
+        self.later = [key for key in keys if self._is_sent_for(self._processes[key])]
         self.now = [key for key in keys if key not in self.later]
 
     def start_event(self, key: str) -> str | None:
         """Give the start event to begin with where the process has no plain one."""
         starts = self._processes[key].starts
         return None if any(start.kind == "none" for start in starts) else starts[0].event if starts else None
+
+    def key_of(self, message: str, payload: Mapping[str, Any]) -> str | None:
+        """Find the correlation key in what a message carries, where the files say how."""
+        expression = self._message_keys.get(message)
+        return None if expression is None else key_if_known(expression, payload)
 
     def _is_sent_for(self, process: ProcessOutline) -> bool:
         others = (one.throws for one in self._processes.values() if one.id != process.id)
@@ -242,7 +249,9 @@ class _Rehearsal:
             case {"complete": str(node)}:
                 self._complete(self._item(node), _given(line, "variables"))
             case {"message": str(name)}:
-                found = self._engine.correlate(name, _given(line, "payload"), any_key=True)
+                payload = _given(line, "payload")
+                key = self._chosen.key_of(name, payload)
+                found = self._engine.correlate(name, payload, correlation_key=key, any_key=key is None)
                 _expect(found.instance_id is not None, name)
             case {"signal": str(name)}:
                 _expect(self._engine.signal(name, _given(line, "payload")) > 0, name)

@@ -26,6 +26,7 @@ from storage.errors import Conflict, NotFound, Suspended
 from storage.jobs import Incident, IncidentState, Timer
 from storage.parcels import Parcel, ParcelState
 from storage.processes import (
+    ANY_KEY,
     BufferedMessage,
     InstanceState,
     MessageState,
@@ -165,7 +166,11 @@ def _due_on_postgresql() -> Select[Any]:
 
 
 _DUE = {"sqlite": _due_on_sqlite(), "postgresql": _due_on_postgresql()}
-_FITS = or_(_m.correlation_key.is_not_distinct_from(_s.correlation_key), _s.definition_id.is_not(None))
+_FITS = or_(
+    _m.correlation_key.is_not_distinct_from(_s.correlation_key),
+    _s.correlation_key == ANY_KEY,
+    _s.definition_id.is_not(None),
+)
 
 
 def live_instance(row: Sequence[Any]) -> LiveInstance:
@@ -328,7 +333,7 @@ class Processes:
             .where(
                 _m.state == MessageState.WAITING,
                 _m.name == name,
-                _m.correlation_key.is_not_distinct_from(correlation_key),
+                true() if correlation_key == ANY_KEY else _m.correlation_key.is_not_distinct_from(correlation_key),
                 _m.expires_at > self._unit.now,
             )
             .order_by(_m.id)
@@ -343,7 +348,7 @@ class Processes:
             _s.kind == SubscriptionKind.MESSAGE,
             _s.name == name,
             _s.instance_id.is_not(None),
-            _s.correlation_key.is_not_distinct_from(correlation_key),
+            or_(_s.correlation_key.is_not_distinct_from(correlation_key), _s.correlation_key == ANY_KEY),
         )
         return self._unit.connection.execute(statement.limit(1)).first() is not None
 
@@ -418,7 +423,7 @@ class Processes:
             .join_from(BufferedMessage.__table__, MessageSubscription.__table__, fits if any_key else and_(fits, _FITS))
             .where(_m.state == MessageState.WAITING, _m.expires_at > self._unit.now, ~_RESTS)
             .where(or_(_s.instance_id.is_not(None), ~_IS_KEPT_FOR_ANOTHER))
-            .order_by(_m.id, _s.definition_id.is_not(None), _s.id)
+            .order_by(_m.id, _s.definition_id.is_not(None), _s.correlation_key == ANY_KEY, _s.id)
         )
 
     def count_active(self) -> Mapping[int, int]:

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -122,6 +122,10 @@ class SubscriptionKind(StrEnum):
 
     MESSAGE = "message"
     SIGNAL = "signal"
+
+
+ANY_KEY: Final = "*"
+"""The correlation key of a subscription that takes a message of its name whatever its key, after those who wait for that key."""
 
 
 class MessageSubscription(Base):

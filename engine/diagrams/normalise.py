@@ -7,6 +7,7 @@ from lxml import etree
 
 from engine.diagrams import rewrites_of_definitions as definitions
 from engine.diagrams import rewrites_of_flow as flow
+from engine.diagrams.correlations import conversations
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vendor_settings import translated
 from engine.diagrams.working_copy import WorkingCopy
@@ -43,6 +44,7 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
     definitions.missing_ids(draft)
     definitions.event_definition_references(draft)
     definitions.messages_of_operations(draft)
+    conversations(draft.root)
     definitions.global_tasks(draft)
     definitions.data(draft)
     definitions.misplaced_flows(draft)

@@ -81,13 +81,13 @@ def _send(parser: "ElementParser") -> Any:
     if words.operation(parser.node) or not parser.node.get("messageRef"):
         return _operation(nodes.SendingTask)(parser)
     spec = parser.make(events.SendTask, event_definition=None)
-    spec.trigger = parser.reader.message(parser.node, parser.node.get("messageRef"))
+    spec.trigger = parser.reader.message(parser.node, parser.node)
     return spec
 
 
 def _receive(parser: "ElementParser") -> Any:
     spec = parser.make(events.ReceiveTask, event_definition=None)
-    spec.trigger = parser.reader.message(parser.node, parser.node.get("messageRef"))
+    spec.trigger = parser.reader.message(parser.node, parser.node)
     spec.outward_state = WAITING
     return spec
 

@@ -199,7 +199,8 @@ def _differences(found: Crossing, token: Token, other: Any) -> Iterator[str]:
 
 
 def _has_key(spec: Any) -> bool:
-    return isinstance(spec.trigger, Message) and spec.trigger.correlation_key is not None
+    trigger = spec.trigger
+    return isinstance(trigger, Message) and (trigger.correlation_key is not None or trigger.carried is not None)
 
 
 def _stands_by(token: Token) -> bool:

@@ -23,7 +23,6 @@ from engine.spiff.triggers import (
     Terminate,
     Timer,
     Trigger,
-    key_text,
     parts_of,
 )
 from engine.steps import SubscriptionWait, TimerWait, Wait, WaitKind
@@ -59,8 +58,8 @@ class Catching(Node):
     def arm(self, token: Token, due: Due | None = None) -> None:
         """Let a token wait for the trigger; `due` is the time of a timer that was wound before."""
         top, trigger = token.workflow.top_workflow, self.trigger
-        if isinstance(trigger, Message) and trigger.correlation_key is not None:
-            token.facts["correlation"] = key_text(trigger.correlation_key.evaluate(token.data))
+        if isinstance(trigger, Message) and (key := trigger.key_to_await(token.data)) is not None:
+            token.facts["correlation"] = key
         if isinstance(trigger, Timer):
             due = due or trigger.definition.first_due(top.journal.now, token.data, top.time_zone)
             token.facts["due"] = asdict(due)

@@ -6,7 +6,7 @@ Nothing in a program changes once it is made: specifications are shared, and all
 import logging
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,7 @@ from engine.calendars import STANDARD, Calendars
 from engine.diagrams import vocabulary as words
 from engine.diagrams.normalise import NormalisedDiagram
 from engine.errors import DefinitionError, Finding, Severity
+from engine.expressions import Expression
 from engine.spiff.entrances import Entrance, entrances
 from engine.spiff.events import Throwing
 from engine.spiff.parser import DiagramParser
@@ -83,6 +84,8 @@ class Program:
     entries: Mapping[str, str]
     """The normalised id of each process."""
     calendars: Calendars = STANDARD
+    message_keys: Mapping[str, Expression] = field(default_factory=dict)
+    """How the correlation key is found in a message, by its name."""
 
 
 def compile_program(
@@ -103,6 +106,7 @@ def compile_program(
         for reader in readers:
             findings.extend(_parsed(parser, reader))
         _connect_calls(parser)
+    message_keys = {name: key for reader in readers for name, key in reader.carried_keys().items()}
     findings.extend(finding for reader in readers for finding in reader.findings)
     if findings:
         raise DefinitionError(dict.fromkeys(findings))
@@ -113,7 +117,9 @@ def compile_program(
         for process in reader.diagram.root.findall(words.PROCESS)
     ]
     entries = {outline.id: key for key, outline in outlines}
-    return Program({outline.id: outline for _, outline in outlines}, time_zone, scopes, entries, calendars)
+    return Program(
+        {outline.id: outline for _, outline in outlines}, time_zone, scopes, entries, calendars, message_keys
+    )
 
 
 def _parsed(parser: DiagramParser, reader: Reader) -> Iterator[Finding]:

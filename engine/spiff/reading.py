@@ -107,7 +107,7 @@ class Reader:
     def _trigger(self, event: etree._Element, definition: etree._Element) -> Trigger | None:
         kind = words.EVENT_DEFINITIONS[str(definition.tag)]
         readers: dict[EventKind, Callable[[], Trigger | None]] = {
-            EventKind.MESSAGE: lambda: self.message(event, definition.get("messageRef")),
+            EventKind.MESSAGE: lambda: self.message(event, definition),
             EventKind.SIGNAL: lambda: self._signal(event, definition),
             EventKind.TIMER: lambda: self._timer(event, definition),
             EventKind.ERROR: lambda: Error(self._code(event, definition.get("errorRef"), "errorCode")),
@@ -126,8 +126,9 @@ class Reader:
             return None
         return readers[kind]()
 
-    def message(self, node: etree._Element, reference: str | None) -> Message:
-        """Read the message that an event or task sends or receives."""
+    def message(self, node: etree._Element, carrier: etree._Element) -> Message:
+        """Read the message that an event or task sends or receives; the carrier is its definition, or the task itself."""
+        reference = carrier.get("messageRef")
         found = self._defined.get(reference or "")
         if reference and found is None:
             self.refuse(
@@ -137,7 +138,24 @@ class Reader:
         key = words.correlation_key(node) or (None if found is None else words.correlation_key(found))
         text = words.time_to_live(node)
         life = None if text is None else self._attempt(node, lambda: fixed_duration(text), None)
-        return Message(name, self.expression(node, key), self.expression(node, words.payload(node)), life)
+        carried = self.expression(node, None if found is None else found.get(words.rewritten("carriedKey")))
+        awaited = [self.expression(node, one.get("expression")) for one in carrier.iter(words.rewritten("awaitedKey"))]
+        return Message(
+            name,
+            self.expression(node, key),
+            self.expression(node, words.payload(node)),
+            life,
+            carried=carried,
+            awaited=tuple(filter(None, awaited)),
+        )
+
+    def carried_keys(self) -> dict[str, Expression]:
+        """Read, by their names, how the correlation keys of messages are found in what they carry."""
+        marked = ((one, one.get(words.rewritten("carriedKey"))) for one in self.diagram.root.iter(bpmn("message")))
+        read = {
+            one.get("name") or words.identity(one) or "": self.expression(one, text) for one, text in marked if text
+        }
+        return {name: expression for name, expression in read.items() if expression is not None}
 
     def _signal(self, event: etree._Element, definition: etree._Element) -> Signal:
         reference = definition.get("signalRef")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from engine.spiff.changes import copied, shared
 from engine.spiff.tokens import WAITING, Token
-from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger, key_text
+from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger
 from engine.steps import Thrown, WaitKind
+from storage.processes import ANY_KEY
 
 if TYPE_CHECKING:
     from engine.spiff.instances import Instance
@@ -116,9 +117,9 @@ def send_message(token: Token, message: Message) -> None:
     """Give a message to the first receiver inside the instance that fits, else to the world outside."""
     top: Instance = token.workflow.top_workflow
     payload = _payload(token, message)
-    key = None if message.correlation_key is None else key_text(message.correlation_key.evaluate(token.data))
+    key = message.key_to_send(token.data, payload)
     for receiver in _waiting(top, Message, message.name):
-        if receiver.facts.get("correlation") in {None, key}:
+        if receiver.facts.get("correlation") in {None, ANY_KEY, key}:
             receiver.task_spec.fire(receiver, payload)
             return
     top.journal.thrown.append(Thrown(WaitKind.MESSAGE, message.name, payload, key, token.key, message.time_to_live))

@@ -1,22 +1,43 @@
 """What events wait for or throw, read from the diagram once."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from engine.errors import ExpressionError
 from engine.expressions import Expression
 from engine.spiff.faults import Unfit
 from engine.timing import TimerDefinition
+from storage.processes import ANY_KEY
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message by name; the key finds the one receiver, the payload is what a thrown message carries."""
+    """A message by name; the key finds the one receiver, the payload is what a thrown message carries.
+
+    The expressions of a conversation of the standard find the key in what a message carries, and what a receiver waits for.
+    """
 
     name: str
     correlation_key: Expression | None = None
     payload: Expression | None = None
     time_to_live: timedelta | None = None
+    carried: Expression | None = None
+    awaited: tuple[Expression, ...] = ()
+
+    def key_to_send(self, variables: Mapping[str, Any], payload: Mapping[str, Any]) -> str | None:
+        """Work out the key that a thrown message bears."""
+        if self.correlation_key is not None:
+            return key_text(self.correlation_key.evaluate(variables))
+        return None if self.carried is None else key_if_known(self.carried, payload)
+
+    def key_to_await(self, variables: Mapping[str, Any]) -> str | None:
+        """Work out the key that a receiver waits for; a conversation that has not begun takes any."""
+        if self.correlation_key is not None:
+            return key_text(self.correlation_key.evaluate(variables))
+        known = (key_if_known(expression, variables) for expression in self.awaited)
+        return next((key for key in known if key is not None), None if self.carried is None else ANY_KEY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +109,17 @@ def parts_of(trigger: Trigger | None) -> "tuple[Trigger, ...]":
     if trigger is None:
         return ()
     return trigger.parts if isinstance(trigger, Multiple) else (trigger,)
+
+
+def key_if_known(expression: Expression, names: Mapping[str, Any]) -> str | None:
+    """Work out a correlation key; None where a variable is missing or says nothing."""
+    try:
+        value = expression.evaluate(names)
+    except ExpressionError as error:
+        if error.code != "variable_missing":
+            raise
+        return None
+    return None if value is None else key_text(value)
 
 
 def key_text(value: Any) -> str:

@@ -20,6 +20,18 @@ _WAITING = a_diagram(
     a_process("order", start(), _PAID, user("look"), end(), "begin -> paid", "paid -> look", "look -> done"),
     head=_HEAD,
 )
+_SUBSCRIBED = """<correlationSubscription id="s" correlationKeyRef="k">
+<correlationPropertyBinding id="b" correlationPropertyRef="p">
+<dataPath>number</dataPath></correlationPropertyBinding></correlationSubscription>"""
+_CONVERSING = a_diagram(
+    a_process(
+        "order", _SUBSCRIBED, start(), _PAID, user("look"), end(), "begin -> paid", "paid -> look", "look -> done"
+    ),
+    head="""<message id="m" name="payment"/><correlationProperty id="p">
+    <correlationPropertyRetrievalExpression id="r" messageRef="m">
+    <messagePath>number</messagePath></correlationPropertyRetrievalExpression></correlationProperty><collaboration id="c">
+    <correlationKey id="k"><correlationPropertyRef>p</correlationPropertyRef></correlationKey></collaboration>""",
+)
 _STARTED = a_process("bill", start("told", _TOLD), user("write"), end(), "told -> write", "write -> done")
 
 
@@ -44,6 +56,25 @@ def test_of_two_that_wait_for_the_same_the_older_one_receives(office: Office) ->
     found = [office.engine.correlate("payment", correlation_key="I-1").instance_id for _ in range(3)]
 
     assert found == [older, younger, None]
+
+
+def test_a_receiver_whose_conversation_has_not_begun_comes_after_the_one_who_waits_for_the_key(office: Office) -> None:
+    office.deploy(_CONVERSING)
+    fresh, begun = (office.engine.start("order", variables=given) for given in ({}, {"number": "7"}))
+
+    found = [office.engine.correlate("payment", correlation_key=key).instance_id for key in ("7", "8", "9")]
+
+    assert found == [begun, fresh, None]
+
+
+def test_a_receiver_whose_conversation_has_not_begun_takes_what_was_kept_whatever_its_key(office: Office) -> None:
+    office.deploy(_CONVERSING)
+    office.engine.correlate("payment", {"amount": 5}, correlation_key="8")
+
+    begun = office.engine.start("order", variables={"number": "7"})
+    fresh = office.engine.start("order")
+
+    assert (list(office.items(begun)), office.variables(fresh)["amount"]) == ([], 5)
 
 
 def test_of_two_messages_that_wait_the_older_one_is_received(office: Office) -> None:
