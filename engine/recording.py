@@ -104,8 +104,9 @@ class Course:
 
     def record(self, cause: Cause) -> StepRecord:
         """Give the rows to be written; what is waited for after the last step decides what was opened and closed."""
-        execution, opened = self.execution, self.opened()
-        before = [wait for wait, _ in execution.changes() if wait is not None]
+        execution, changes = self.execution, self.execution.changes()
+        opened = [wait for _, wait in changes if wait is not None]
+        before = [wait for wait, _ in changes if wait is not None]
         closed = [wait for wait in before if wait.key != cause.key]
         settled = [wait for wait in before if wait.key == cause.key]
         stuck = {one.key: one for one in execution.stuck()} if self.has_stuck else {}
