@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from lxml import etree
 
+from engine.decision_names import SpokenNames
 from engine.decision_tables import Aggregation, HitPolicy, Input, Output, Rule, Table
 from engine.errors import ExpressionError, Finding, Severity
 from engine.feel import compile_input_cell, compile_value, list_values
@@ -22,6 +23,7 @@ class TableReader:
     """Reads the tables and expressions of one file, and keeps what was found wrong with it so far."""
 
     file: str
+    names: SpokenNames = field(default_factory=SpokenNames)
     findings: list[Finding] = field(default_factory=list)
     cells: int = 0
 
@@ -129,7 +131,7 @@ class TableReader:
     def attempt(self, element: etree._Element, where: str, reader: Callable[[str], Read], text: str) -> Read | None:
         """Read a text, or note why it cannot be and give None."""
         try:
-            return reader(text)
+            return reader(self.names.in_text(text))
         except ExpressionError as error:
             self.complain(element, "decision_cell", f"{where}: “{text[:80]}” cannot be understood. {error}")
             return None

@@ -12,6 +12,7 @@ from typing import Any
 
 from lxml import etree
 
+from engine.decision_names import SpokenNames, spoken_names
 from engine.decision_reading import TableReader, children, text_of
 from engine.decision_tables import Hit, Table, failed
 from engine.diagrams.reader import read_xml
@@ -72,6 +73,7 @@ class Decision:
     result_name: str
     """The name of a literal decision's value, or of a table's value to those who require it."""
     required: tuple["Decision", ...] = field(default=(), repr=False)
+    spoken: SpokenNames = field(default_factory=SpokenNames, repr=False)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -88,14 +90,15 @@ class Decision:
 
     def explain(self, names: Mapping[str, Any]) -> Explanation:
         """Work the decision out and tell how: input values, rules that matched, and the same for what it requires."""
-        return self.work_out(dict(names), Budget(BUDGET), {})
+        return self.work_out({**names, **self.spoken.among(names)}, Budget(BUDGET), {})
 
     def work_out(self, names: dict[str, Any], budget: Budget, known: dict[str, Explanation]) -> Explanation:
         """Work the decision out once, after those it requires, on a shared budget."""
         if self.id not in known:
             required = tuple(decision.work_out(names, budget, known) for decision in self.required)
             for decision, explanation in zip(self.required, required, strict=True):
-                names = names | decision.as_variables(explanation.result)
+                given = decision.as_variables(explanation.result)
+                names = names | given | self.spoken.among(given)
             known[self.id] = self._conclude(names, budget, required)
         return known[self.id]
 
@@ -126,7 +129,7 @@ def read_decisions(data: bytes, file: str) -> dict[str, Decision]:
     root = read_xml(data, file)
     if etree.QName(root).localname != "definitions" or etree.QName(root).namespace not in NAMESPACES:
         raise DefinitionError([Finding(file, None, Severity.ERROR, "not_dmn", "This is not a DMN decision file.")])
-    reader = TableReader(file)
+    reader = TableReader(file, spoken_names(root))
     elements = _elements(root, reader)
     finished: dict[str, Decision] = {}
     for key in _in_order(elements, reader):
@@ -198,7 +201,9 @@ def _decision(element: etree._Element, finished: Mapping[str, Decision], reader:
         )
     if logic is None or missing:
         return None
-    return Decision(key, name, reader.file, logic, result_name, tuple(finished[need] for need in _required(element)))
+    return Decision(
+        key, name, reader.file, logic, result_name, tuple(finished[need] for need in _required(element)), reader.names
+    )
 
 
 def _knowledge(element: etree._Element) -> list[str]:

@@ -40,6 +40,8 @@ _FUNCTIONS = {
     "string length": "len",
     "list contains": "contains",
 }
+_CALLED = {"count": "len", "string": "str"}
+"""Functions of FEEL that may as well be names of variables, where no bracket follows."""
 _DATED = (
     (re.compile(r"-?P"), "duration"),
     (re.compile(r"\d\d:"), "time"),
@@ -74,6 +76,9 @@ class Token:
     def is_sign(self, *signs: str) -> bool:
         """Tell whether it is one of the signs."""
         return self.kind == "sign" and self.written in signs
+
+
+_END = Token("sign", "")
 
 
 def is_foreign(text: str) -> bool:
@@ -115,6 +120,10 @@ def tokens(text: str) -> list[Token]:
 
 def say(words: Sequence[Token]) -> str:
     """Join FEEL tokens to an expression of our language."""
+    words = [
+        Token("name", _CALLED[word.written]) if word.written in _CALLED and after.is_sign("(") else word
+        for word, after in pairwise((*words, _END))
+    ]
     for before, word in pairwise(words):
         follows_value = before.kind in ("name", "text") or before.is_sign(")", "]")
         if word.is_sign("[") and follows_value and before.written != "in":

@@ -465,6 +465,34 @@ def test_input_data_and_other_elements_of_a_graph_are_passed_over() -> None:
     assert read_all["a"].evaluate({"paper": 1}) == {"a": 2}
 
 
+def test_names_with_blanks_are_understood_wherever_the_file_gives_them() -> None:
+    named = (
+        '<inputData id="i" name="Full Name"/><inputData id="j" name="Net  Price (EUR)"/><inputData id="k" name="Name"/>'
+        '<inputData id="l" name="Loan"/><itemDefinition name="tLoan"><itemComponent name="due date"/></itemDefinition>'
+    )
+    decisions = read(
+        named,
+        literal("greeting", '"Full Name: " + Full  Name + Name'),
+        literal("gross", "2 * Net Price (EUR)", variable="Gross Price"),
+        literal("due", "Loan.due date"),
+        table([(["> Net Price (EUR) + 1"], ["Full Name"])], inputs=[("Gross Price", "number")], requires="gross"),
+    )
+    given = {"Full Name": "Ann Ash", "Name": "!", "Net Price (EUR)": 5, "Loan": {"due date": "today"}}
+
+    assert decisions["greeting"].evaluate(given) == {"greeting": "Full Name: Ann Ash!"}
+    assert decisions["gross"].evaluate(given) == {"Gross Price": 10}
+    assert decisions["due"].evaluate(given) == {"due": "today"}
+    assert decisions["route"].evaluate(given) == {"way": "Ann Ash"}
+    assert decisions["route"].evaluate(given | {"Net Price (EUR)": 1}) == {"way": None}
+
+
+def test_a_name_with_blanks_that_the_file_does_not_give_is_refused() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        read(literal("greeting", "Full Name"), '<inputData id="i" name="Name"/>')
+
+    assert [(one.element, one.code) for one in caught.value.findings] == [(None, "decision_cell")]
+
+
 def test_an_explanation_tells_inputs_rules_and_results() -> None:
     decisions = read(
         table(OVERLAPPING, attributes='hitPolicy="RULE ORDER"', requires="amount", inputs=[("amount", "number")]),
