@@ -9,13 +9,20 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from storage.database import Database, Transaction
-from storage.errors import Conflict, Refused
+from storage.errors import Conflict, NotFound, Refused
 from storage.failpoints import failpoint
 from storage.people import Actor
 from storage.worklist import ItemInHand
 
 Answers = Mapping[str, Any] | Callable[[Transaction, ItemInHand], Mapping[str, Any]]
 """Checked answers, or what checks and gives them within the transaction, of the item in hand."""
+
+
+def check_in_reach(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
+    """Check that a work item is offered or given to somebody; raises `NotFound` for anybody else, who hears nothing of it."""
+    is_theirs = item.assignee_id in actor.user_ids or item.completed_by_id == actor.user_id
+    if not is_theirs and not item.is_for_everybody and not tx.work.is_candidate(item, actor):
+        raise NotFound("There is no such work item; look for it in the worklist.")
 
 
 def check_may_complete(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
@@ -34,7 +41,7 @@ def _check_may_act(tx: Transaction, item: ItemInHand, actor: Actor) -> None:
 
 
 class Worklist:
-    """What people do with work items, one transaction each."""
+    """What people do with work items, one transaction each; raises `NotFound` for who has nothing to do with an item."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -45,7 +52,7 @@ class Worklist:
         What rests with its suspended instance is not taken: raises `Suspended`.
         """
         with self._database.transaction() as tx:
-            item = tx.work.in_hand(item_id, actor)
+            item = _in_reach(tx, item_id, actor)
             if item.is_open and item.assignee_id == actor.user_id:
                 return
             check_may_complete(tx, item, actor)
@@ -59,7 +66,7 @@ class Worklist:
     def release(self, item_id: int, actor: Actor) -> None:
         """Give an item back to its groups; raises `Conflict` when the person does not have it."""
         with self._database.transaction() as tx:
-            item = tx.work.in_hand(item_id, actor)
+            item = _in_reach(tx, item_id, actor)
             if item.assignee_id not in actor.user_ids or not tx.work.release(item_id, item.assignee_id or 0):
                 raise Conflict("You do not have this work item, or it has no group to go back to.")
             _record(tx, item, actor, "work.released")
@@ -67,7 +74,7 @@ class Worklist:
     def delegate(self, item_id: int, actor: Actor, to_user_id: int) -> None:
         """Hand an item over to another person, who must be allowed to complete it; raises `Refused` otherwise."""
         with self._database.transaction() as tx:
-            item = tx.work.in_hand(item_id, actor)
+            item = _in_reach(tx, item_id, actor)
             check_may_complete(tx, item, actor)
             receiver = tx.people.actor(to_user_id)
             theirs = tx.work.in_hand(item_id, receiver)
@@ -76,6 +83,12 @@ class Worklist:
             if not tx.work.assign(item_id, item.assignee_id, to_user_id):
                 raise tx.work.taken(tx.work.in_hand(item_id, actor))
             _record(tx, item, actor, "work.delegated", {"to": receiver.login})
+
+
+def _in_reach(tx: Transaction, item_id: int, actor: Actor) -> ItemInHand:
+    item = tx.work.in_hand(item_id, actor)
+    check_in_reach(tx, item, actor)
+    return item
 
 
 def _record(

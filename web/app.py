@@ -33,6 +33,7 @@ from web.pages import (
     worklist,
 )
 from web.pages import tokens as token_pages
+from web.repeats import tell_keys
 from web.rights import Right, allows, declared, needs
 from web.static_files import tell_assets
 from web.words import tell_words
@@ -79,7 +80,7 @@ def create_app(system: System) -> Flask:
     app.before_request(_admit)
     security.fence(app, system.settings.web, system.secret_key)
     problems.tell(app)
-    for tell in (tell_words, tell_assets, tell_navigation):
+    for tell in (tell_words, tell_assets, tell_navigation, tell_keys):
         tell(app)
     for module in _PAGES:
         app.register_blueprint(module.pages)

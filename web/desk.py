@@ -7,6 +7,7 @@ from typing import Any
 
 from engine.errors import DefinitionError
 from engine.forms import Form
+from engine.worklist import check_in_reach
 from storage.access import Level, Rights
 from storage.audit import parcel_chain
 from storage.beside import Beside, Reading
@@ -56,17 +57,10 @@ Accept = Callable[[Transaction, ItemInHand], Accepted]
 Also = Callable[[Transaction, Beside], None]
 
 
-def _check_in_reach(tx: Transaction, actor: Actor, hand: ItemInHand) -> None:
-    """Check that a work item is offered or given to somebody; raises `NotFound` for anybody else."""
-    is_theirs = hand.assignee_id in actor.user_ids or hand.completed_by_id == actor.user_id
-    if not is_theirs and not hand.is_for_everybody and not tx.work.is_candidate(hand, actor):
-        raise NotFound("There is no such work item; look for it in the worklist.")
-
-
 def desk(tx: Transaction, actor: Actor, item_id: int) -> Desk:
     """Lay a work item on the desk of somebody to whom it is offered or given; raises `NotFound` for anybody else."""
     hand = tx.work.in_hand(item_id, actor)
-    _check_in_reach(tx, actor, hand)
+    check_in_reach(tx, hand, actor)
     item = tx.work.one(item_id)
     view = parcel_behind(tx, actor, item.parcel_id)
     holders = tx.people.names([one for one in (item.completed_by_id, item.assignee_id) if one is not None])
@@ -102,7 +96,7 @@ def complete(item_id: int, actor: Actor, accept: Accept, also: Also) -> None:
     taken: list[tuple[ItemInHand, Accepted]] = []
 
     def answers(tx: Transaction, hand: ItemInHand) -> Mapping[str, Any]:
-        _check_in_reach(tx, actor, hand)
+        check_in_reach(tx, hand, actor)
         taken[:] = [(hand, accept(tx, hand))]
         return taken[0][1].values
 

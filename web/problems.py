@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, SecurityError
 
 from engine.errors import DefinitionError
 from storage.errors import (
+    AlreadyExists,
     AlreadyTaken,
     Conflict,
     Damaged,
@@ -17,6 +18,7 @@ from storage.errors import (
     NotFound,
     ParcelflowError,
     Refused,
+    StaleVersion,
     Suspended,
     Unavailable,
 )
@@ -43,14 +45,20 @@ _TITLES = {
     HTTPStatus.UNAUTHORIZED: "Please sign in",
     HTTPStatus.FORBIDDEN: "This is not yours to do",
     HTTPStatus.NOT_FOUND: "Nothing here",
-    HTTPStatus.CONFLICT: "Somebody was faster",
+    HTTPStatus.CONFLICT: "Not possible now",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "Too large",
     HTTPStatus.UNPROCESSABLE_ENTITY: "Something needs correcting",
     HTTPStatus.TOO_MANY_REQUESTS: "A short pause",
     HTTPStatus.SERVICE_UNAVAILABLE: "Not available at the moment",
     HTTPStatus.INTERNAL_SERVER_ERROR: "Something went wrong",
 }
-_TITLES_OF_CODES = {Suspended.code: "This rests"}
+_TITLES_OF_CODES = {
+    AlreadyTaken.code: "Somebody was faster",
+    AlreadyExists.code: "In use already",
+    StaleVersion.code: "Changed meanwhile",
+    Suspended.code: "This rests",
+    "idempotency_key_used": "Sent before",
+}
 _SENTENCES = {
     HTTPStatus.NOT_FOUND: "There is no such page, or it is not for you. Look for it in a list, or ask whoever sent you here.",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "This is more than the system takes in at once. Send fewer or smaller files.",
@@ -72,6 +80,11 @@ def status_of(error: ParcelflowError) -> HTTPStatus:
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
+def title_of(status: HTTPStatus, code: str) -> str:
+    """Give the few words that stand above what went wrong."""
+    return _TITLES_OF_CODES.get(code) or _TITLES.get(status, status.phrase)
+
+
 class Detailed(Invalid):
     """What was sent cannot be used; correct what is listed."""
 
@@ -84,7 +97,7 @@ class Detailed(Invalid):
 
 def problem(status: HTTPStatus, code: str, sentence: str, **members: object) -> Response:
     """Answer with a status, a stable code and a sentence: as problem document (RFC 9457) with members, fragment, or page."""
-    title = _TITLES_OF_CODES.get(code) or _TITLES.get(status, status.phrase)
+    title = title_of(status, code)
     if wants_json():
         response = make_response(
             {

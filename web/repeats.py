@@ -1,17 +1,18 @@
 """A request with an Idempotency-Key gets the first answer again: header for programs, a hidden field for forms."""
 
 import hashlib
+import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 
-from flask import Response, make_response, request
+from flask import Flask, Response, make_response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import FileStorage
 
 from storage.base import from_json, to_json
 from storage.database import Transaction
-from storage.errors import AlreadyExists, Conflict, Invalid
+from storage.errors import AlreadyExists, Conflict, Invalid, NotFound
 from storage.people import RequestKey
 from web.context import person, system
 
@@ -27,9 +28,14 @@ Keep = Callable[[Transaction, Response], None]
 
 
 class KeyUsed(Invalid):
-    """The Idempotency-Key was used for another request; take a new one."""
+    """The form or Idempotency-Key was sent with something else; load the page again, or take a new key."""
 
     code = "idempotency_key_used"
+
+
+def tell_keys(app: Flask) -> None:
+    """Give the templates `fresh_key()`, for forms that are carried out once however often they are sent."""
+    app.jinja_env.globals.update(fresh_key=lambda: secrets.token_urlsafe(16))
 
 
 def request_key() -> str | None:
@@ -66,7 +72,7 @@ def once_within(act: Callable[[Keep], Response]) -> Response:
         return earlier
     try:
         return act(lambda tx, answer: _keep_in(tx, key, asked, answer))
-    except Conflict:
+    except (Conflict, NotFound):
         earlier = _earlier(key, asked)  # the same request came twice at once, and the other was faster
         if earlier is None:
             raise
@@ -79,7 +85,9 @@ def _earlier(key: str, asked: str) -> Response | None:
         if kept is None or kept.created_at < tx.now - KEPT:
             return None
         if kept.request != asked:
-            raise KeyUsed("This Idempotency-Key was used for another request; take a new one.")
+            raise KeyUsed(
+                "This form or Idempotency-Key was sent with something else; load the page again, or take a new key."
+            )
         answer = from_json(kept.answer)
         return Response(answer["body"], kept.status, headers={**answer["headers"], "Idempotency-Replayed": "true"})
 

@@ -92,6 +92,12 @@ def test_quality_knows_that_there_is_a_price_but_not_which() -> None:
     assert rights("quality", "in_review").field("price") is Level.MASKED
 
 
+def test_quality_reads_the_reason_that_it_gave_and_not_that_of_accounting() -> None:
+    for status in ("in_review", "adjusting", "planning"):
+        assert rights("quality", status).reads_field("quality_reason")
+        assert not rights("quality", status).reads_field("price_reason")
+
+
 def test_production_works_from_the_work_sheet_alone() -> None:
     kinds = ("work_sheet", "purchase_order", "order_form", "mail", "letter", "other", *LETTERS_WITH_PRICES)
 

@@ -35,7 +35,11 @@ _ALWAYS: Final = {
     "500": "Something went wrong; nothing was changed",
     "503": "Not available at the moment; try again",
 }
-_CHANGING: Final = {"409": "Somebody was faster", "413": "Too large", "415": "Another media type is wanted"}
+_CHANGING: Final = {
+    "409": "Somebody was faster, or it is not in the state for this any more",
+    "413": "Too large",
+    "415": "Another media type is wanted",
+}
 
 v1 = APIBlueprint("api", __name__, url_prefix=INTERFACE)
 

@@ -215,8 +215,18 @@ def _receive(form: shapes.Upload) -> Response:
             subject=form.subject,
         )
     )
-    href = _address(receipt.parcel_number)
+    href = _address(receipt.parcel_number) if _may_open(receipt.parcel_number) else None
     return answer(shapes.Received(number=receipt.parcel_number, href=href), 201, location=href)
+
+
+def _may_open(number: str) -> bool:
+    """Tell whether who brought something in may look at it."""
+    try:
+        with system().database.reading() as tx:
+            tx.search.view(person(), number)
+    except NotFound:
+        return False
+    return True
 
 
 def _enclosure(file: FileStorage) -> Enclosure:

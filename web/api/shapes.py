@@ -212,7 +212,7 @@ class Received(Given):
     """The parcel that an upload became."""
 
     number: str
-    href: str
+    href: str | None = Field(description="Where it is looked at; null for who may bring in, but not open it.")
 
 
 class WorkItemLine(Given):

@@ -86,6 +86,7 @@ def deploy(folder: Path, note: str) -> None:
     from engine.deployment import deploy as put_in_force  # noqa: PLC0415
     from engine.deployment import read_folder  # noqa: PLC0415
     from engine.errors import DefinitionError  # noqa: PLC0415
+    from storage.errors import Refused  # noqa: PLC0415
     from web.commands.opening import opened_system  # noqa: PLC0415
 
     files = read_folder(folder)
@@ -103,8 +104,9 @@ def deploy(folder: Path, note: str) -> None:
             )
         except DefinitionError as error:
             for finding in error.findings:
-                click.echo(f"{finding.severity}: {finding.file}, {finding.element}: {finding.message}", err=True)
-            raise
+                place = ", ".join(part for part in (finding.file, finding.element) if part)
+                click.echo(f"{finding.severity}: {place}: {finding.message}", err=True)
+            raise Refused("Nothing was put in force; correct the errors above and deploy again.") from error
     for key, version in deployed.versions.items():
         click.echo(f"{key} is in force as version {version}.")
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from engine.interventions import AddToken, CancelToken, ChangeVariables, Intervention, MoveToken
+from engine.operating import Within
 from storage.base import to_json
 from storage.errors import Invalid, ParcelflowError
 from web.context import person, system
@@ -14,6 +15,7 @@ from web.diagrams import diagram_bytes
 from web.instances import check_may_change, in_sight, instance_view, listed
 from web.navigation import say
 from web.problems import status_of
+from web.repeats import Keep, once_within
 from web.rights import Right, needs
 from web.typed_values import REMOVE, variable_name, variable_value
 
@@ -126,24 +128,30 @@ def variables(instance_id: int) -> ResponseReturnValue:
 
 
 def _intervene(instance_id: int, done: str, asked: Intervention) -> ResponseReturnValue:
-    def intervene(instance: int, actor: str, reason: str) -> None:
-        system().operator.intervene(instance, asked, actor, reason)
+    def intervene(instance: int, actor: str, reason: str, within: Within) -> None:
+        system().operator.intervene(instance, asked, actor, reason, within)
 
     return _act(instance_id, done, intervene)
 
 
 def _act(
-    instance_id: int, done: str, act: Callable[[int, str, str], None], back: str | None = None
+    instance_id: int, done: str, act: Callable[[int, str, str, Within], None], back: str | None = None
 ) -> ResponseReturnValue:
-    """Do it if the person may see the instance; what is refused is said on the same page."""
-    with system().database.reading() as tx:
-        in_sight(tx, person(), instance_id)
+    """Do it if the person may see the instance, once for each form; what is refused is said on the same page."""
+    answer = make_response(redirect(back or url_for("instances.show", instance_id=instance_id)))
+
+    def acting(keep: Keep) -> Response:
+        with system().database.reading() as tx:
+            in_sight(tx, person(), instance_id)
+        act(instance_id, person().login, request.form.get("reason", ""), lambda tx: keep(tx, answer))
+        return answer
+
     try:
-        act(instance_id, person().login, request.form.get("reason", ""))
+        answer = once_within(acting)
     except ParcelflowError as error:
         return _page(instance_id, error.message), status_of(error)
     say(done)
-    return redirect(back or url_for("instances.show", instance_id=instance_id))
+    return answer
 
 
 def _page(instance_id: int, error: str = "") -> str:

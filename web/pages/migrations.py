@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from engine.migration import MOST_PLANNED, MOST_TOGETHER, Planned
@@ -14,6 +14,7 @@ from storage.processes import ProcessDefinition
 from web.context import person, system
 from web.instances import Node, in_sight, nodes_of, only_in_sight
 from web.problems import status_of
+from web.repeats import Keep, once_within
 from web.rights import Right, needs
 from web.words import label
 
@@ -46,20 +47,31 @@ def begin(key: str) -> ResponseReturnValue:
     """Begin the migration that was planned."""
     version = request.form.get("version", type=int)
     try:
-        with system().database.reading() as tx:
-            to = _target(tx, key, version)
-            chosen = only_in_sight(tx, person(), to, None)
-        begun = system().migrator.begin(
-            to,
-            _mapping(request.form),
-            person().login,
-            request.form.get("reason", ""),
-            together=request.form.get("how") == "together",
-            only=chosen,
-        )
+        return once_within(lambda keep: _begun(key, version, keep))
     except ParcelflowError as error:
         return _planned_page(key, version, error.message), status_of(error)
-    return redirect(url_for("migrations.show", migration_id=begun))
+
+
+def _begun(key: str, version: int | None, keep: Keep) -> Response:
+    made: list[Response] = []
+
+    def within(tx: Transaction, migration_id: int) -> None:
+        made.append(make_response(redirect(url_for("migrations.show", migration_id=migration_id))))
+        keep(tx, made[-1])
+
+    with system().database.reading() as tx:
+        to = _target(tx, key, version)
+        chosen = only_in_sight(tx, person(), to, None)
+    system().migrator.begin(
+        to,
+        _mapping(request.form),
+        person().login,
+        request.form.get("reason", ""),
+        together=request.form.get("how") == "together",
+        only=chosen,
+        within=within,
+    )
+    return made[-1]
 
 
 @pages.get("/migrations/<int:migration_id>")

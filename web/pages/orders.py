@@ -6,6 +6,7 @@ from flask.typing import ResponseReturnValue
 from storage.audit import parcel_chain
 from storage.database import Transaction
 from storage.errors import Conflict, Invalid, Refused
+from storage.processes import InstanceState
 from storage.views import ParcelView
 from web import lists
 from web.context import person, system
@@ -38,7 +39,15 @@ def show(number: str) -> ResponseReturnValue:
     """Show an order: its way with times, what waits, what happened, its documents and diagrams."""
     with system().database.reading() as tx:
         view = tx.search.view_of_order(person(), number)
-        return render_template("order.html", view=view, may_cancel=_may_cancel(tx, view), **around(tx, view))
+        asked = _is_cancel_asked(tx, view)
+        return render_template(
+            "order.html",
+            view=view,
+            rests=_rests(tx, view),
+            is_cancel_asked=asked,
+            may_cancel=not asked and _may_cancel(tx, view),
+            **around(tx, view),
+        )
 
 
 @pages.get("/<number>/cover-sheet")
@@ -67,20 +76,37 @@ def _cancel(number: str, reason: str, keep: Keep) -> Response:
     """Ask the process to cancel, with the record of who asked and the answer kept for a repetition, in one commit."""
     actor = person()
     answer = make_response(redirect(url_for("orders.show", number=number)))
+    done = ""
 
     def ask(tx: Transaction) -> None:
+        nonlocal done
         view = tx.search.view_of_order(actor, number)
         if not view.rights.may_write:
             raise Refused("You may look at this order, but not change it.")
         if not tx.processes.awaits(_CANCEL_MESSAGE, number):
             raise Conflict("The order cannot be cancelled any more; it is in production or has ended.")
+        done = (
+            f"{number} rests, and is cancelled when it is let go on." if _rests(tx, view) else f"{number} is cancelled."
+        )
         details = {"cancel_reason": reason}
         tx.audit.record(parcel_chain(view.id), actor.login, "order_cancellation_asked", number, details)
         keep(tx, answer)
 
+    with system().database.reading() as tx:
+        if _is_cancel_asked(tx, tx.search.view_of_order(actor, number)):
+            raise Conflict("Somebody has asked to cancel this order already; it is cancelled when it is let go on.")
     system().engine.correlate(_CANCEL_MESSAGE, {"cancel_reason": reason}, correlation_key=number, also=ask)
-    say(f"{number} is cancelled.")
+    say(done)
     return answer
+
+
+def _rests(tx: Transaction, view: ParcelView) -> bool:
+    return any(one.state is InstanceState.SUSPENDED for one in tx.processes.of_parcel(view.id))
+
+
+def _is_cancel_asked(tx: Transaction, view: ParcelView) -> bool:
+    """Tell whether a cancellation waits for a resting order to go on."""
+    return _rests(tx, view) and tx.processes.waiting_message(_CANCEL_MESSAGE, view.order_number) is not None
 
 
 def _is_told(view: ParcelView, name: str) -> bool:

@@ -1,6 +1,6 @@
 """Tokens for programs: a person's own, made here, shown once, taken out of force here."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from storage.database import Transaction
@@ -8,6 +8,7 @@ from storage.errors import Invalid
 from web import tokens
 from web.context import person, system
 from web.navigation import say
+from web.repeats import Keep, once_within
 from web.rights import Right, needs
 
 pages = Blueprint("tokens", __name__, url_prefix="/tokens")
@@ -26,18 +27,31 @@ def own() -> ResponseReturnValue:
 @pages.post("")
 @needs(Right.LOOK_UP)
 def make() -> ResponseReturnValue:
-    """Make a token and show it this once."""
-    actor, useful = person(), tokens.useful_scopes(person())
+    """Make a token and show it this once; the form sent again makes no second one."""
+    useful = tokens.useful_scopes(person())
     scopes = [scope for scope in request.form.getlist("scopes") if scope in useful]
     days = request.form.get("days", 0, type=int)
     name = request.form.get("name", "")
     try:
-        with system().database.transaction() as tx:
-            text, token = tokens.issue(tx, actor.user_id, name=name, scopes=scopes, days=days, actor=actor.login)
-            return render_template("token_once.html", text=text, token=token)
+        answer = once_within(lambda keep: _made(name, scopes, days, keep))
     except Invalid as error:
         with system().database.reading() as tx:
             return _page(tx, error.message, name, scopes, days), 422
+    if "Idempotency-Replayed" in answer.headers:
+        say(
+            "This token was made already, and is shown only once. If you did not copy it, revoke it and make another.",
+            "bad",
+        )
+    return answer
+
+
+def _made(name: str, scopes: list[str], days: int, keep: Keep) -> Response:
+    """Give the page with the token's text, which is kept nowhere: a repetition is led to the list."""
+    actor = person()
+    with system().database.transaction() as tx:
+        text, token = tokens.issue(tx, actor.user_id, name=name, scopes=scopes, days=days, actor=actor.login)
+        keep(tx, make_response(redirect(url_for("tokens.own"))))
+        return make_response(render_template("token_once.html", text=text, token=token))
 
 
 @pages.post("/<int:token_id>/revoke")

@@ -538,3 +538,16 @@ def test_the_house_password_is_no_token(small_house: House) -> None:
     answer = small_house.app.test_client().get("/api/v1/parcels", auth=("boss", PASSWORD))
 
     assert answer.status_code == 401
+
+
+def test_who_brings_in_but_may_not_open_the_parcel_gets_its_number_without_an_address(office: House) -> None:
+    office.person("stranger", "planning")
+    data = {"files": (io.BytesIO(b"one"), "a.txt")}
+    stranger = program(office, "stranger")
+
+    answer = stranger.post("/parcels", data=data)
+
+    assert answer.status_code == 201
+    assert answer.json["href"] is None
+    assert "Location" not in answer.headers
+    assert stranger.get(f"/parcels/{answer.json['number']}").status_code == 404

@@ -345,3 +345,15 @@ def test_a_program_needs_the_scope_of_each_deed(office: House) -> None:
 
     assert reader.get(f"/work-items/{item}").status_code == 200
     assert reader.post(f"/work-items/{item}/complete", ACCEPTED).status_code == 403
+
+
+def test_an_item_that_somebody_of_another_group_has_is_not_there_either(office: House) -> None:
+    office.person("planner", "planning")
+    item = office.begin(office.parcel()[0])
+    assert program(office, "anna").post(f"/work-items/{item}/claim").status_code == 200
+    planner = program(office, "planner")
+    nowhere = planner.post("/work-items/999999/claim")
+
+    for deed in ("claim", "release"):
+        answer = planner.post(f"/work-items/{item}/{deed}")
+        assert (answer.status_code, answer.data) == (404, nowhere.data)

@@ -122,3 +122,41 @@ def test_an_instance_is_suspended_let_go_on_ended_and_deleted(office: House) -> 
     adam.post(f"/instances/{instance}/delete", reason="Gone.")
 
     assert adam.get(f"/instances/{instance}").status_code == 404
+
+
+def _sent_twice(adam: Visitor, address: str, **typed: str) -> list[tuple[int, str | None]]:
+    answers = [adam.post(address, **typed, request_key="once") for _ in range(2)]
+    return [(answer.status_code, answer.location) for answer in answers]
+
+
+def test_a_form_sent_twice_acts_once(office: House) -> None:
+    instance = office.system.engine.start("line")
+    adam = _adam(office, instance)
+    assert 'name="request_key"' in adam.text(f"/instances/{instance}")
+
+    assert (
+        _sent_twice(adam, f"/instances/{instance}/add", node="second", reason="Both.")
+        == [(302, f"/instances/{instance}")] * 2
+    )
+
+    with office.database.reading() as tx:
+        assert len(office.system.operator.standings(tx, tx.processes.one(instance))) == 2
+
+
+def test_an_instance_deleted_by_a_form_sent_twice_is_answered_alike(office: House) -> None:
+    instance = office.system.engine.start("line")
+    adam = _adam(office, instance)
+
+    assert _sent_twice(adam, f"/instances/{instance}/delete", reason="Gone.") == [(302, "/instances")] * 2
+
+
+def test_a_key_that_was_sent_with_something_else_is_told_on_the_page(office: House) -> None:
+    instance = office.system.engine.start("line")
+    adam = _adam(office, instance)
+    adam.post(f"/instances/{instance}/suspend", reason="Wait.", request_key="once")
+
+    answer = adam.post(f"/instances/{instance}/go-on", reason="Go.", request_key="once")
+
+    assert answer.status_code == 422
+    assert "load the page again" in answer.text
+    assert _state(office, instance) is InstanceState.SUSPENDED

@@ -177,3 +177,17 @@ def test_what_one_may_not_see_is_neither_planned_nor_moved(office: House) -> Non
     assert olga.post("/processes/order/migrations/plan", {"version": 2}).get_json()["items"] == []
     assert olga.post("/processes/order/migrations", {"version": 2, "reason": "x"}).status_code == 422
     assert _versions(office) == [1]
+
+
+def test_a_migration_whose_form_is_sent_twice_is_begun_once(office: House) -> None:
+    office.system.engine.start("line")
+    _put(office, "first", "third")
+    adam = office.visitor("adam")
+    assert 'name="request_key"' in adam.text("/processes/line/migrate")
+    typed = {"version": "2", "how": "each", "reason": "Better.", "request_key": "once"}
+
+    answers = [adam.post("/processes/line/migrate", **typed) for _ in range(2)]
+
+    assert len({answer.location for answer in answers}) == 1
+    with office.database.reading() as tx:
+        assert len(tx.migrations.of_process("line")) == 1

@@ -234,3 +234,24 @@ def test_what_may_not_or_cannot_be_cancelled_leaves_no_message_behind(house: Hou
     assert [what for _, what in house.actions(parcel_id)].count("message.received") == 1
     with house.database.reading() as tx:
         assert tx.processes.waiting_message("cancel_order", number) is None
+
+
+def test_a_resting_order_says_that_it_is_cancelled_only_when_it_is_let_go_on(small_house: House) -> None:
+    parcel_id, number = _an_order(small_house)
+    with small_house.database.reading() as tx:
+        [instance] = tx.processes.of_parcel(parcel_id)
+    small_house.system.operator.suspend(instance.id, "adam", "The press is broken.")
+    boss = small_house.visitor("boss")
+    assert "cancelled only when an operator lets it go on" in boss.text(f"/orders/{number}")
+
+    answer = boss.post(f"/orders/{number}/cancel", reason="the customer asks", request_key="once")
+    assert answer.status_code == 302, answer.text
+    asked = boss.text(answer.location or "")
+    again = boss.post(f"/orders/{number}/cancel", reason="still")
+
+    assert f"{number} rests, and is cancelled when it is let go on." in asked
+    assert "somebody has asked to cancel it" in asked
+    assert "Cancel order" not in asked
+    assert again.status_code == 409
+    small_house.system.operator.go_on(instance.id, "adam", "It was mended.")
+    assert "This rests" not in boss.text(f"/orders/{number}")

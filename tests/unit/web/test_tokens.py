@@ -296,3 +296,22 @@ def test_the_command_line_makes_lists_and_revokes_tokens(tmp_path: Path, monkeyp
     assert "revoked" in run("people", "tokens", "anna")[1]
     assert run("people", "revoke", "anna", text[:15])[0] != 0
     assert run("people", "token", "anna", "--scope", "everything")[0] != 0
+
+
+def test_a_form_sent_twice_makes_one_token_whose_text_is_kept_nowhere(office: House) -> None:
+    visitor = office.visitor("anna")
+    assert 'name="request_key"' in visitor.text("/tokens")
+    typed = {"name": "Scanner", "scopes": "parcels:write", "days": "7", "request_key": "once"}
+
+    first, second = (visitor.post("/tokens", **typed) for _ in range(2))
+
+    [text] = set(re.findall(r"pf_[0-9a-f]{12}_[\w-]{43}", first.text))
+    assert (second.status_code, second.location) == (302, "/tokens")
+    assert "revoke it and make another" in visitor.text("/tokens")
+    assert len(_tokens(office, "anna")) == 1
+    with office.database.reading() as tx:
+        anna = tx.people.with_login("anna")
+        assert anna is not None
+        kept = tx.people.first_answer(anna.id, "once")
+        assert kept is not None
+        assert text not in kept.answer
