@@ -16,6 +16,7 @@ from time import monotonic
 from engine.errors import BusinessError, EngineError
 from engine.operations.call import Call, Operation
 from engine.runtime import Engine
+from engine.watch import Watch
 from storage.database import Database
 from storage.errors import Conflict, NotFound, ParcelflowError, Suspended
 from storage.failpoints import failpoint
@@ -79,6 +80,7 @@ class Worker:
         self._at_work: list[int] = []
         self._unsettled: set[int] = set()
         self._resting: dict[int, float] = {}
+        self._watch = Watch()
 
     def start(self) -> None:
         """Begin to work, in threads of its own."""
@@ -174,7 +176,8 @@ class Worker:
         """Take over the jobs of nodes that give no sign of life, and our own that nobody is at; gives the nodes' names."""
         at_work, unsettled = tuple(self._at_work), set(self._unsettled)
         with self._database.reading() as tx:
-            dead = [node for node in tx.jobs.silent_nodes(self._pace.silence) if node != self._node]
+            signs = {node: at for node, at in tx.jobs.signs_of_life().items() if node != self._node}
+            dead = self._watch.silent(signs, tx.now, self._pace.silence)
         if dead and self._job_engine is not None:
             self._job_engine.take_over(dead)
         with self._database.transaction() as tx:

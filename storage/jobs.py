@@ -453,11 +453,10 @@ class Jobs:
         statement = self._unit.insert(NodeHeartbeat).values(node=node, started_at=now, seen_at=now)
         self._unit.connection.execute(statement.on_conflict_do_update(index_elements=["node"], set_={"seen_at": now}))
 
-    def silent_nodes(self, silence: timedelta) -> Sequence[str]:
-        """Give the nodes that have given no sign of life for so long."""
-        return self._unit.session.scalars(
-            select(NodeHeartbeat.node).where(NodeHeartbeat.seen_at < self._unit.now - silence)
-        ).all()
+    def signs_of_life(self) -> Mapping[str, datetime]:
+        """Give the last sign of life of each node, by that node's clock."""
+        rows = self._unit.connection.execute(select(NodeHeartbeat.node, NodeHeartbeat.seen_at))
+        return {row.node: row.seen_at for row in rows}
 
     def forget_node(self, node: str) -> None:
         """Strike out a node that has stopped, or whose jobs were taken over."""

@@ -462,7 +462,25 @@ def test_the_job_engine_brings_jobs_to_the_worker(office: Office, job_engine: Jo
     assert list(office.items(instance)) == ["look"]
     assert len(desk.calls) == 2
     with office.database.reading() as tx:
-        assert tx.jobs.silent_nodes(timedelta(days=-1)) == []
+        assert tx.jobs.signs_of_life() == {}
+
+
+@pytest.mark.parametrize("gives_signs", [False, True])
+def test_a_node_is_dead_when_its_sign_stays_the_same_though_the_clock_was_set_back(
+    office: Office, clock: FakeClock, gives_signs: bool
+) -> None:
+    worker = Worker(office.database, office.engine, {}, node="here", pace=Pace(silence=timedelta(0)))
+    with office.database.transaction() as tx:
+        tx.jobs.beat("other")
+    clock.advance(timedelta(hours=-1))
+
+    first = worker.take_over()
+    if gives_signs:
+        with office.database.transaction() as tx:
+            tx.jobs.beat("other")
+    second = worker.take_over()
+
+    assert (first, second) == ([], [] if gives_signs else ["other"])
 
 
 def test_what_has_begun_goes_on_before_more_begins(office: Office, job_engine: JobEngine) -> None:
@@ -524,7 +542,7 @@ def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobE
 
     with office.database.reading() as tx:
         assert tx.jobs.one(job_id or 0).state == "done"
-        assert tx.jobs.silent_nodes(timedelta(0)) == []
+        assert tx.jobs.signs_of_life() == {}
 
 
 def test_a_dead_nodes_job_is_taken_up_whatever_its_clock_said(office: Office, clock: FakeClock) -> None:
