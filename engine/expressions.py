@@ -19,7 +19,7 @@ import simpleeval
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
 from engine.evaluation import CONSTANT_NAMES, LOOKS_AT_NAMES, OPERATORS, Budget, Evaluation
-from engine.foreign import is_foreign, translate
+from engine.foreign import is_foreign, translate, translate_unmarked
 from engine.functions import FUNCTIONS
 from engine.syntax import parse_expression
 from engine.working_functions import CALENDAR_ARGUMENT
@@ -75,6 +75,8 @@ class Expression:
     calendars: frozenset[str]
     """The calendars that it names as texts."""
     _tree: ast.Expression = field(repr=False, compare=False)
+    is_translated: bool = False
+    """Whether it was written in the language of another tool."""
 
     def evaluate(self, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """Work the expression out over plain data; raise ExpressionError, or CostlyExpression beyond the budget.
@@ -104,13 +106,30 @@ def compile_expression(text: str) -> Expression:
     if len(text) > LONGEST_EXPRESSION:
         raise CostlyExpression(f"The expression is longer than {LONGEST_EXPRESSION:,} characters.", text[:200])
     try:
-        source = _one_line(translate(text) if is_foreign(text) else text)
-        tree = parse_expression(source)
+        source, tree, is_translated = _read(text)
         _check(tree, source)
     except ExpressionError as error:
         error.expression = text
         raise
-    return Expression(text, frozenset(_variables(tree)), frozenset(_calendars(tree)), tree)
+    return Expression(text, frozenset(_variables(tree)), frozenset(_calendars(tree)), tree, is_translated)
+
+
+def _read(text: str) -> tuple[str, ast.Expression, bool]:
+    """Parse an expression of ours or, where it is marked or none of ours, of another tool; tell whether it was another's."""
+    if is_foreign(text):
+        source = _one_line(translate(text))
+        return source, parse_expression(source), True
+    source = _one_line(text)
+    try:
+        return source, parse_expression(source), False
+    except CostlyExpression:
+        raise
+    except ExpressionError as error:
+        try:
+            said = _one_line(translate_unmarked(text))
+            return said, parse_expression(said), True
+        except ExpressionError:
+            raise error from None
 
 
 def _one_line(text: str) -> str:

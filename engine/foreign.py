@@ -14,11 +14,11 @@ _TOKEN = re.compile(
     | (?P<dated>@\s*"[^"\\\n]*")
     | (?P<name>(?:date\s+and\s+time|starts\s+with|ends\s+with|upper\s+case|lower\s+case|string\s+length|list\s+contains)(?=\s*\()
       |[^\W\d]\w*(?:\.[^\W\d]\w*)*)
-    | (?P<sign>&&|\|\||==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?])
+    | (?P<sign>&&|\|\||===|!==|==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?])
     )""",
     re.VERBOSE,
 )
-_SIGNS = {"&&": "and", "||": "or", "=": "=="}
+_SIGNS = {"&&": "and", "||": "or", "=": "==", "===": "==", "!==": "!="}
 _WORDS = {"true": "True", "false": "False", "null": "None"}
 _JUEL_SIGNS = {
     "eq": "==",
@@ -93,7 +93,12 @@ def translate(text: str) -> str:
         return translate_feel(stripped[1:])
     if not stripped.endswith("}") or "${" in stripped[2:] or "#{" in stripped[2:]:
         raise untranslatable("only one ${...} around the whole is understood", text)
-    return _joined(_plain_calls([_juel(word) for word in tokens(stripped[2:-1])]))
+    return translate_unmarked(stripped[2:-1])
+
+
+def translate_unmarked(text: str) -> str:
+    """Say an expression without a mark that is none of ours, `a = "b"` or `!a && b`; raise ExpressionError if it is none."""
+    return _joined(_plain_calls([_juel(word) for word in tokens(text)]))
 
 
 def translate_feel(text: str) -> str:

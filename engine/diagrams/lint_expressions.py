@@ -57,7 +57,7 @@ def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     for element, what, text in _written(drawing):
         foreign = is_foreign(text)
         try:
-            yield from unknown_calendars(element, compile_expression(text), context)
+            compiled = compile_expression(text)
         except ExpressionError as error:
             code = "expression_foreign" if foreign else "expression_unreadable"
             yield Fault(
@@ -66,7 +66,8 @@ def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
                 f"The {what} of {title(element)} cannot be read: {error.message} It says “{short(text)}”.",
             )
             continue
-        if foreign:
+        yield from unknown_calendars(element, compiled, context)
+        if compiled.is_translated:
             message = (
                 f"The {what} of {title(element)} is written as in another product, “{short(text)}”; it was translated."
             )

@@ -238,10 +238,31 @@ def test_a_faulty_expression_is_refused_with_a_sentence(text: str, sentence: str
         ('=date("2026-03-31") = wanted_on', True),
         ('=date and time("2026-03-01T12:00:00Z") = now', True),
         ("=.5 + count", Decimal("3.5")),
+        ("=count(order.lines) + count", 5),
+        ('=string(count) = "3"', True),
+        ("status = 'new'", True),
+        ("status === 'new' && count !== 4", True),
+        ("!approved || count gt 3", False),
     ],
 )
 def test_simple_conditions_of_other_tools_are_understood(text: str, value: object) -> None:
-    assert compile_expression(text).evaluate(NAMES) == value
+    expression = compile_expression(text)
+
+    assert expression.is_translated
+    assert expression.evaluate(NAMES) == value
+
+
+@pytest.mark.parametrize("text", ["status = new thing", "a === ", "x = = 1", "import os", "a := 1", "§ = 1"])
+def test_what_is_no_expression_of_any_tool_is_refused_in_our_words(text: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(text)
+
+    assert caught.value.expression == text
+    assert "cannot be read" in caught.value.message
+
+
+def test_an_expression_of_ours_is_not_translated() -> None:
+    assert not compile_expression("status == 'new' and not approved").is_translated
 
 
 @pytest.mark.parametrize(

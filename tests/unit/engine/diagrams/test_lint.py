@@ -444,6 +444,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         choice("exclusiveGateway", "${a == 1}", "b"),
     ),
     ("expression_translated", choice("exclusiveGateway", "${a == 1}", "b"), choice("exclusiveGateway", "a == 1", "b")),
+    ("expression_translated", choice("exclusiveGateway", "a = 1", "b"), choice("exclusiveGateway", "a == 1", "b")),
     ("timer_unreadable", timer("one hour"), timer("PT1H")),
     ("timer_unreadable", timer("PT"), timer("waiting_time")),
     (
