@@ -7,6 +7,7 @@ a token belongs to the session, is looked at anew each time.
 
 import hmac
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -42,7 +43,8 @@ class SessionCookies(SecureCookieSessionInterface):
         except BadSignature:
             return self.session_class()
         age = self._clock.get_timestamp() - signed_at.timestamp()
-        return self.session_class(values if 0 <= age <= app.permanent_session_lifetime.total_seconds() else None)
+        is_young = 0 <= age <= app.permanent_session_lifetime.total_seconds()
+        return self.session_class(deepcopy(values) if is_young else None)  # what this request changes stays its own
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         """Send the cookie when it has changed."""

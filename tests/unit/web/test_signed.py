@@ -74,6 +74,19 @@ def test_what_one_page_leaves_in_a_session_is_not_seen_by_another_request_with_t
     assert "Only for the next page." not in boss.text("/tokens")
 
 
+def test_a_list_in_a_session_is_not_shared_by_requests_with_the_same_cookie(small_house: House) -> None:
+    small_house.person("boss", "manager")
+    boss = small_house.visitor("boss")
+    with boss.client.session_transaction() as session:
+        session["numbers"] = [1]
+    cookie = _cookie(boss)
+    for _ in range(2):
+        boss.client.set_cookie("parcelflow", cookie)
+        with boss.client.session_transaction() as session:
+            session["numbers"].append(2)
+            assert session["numbers"] == [1, 2]
+
+
 def test_a_right_taken_away_is_gone_at_the_next_request(house: House) -> None:
     actor = house.person("boss", "manager")
     boss = house.visitor("boss")
