@@ -245,7 +245,7 @@ class _Layout:
             "is_required": one.rules.is_required,
             "read": self._filling.readings.get(name),
             "crop": self._filling.crops.get(name),
-            "is_missing": one.rules.is_required and not is_fixed and _look_up(self._filling.variables, name) == "",
+            "is_missing": one.rules.is_required and not is_fixed and self._known(name) == "",
             "prefix": one.prefix,
             "suffix": one.suffix,
         }
@@ -286,11 +286,16 @@ class _Layout:
             return [] if one.kind in CHOOSING_SEVERAL else None
         if name.partition(".")[0] in self._filling.unreadable:
             return None
+        known = self._known(name)
+        return one.default if known is None else known
+
+    def _known(self, name: str) -> Any:
+        """Give the variable; where it was not known yet, what was read on the pages since."""
         known = _look_up(self._filling.variables, name)
         reading = self._filling.readings.get(name)
-        if known is None and reading is not None and not reading.is_masked:
-            known = reading.value
-        return one.default if known is None else known
+        if reading is None or reading.is_masked:
+            return known
+        return reading.value if known is None or (known == "" and not reading.is_confirmed) else known
 
     def _date(self, value: Any) -> str:
         if isinstance(value, datetime):

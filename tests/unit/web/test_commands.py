@@ -172,3 +172,55 @@ def test_a_missing_file_does_not_keep_the_others_from_being_read(tmp_path: Path)
     assert result.exit_code == 1
     assert (gone["error"]["code"], folder["error"]["code"]) == ("missing", "missing")
     assert note["pages"][0]["words"][0]["text"] == "Hello"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("DATABSE_URL", "Did you mean PARCELFLOW_DATABASE_URL?"),
+        ("WEB__PROT", "Did you mean PARCELFLOW_WEB__PORT?"),
+        ("WEB__COLOUR", "`parcelflow doctor` lists them all."),
+    ],
+)
+def test_a_setting_that_there_is_not_is_named_with_what_was_meant(
+    place: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    monkeypatch.setenv(f"PARCELFLOW_{name}", "x")
+
+    result = _call("check")
+
+    assert result.exit_code == 2
+    assert f"There is no setting PARCELFLOW_{name}" in result.stderr
+    assert said in result.stderr
+
+
+def test_names_of_others_that_begin_like_ours_are_let_be(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PARCELFLOW_SEED", "3")
+
+    assert "There is no setting" not in _call("check").output
+
+
+def test_a_data_folder_that_cannot_be_used_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("PARCELFLOW_DATA_FOLDER", str(tmp_path / "file" / "var"))
+
+    result = _call("check")
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, ParcelflowError)
+    assert f"{tmp_path}/file/var cannot be used" in result.exception.message
+    assert "set PARCELFLOW_DATA_FOLDER" in result.exception.message
+
+
+def test_deploying_tells_each_finding_once(place: Path) -> None:
+    (place / "drawn").mkdir()
+    (place / "drawn" / "a.bpmn").write_text("<x/>")
+    assert _call("migrate").exit_code == 0
+
+    result = _call("deploy", str(place / "drawn"))
+
+    assert isinstance(result.exception, ParcelflowError)
+    [line] = result.stderr.splitlines()
+    assert line.startswith("error: a.bpmn: ")
+    assert line.rpartition(": ")[2] not in result.exception.message
+    assert result.exception.message == "Nothing was put in force; correct the errors above and deploy again."

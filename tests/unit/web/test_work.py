@@ -258,3 +258,17 @@ def test_nobody_claims_what_rests(office: House) -> None:
     assert "faster" not in answer.text
     assert anna.post("/worklist/next").location == "/worklist"
     assert ("anna", "work.claimed") not in office.actions(parcel_id)
+
+
+def test_a_field_that_a_late_file_brings_is_in_the_open_form(small_house: House) -> None:
+    small_house.deploy()
+    small_house.person("anna", "accounting")
+    parcel_id, _ = small_house.parcel()
+    with small_house.database.transaction() as tx:
+        late = [field.value for field in tx.parcels.fields(parcel_id) if field.name == "run_length"]
+    item = small_house.begin(parcel_id, run_length="")
+
+    page = small_house.visitor("anna").text(f"/work-items/{item}")
+
+    assert late == ["5000"]
+    assert 'value="5000"' in page
