@@ -14,7 +14,7 @@ test:  ## Set up what is missing and run everything a change must pass
 
 test-long:  ## The long random, kill and load runs (about two hours), their figures at the end
 	@scripts/set_up.sh test
-	@PARCELFLOW_LONG=1 .venv/bin/pytest -n 2 --dist loadgroup -m "long" -o timeout=0
+	@OMP_THREAD_LIMIT=1 PYTHONDONTWRITEBYTECODE=1 .venv/bin/pytest -n 2 --dist loadgroup -m "long" -o timeout=0
 
 demo:  ## Carry generated orders from arrival to archive without a person
 	@scripts/set_up.sh run

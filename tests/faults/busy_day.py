@@ -108,6 +108,7 @@ _HEAD = (
     '<error id="bad" errorCode="bad"/>'
 )
 SELDOM, CURSED = 0.06, 0.7
+TOGETHER = 0.3
 EXPECTED = (ParcelflowError,)
 DECK = (
     *(
@@ -335,11 +336,11 @@ class Day:
         self.offer("deploy", key, lambda: deploy(self.database, Surroundings(BERLIN), files, login="owner", note=key))
 
     def migrate(self) -> None:
-        """Let the running orders go on by the newest version."""
+        """Let the running orders go on by the newest version, each by itself or all or none."""
         with self.database.reading() as tx:
             newest = tx.deployments.latest("order")
-        key = self.new_key()
-        self.offer("migrate", key, lambda: self.migrator.begin(newest, {}, "boss", key))
+        key, together = self.new_key(), self.random.random() < TOGETHER
+        self.offer("migrate", key, lambda: self.migrator.begin(newest, {}, "boss", key, together=together))
 
     def operate(self, call: Call) -> Mapping[str, Any]:
         """Do a deed that stays: a line in a file; sometimes fail before it or after it, or refuse."""

@@ -141,9 +141,6 @@ class Order:
     def refused(self) -> None:
         self.waits, self.owed_at = {"enter"}, None
 
-    def stopped(self) -> None:
-        self.is_stopped = True
-
     def retried(self, now: datetime) -> None:
         self.is_stopped, self.attempts, self.owed_at = False, 0, now
 
