@@ -1,12 +1,15 @@
 """What stays flat: thousands of work items one after the other in one instance, and a thousand side by side."""
 
 import time
+from collections.abc import Sequence
 
 from running import a_diagram, a_process, end, start
+from sqlalchemy import select
 
 from bench import clocks
 from bench.orders import Place
 from bench.table import Table, at_most
+from storage.work import WorkItem, WorkState
 
 _LOOP = "<multiInstanceLoopCharacteristics><loopCardinality>amount</loopCardinality></multiInstanceLoopCharacteristics>"
 _MANY = a_diagram(
@@ -23,12 +26,13 @@ _MANY = a_diagram(
 
 def measure_loop(place: Place, table: Table, items: int) -> None:
     """Complete so many work items of one instance, which rejects again and again."""
-    instance = place.start()
+    place.start()
     seconds: list[float] = []
     cpu: list[float] = []
+    server: list[float] = []
 
     def complete(node: str, **answers: bool) -> None:
-        item = place.office.item(instance, node)
+        item = _newest(place, node)
         begun, begun_cpu = time.perf_counter(), time.thread_time()
         place.office.engine.complete(item, place.actor, answers)
         seconds.append(time.perf_counter() - begun)
@@ -36,11 +40,29 @@ def measure_loop(place: Place, table: Table, items: int) -> None:
 
     complete("enter")
     while len(seconds) < items:
+        if len(seconds) >= len(server) * items // 10:
+            server.append(clocks.of_family(place.server))
         complete("accounting", price_ok=False)
         complete("quality", quality_ok=True)
         complete("adjust")
     table.add(f"{items:,} items in one instance: last tenth against first", clocks.growth(seconds), at_most(1.2), "x")
     table.add("  the same in CPU", clocks.growth(cpu), None, "x")
+    server.append(clocks.of_family(place.server))
+    if place.server is not None:
+        table.add("  the same in CPU of the server", _last_against_first(server), None, "x")
+
+
+def _newest(place: Place, node: str) -> int:
+    """Give the newest item of a node that waits, by a question that costs the same however many are done."""
+    is_wanted = WorkItem.node == node, WorkItem.state == WorkState.READY
+    with place.database.reading() as tx:
+        found = tx.connection.execute(select(WorkItem.id).where(*is_wanted).order_by(WorkItem.id.desc()).limit(1))
+        return int(found.scalar_one())
+
+
+def _last_against_first(readings: Sequence[float]) -> float:
+    """Give how much more a clock moved between the last two readings than between the first two."""
+    return (readings[-1] - readings[-2]) / (readings[1] - readings[0])
 
 
 def measure_many(place: Place, table: Table) -> None:

@@ -95,7 +95,11 @@ class Course:
 
     def told(self, cause: Cause) -> Cause:
         """Give the cause with what the audit keeps of the steps among its details."""
-        return replace(cause, details={**cause.details, **self.trace()})
+        return replace(cause, details=self.details(cause))
+
+    def details(self, cause: Cause) -> dict[str, Any]:
+        """Give what the audit keeps: the cause's own details, and those of the steps."""
+        return {**cause.details, **self.trace()}
 
     def trace(self) -> dict[str, Any]:
         """Give what the audit keeps of the steps: flow nodes visited and flows taken, by their drawn ids, in order."""

@@ -32,7 +32,7 @@ from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
 from storage.jobs import Job, JobState
 from storage.people import Actor
-from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
+from storage.processes import InstanceState, ProcessInstance, Startable
 from storage.steps import CompletedItem, NewMessage, StepRecord
 from storage.worklist import ItemInHand
 
@@ -87,7 +87,7 @@ class Engine:
             earlier = None if request_key is None else tx.processes.started_by(request_key)
             if earlier is not None:
                 return earlier
-            definition = tx.deployments.latest(process_key)
+            definition = tx.deployments.latest_to_start(process_key)
             cause = partial(Cause, "process.started", actor)
             given = dict(variables or {})
             begun_by = start_event if message is None else self._waiting_for(tx, definition, message)
@@ -298,7 +298,7 @@ class Engine:
         execution = self._kept.take(self._programs.of(tx, live.deployment_id), _saved(live))
         self._run(tx, live, execution, move, cause)
 
-    def _waiting_for(self, tx: Transaction, definition: ProcessDefinition, message: str) -> str | None:
+    def _waiting_for(self, tx: Transaction, definition: Startable, message: str) -> str | None:
         outline = self._programs.of(tx, definition.deployment_id).processes.get(definition.key)
         starts = () if outline is None else outline.starts
         return next((start.id for start in starts if start.kind == "message" and start.name == message), None)
@@ -306,7 +306,7 @@ class Engine:
     def _begin(
         self,
         tx: Transaction,
-        definition: ProcessDefinition,
+        definition: Startable,
         parcel_id: int | None,
         variables: dict[str, Any],
         cause: Callable[..., Cause],
@@ -343,7 +343,7 @@ class Engine:
         live = course.live
         if not cause.rests:
             exchange(tx, course, self.message_life)
-        details = course.told(cause).details
+        details = course.details(cause)
         tx.audit.record(live.chain, cause.actor, cause.action, cause.subject, details, on_behalf_of=cause.on_behalf_of)
         record = course.record(cause)
         tx.processes.apply(record)
@@ -385,7 +385,7 @@ class Engine:
         timer = tx.jobs.timer(timer_id)
         if timer is None or definition_id is None:
             return False
-        definition = tx.deployments.definition(definition_id)
+        definition = tx.deployments.to_start(definition_id)
         program = self._programs.of(tx, definition.deployment_id)
         following, told = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
         next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
@@ -414,7 +414,7 @@ class Engine:
         action = "signal.received" if handover.message_id is None else "message.received"
         cause, payload = partial(Cause, action, SYSTEM), dict(handover.payload)
         if handover.instance_id is None:
-            definition = tx.deployments.definition(handover.definition_id or 0)
+            definition = tx.deployments.to_start(handover.definition_id or 0)
             tx.processes.take(handover)  # before the steps, which may come to wait for the same name
             instance_id = self._begin(tx, definition, None, payload, cause, start_event=handover.key)
             tx.processes.note_receiver(handover, instance_id)

@@ -23,7 +23,7 @@ from sqlalchemy import String, UniqueConstraint, bindparam, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, Unit, clean_text, identity, to_json
+from storage.base import Base, Unit, WrittenJson, clean_text, identity, to_json
 from storage.brief import BriefJson, Digest
 from storage.errors import Conflict
 from storage.statements import Batch, Fixed, given_lists
@@ -65,6 +65,9 @@ class _Head:
     hash: str
 
 
+_NOTHING = _Head(0, _GENESIS)
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     chain: str
@@ -76,11 +79,13 @@ class _Entry:
     details: Mapping[str, Any]
 
     def after(self, head: _Head) -> dict[str, Any]:
+        details = WrittenJson(to_json(self.details))
         row = {name: getattr(self, name) for name in self.__slots__} | {
             "number": head.number + 1,
             "previous": "",
+            "details": details,
         }
-        return row | {"hash": _digest(row, head.hash)}
+        return row | {"hash": _digest(row, details, head.hash)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +120,13 @@ class AuditTrail:
         subject, actor = clean_text(subject)[:_LONGEST_SUBJECT], clean_text(actor)[:_LONGEST_NAME]
         self._pending.append(_Entry(chain, self._unit.now, actor, on_behalf_of, action, subject, dict(details or {})))
 
-    def know_head(self, chain: str, number: int, digest: str) -> None:
-        """Take the head of a chain as read in this transaction, which spares reading it; a wrong one is found and read again."""
-        self._heads.setdefault(chain, _Head(number, digest))
+    def know_head(self, chain: str, number: int | None, digest: str | None) -> None:
+        """Take the head of a chain as read in this transaction, which spares reading it; a wrong one is found and read again.
+
+        A chain without events has none.
+        """
+        head = _NOTHING if number is None or digest is None else _Head(number, digest)
+        self._heads.setdefault(chain, head)
 
     def write(self) -> None:
         """Write what was recorded so far."""
@@ -233,7 +242,7 @@ class AuditTrail:
             .limit(1)
         )
         row = self._unit.connection.execute(statement).first()
-        return _Head(row.number, row.hash) if row else _Head(0, _GENESIS)
+        return _Head(row.number, row.hash) if row else _NOTHING
 
 
 def _unless_taken(statement: Any) -> Any:
@@ -251,9 +260,10 @@ _CLAIMS = {
 }
 
 
-def _digest(row: Mapping[str, Any], previous: str) -> str:
-    fields = ("chain", "number", "at", "actor", "on_behalf_of", "action", "subject", "details")
-    canonical = to_json([row[name] for name in fields])
+def _digest(row: Mapping[str, Any], details: str, previous: str) -> str:
+    """Give the hash of an event; its details, the last of its canonical JSON, are given as written."""
+    fields = ("chain", "number", "at", "actor", "on_behalf_of", "action", "subject")
+    canonical = f"{to_json([row[name] for name in fields])[:-1]},{details}]"
     return hashlib.sha256((previous + canonical).encode()).hexdigest()
 
 
@@ -272,7 +282,7 @@ def _verify_chain(chain: str, rows: Iterator[Any], anchor: str | None) -> tuple[
             return BrokenChain(chain, head.number + 1, "an event is missing, or stands in the wrong place"), anchored
         if row.previous not in ("", head.hash):
             return BrokenChain(chain, row.number, "the event does not follow the one before it"), anchored
-        if row.hash != _digest(event, head.hash):
+        if row.hash != _digest(event, to_json(row.details), head.hash):
             return BrokenChain(chain, row.number, "the event was changed"), anchored
         head = _Head(row.number, row.hash)
         anchored = anchored or row.hash == anchor

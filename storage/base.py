@@ -102,6 +102,12 @@ def from_json(text: str) -> Any:
     return json.loads(text, object_hook=_decode)
 
 
+class WrittenJson(str):
+    """A JSON value that `to_json` has written already; a column takes it as it stands."""
+
+    __slots__ = ()
+
+
 class PlainText(TypeDecorator[str]):
     """Text of any length, cleaned of what PostgreSQL does not keep."""
 
@@ -121,7 +127,7 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Write the value as text."""
-        return None if value is None else to_json(value)
+        return value if value is None or type(value) is WrittenJson else to_json(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """Read the text."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 
 from storage.errors import NotFound, StaleVersion
 from storage.jobs import Timer
@@ -14,11 +14,19 @@ from storage.processes import (
     DraftFile,
     MessageSubscription,
     ProcessDefinition,
+    Startable,
 )
+from storage.statements import Fixed
 from storage.steps import NewSubscription, NewTimer
 
 if TYPE_CHECKING:
     from storage.database import Transaction
+
+
+_d = ProcessDefinition.__table__.c
+_STARTABLE = select(_d.id, _d.key, _d.version, _d.deployment_id)
+_TO_START = Fixed(_STARTABLE.where(_d.id == bindparam("definition")))
+_NEWEST_TO_START = Fixed(_STARTABLE.where(_d.key == bindparam("process")).order_by(_d.version.desc()).limit(1))
 
 
 class Deployments:
@@ -110,8 +118,22 @@ class Deployments:
         )
         definition = self._unit.session.scalar(statement)
         if definition is None:
-            raise NotFound(f"There is no process {key}; deploy it first.")
+            raise _unknown(key)
         return definition
+
+    def to_start(self, definition_id: int) -> Startable:
+        """Give a definition for a start of it; raises `NotFound`."""
+        row = _TO_START.first(self._unit.connection, {"definition": definition_id})
+        if row is None:
+            raise NotFound("There is no such process definition.")
+        return Startable(*row)
+
+    def latest_to_start(self, key: str) -> Startable:
+        """Give the version of a process that is in force for a start of it; raises `NotFound`."""
+        row = _NEWEST_TO_START.first(self._unit.connection, {"process": key})
+        if row is None:
+            raise _unknown(key)
+        return Startable(*row)
 
     def version(self, key: str, version: int) -> ProcessDefinition:
         """Give one version of a process; raises `NotFound`."""
@@ -243,3 +265,7 @@ class Deployments:
     def _put(self, draft_id: int, path: str, content: bytes) -> None:
         stored = self._unit.documents.put(content)
         self._unit.add(DraftFile(draft_id=draft_id, path=path, sha256=stored.sha256, size=stored.size))
+
+
+def _unknown(key: str) -> NotFound:
+    return NotFound(f"There is no process {key}; deploy it first.")

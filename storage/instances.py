@@ -24,7 +24,7 @@ from sqlalchemy import (
 from storage.audit import AuditEvent, parcel_chain
 from storage.errors import Conflict, NotFound, Suspended
 from storage.jobs import Incident, IncidentState, Timer
-from storage.parcels import Parcel, ParcelState
+from storage.parcels import Parcel
 from storage.processes import (
     ANY_KEY,
     BufferedMessage,
@@ -34,9 +34,10 @@ from storage.processes import (
     ProcessDefinition,
     ProcessInstance,
     SignalCopy,
+    Startable,
     SubscriptionKind,
 )
-from storage.statements import Fixed
+from storage.statements import Fixed, insertion
 from storage.steps import NewMessage, StepRecord, write_step, write_steps
 
 if TYPE_CHECKING:
@@ -130,6 +131,21 @@ LIVE_FROM = ProcessInstance.__table__.join(ProcessDefinition.__table__, _d.id ==
     Parcel.__table__, _p.id == _i.parcel_id
 )
 _LOAD = Fixed(select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindparam("instance")))
+_STARTED_BY = Fixed(select(_i.id).where(_i.request_key == bindparam("request")))
+_OF_PARCEL_CHAIN = _e.chain == bindparam("parcel_chain", type_=_e.chain.type)
+_OPEN = Fixed(
+    insertion(
+        ProcessInstance,
+        *("definition_id", "parcel_id", "state", "version", "snapshot", "started_at", "request_key"),
+    ).returning(
+        _i.id,
+        select(_p.status).where(_p.id == bindparam("of_parcel", type_=_p.id.type)).scalar_subquery().label("status"),
+        *(
+            select(column).where(_OF_PARCEL_CHAIN).order_by(_e.number.desc()).limit(1).scalar_subquery().label(name)
+            for column, name in ((_e.number, "chain_number"), (_e.hash, "chain_hash"))
+        ),
+    )
+)
 _RESTS = (
     exists()
     .where(_i.id == _s.instance_id, _i.state == InstanceState.SUSPENDED)
@@ -197,8 +213,7 @@ class Processes:
             raise Suspended("The process instance is suspended; let it go on first.")
         if live.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED):
             raise Conflict(f"The process instance is {live.state} and does not go on.")
-        if live.chain_number is not None and live.chain_hash is not None:
-            self._unit.audit.know_head(live.chain, live.chain_number, live.chain_hash)
+        self._unit.audit.know_head(live.chain, live.chain_number, live.chain_hash)
         return live
 
     def one(self, instance_id: int) -> ProcessInstance:
@@ -244,12 +259,11 @@ class Processes:
 
     def started_by(self, request_key: str) -> int | None:
         """Give the instance that a request with this key has started before."""
-        return self._unit.session.scalar(select(ProcessInstance.id).where(ProcessInstance.request_key == request_key))
+        row = _STARTED_BY.first(self._unit.connection, {"request": request_key})
+        return None if row is None else int(row.id)
 
-    def open(
-        self, definition: ProcessDefinition, parcel_id: int | None, request_key: str | None = None
-    ) -> LiveInstance:
-        """Begin an instance with an empty state; its first step must follow in the same transaction."""
+    def open(self, definition: Startable, parcel_id: int | None, request_key: str | None = None) -> LiveInstance:
+        """Begin an instance with an empty state; its first step must follow in the same transaction, and routes the parcel."""
         values = {
             "definition_id": definition.id,
             "parcel_id": parcel_id,
@@ -258,16 +272,24 @@ class Processes:
             "snapshot": b"",
             "started_at": self._unit.now,
             "request_key": request_key,
+            "of_parcel": parcel_id,
+            "parcel_chain": None if parcel_id is None else parcel_chain(parcel_id),
         }
-        statement = insert(ProcessInstance).values(values).returning(ProcessInstance.id)
-        instance_id = self._unit.connection.execute(statement).scalar_one()
-        if parcel_id is not None:
-            self._unit.connection.execute(
-                update(Parcel)
-                .where(Parcel.id == parcel_id, Parcel.state == ParcelState.RECEIVED)
-                .values(state=ParcelState.ROUTED, version=Parcel.version + 1)
-            )
-        return self.live(instance_id)
+        opened = _OPEN.first(self._unit.connection, values)
+        return LiveInstance(
+            id=opened.id,
+            version=0,
+            state=InstanceState.ACTIVE,
+            snapshot=b"",
+            definition_id=definition.id,
+            deployment_id=definition.deployment_id,
+            process_key=definition.key,
+            parcel_id=parcel_id,
+            status=opened.status,
+            has_incidents=False,
+            chain_number=opened.chain_number,
+            chain_hash=opened.chain_hash,
+        )
 
     def apply(self, record: StepRecord) -> None:
         """Write all rows that a step has changed; raises `StaleVersion` when somebody else has stepped the instance."""

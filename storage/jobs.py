@@ -6,7 +6,7 @@ failure `waiting` again with a later due time; or, its attempts used up, `stoppe
 instance does not want it any more. A job's key never changes, so an operation can do its deed once however often it is tried.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -19,6 +19,7 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     and_,
+    bindparam,
     delete,
     exists,
     or_,
@@ -26,11 +27,13 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, identity
 from storage.errors import Conflict, NotFound
 from storage.processes import InstanceState, ProcessInstance
+from storage.statements import Batch, Fixed
 
 if TYPE_CHECKING:
     from storage.database import Transaction
@@ -194,6 +197,48 @@ _RANKS = MappingProxyType({JobKind.OPERATION: 1, JobKind.START: 2, JobKind.TASK:
 """Which wake-ups go first: what has begun goes on before more begins."""
 
 
+_VALUES = {
+    name: bindparam(name, type_=Job.__table__.c[name].type)
+    for name in (
+        *("instance_id", "parcel_id", "key", "kind", "operation", "node", "arguments", "state", "attempts"),
+        *("due_at", "created_at"),
+    )
+}
+
+
+def _add_alone(dialect: Any) -> Fixed:
+    return Fixed(dialect.insert(Job).inline().values(_VALUES).on_conflict_do_nothing().returning(Job.id))
+
+
+def _add_to_instance(dialect: Any) -> Fixed:
+    adding = dialect.insert(Job).inline().values(_VALUES)
+    renewed = {name: adding.excluded[name] for name in ("state", "attempts", "due_at", "arguments", "finished_at")}
+    is_over = or_(Job.state == JobState.DONE, Job.state == JobState.CANCELLED)
+    renewing = adding.on_conflict_do_update(index_elements=["instance_id", "key"], set_=renewed, where=is_over)
+    return Fixed(renewing.returning(Job.id))
+
+
+_DIALECTS = {"postgresql": postgresql, "sqlite": sqlite}
+_ADD_ALONE = {name: _add_alone(dialect) for name, dialect in _DIALECTS.items()}
+_ADD_TO_INSTANCE = {name: _add_to_instance(dialect) for name, dialect in _DIALECTS.items()}
+_FINISH = Fixed(
+    update(Job)
+    .where(Job.id == bindparam("job"), or_(*(Job.state == state for state in _UNFINISHED)))
+    .values(state=JobState.DONE, finished_at=bindparam("at"))
+)
+_CANCEL = Fixed(
+    update(Job)
+    .where(Job.instance_id == bindparam("instance"), Job.key == bindparam("wait"))
+    .where(or_(*(Job.state == state for state in (*_UNFINISHED, JobState.STOPPED))))
+    .values(state=JobState.CANCELLED, finished_at=bindparam("at"))
+)
+
+
+def _finished(changed: int) -> None:
+    if changed != 1:
+        raise Conflict("The job was done or cancelled meanwhile.")
+
+
 def _rests(instance_id: Any) -> ColumnElement[bool]:
     """Tell whether the instance of a job or timer is suspended."""
     return exists().where(ProcessInstance.id == instance_id, ProcessInstance.state == InstanceState.SUSPENDED)
@@ -210,6 +255,21 @@ class Jobs:
 
         An instance may owe one again that had ended: its activity was entered anew, after an operator let it try again.
         """
+        batch, added = Batch(self._unit.connection), list[int]()
+        self.add_with(batch, job, instance_id=instance_id, parcel_id=parcel_id, added=added.append)
+        batch.send()
+        return added[0] if added else None
+
+    def add_with(
+        self,
+        batch: Batch,
+        job: NewJob,
+        *,
+        instance_id: int | None,
+        parcel_id: int | None,
+        added: Callable[[int], None] | None = None,
+    ) -> None:
+        """Let a batch owe a job, as `add` does; `added` is given its id, unless a job with this key is known already."""
         values = {
             "instance_id": instance_id,
             "parcel_id": parcel_id,
@@ -223,10 +283,15 @@ class Jobs:
             "due_at": self._unit.now + job.delay,
             "created_at": self._unit.now,
         }
-        job_id = self._unit.connection.execute(self._insertion(values)).scalar()
-        if job_id is not None:
-            self._wake(job_id, job.kind, job.delay)
-        return job_id
+
+        def known(row: Any) -> None:
+            if row is not None:
+                self._wake(row.id, job.kind, job.delay)
+                if added is not None:
+                    added(row.id)
+
+        statements = _ADD_ALONE if instance_id is None else _ADD_TO_INSTANCE
+        batch.add(statements[self._unit.connection.dialect.name], values, taker=known)
 
     def start_process(
         self,
@@ -301,13 +366,17 @@ class Jobs:
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
-        if not self._end([Job.id == job_id], JobState.DONE):
-            raise Conflict("The job was done or cancelled meanwhile.")
+        batch = Batch(self._unit.connection)
+        self.finish_with(batch, job_id)
+        batch.send()
 
-    def cancel(self, instance_id: int, keys: Sequence[str]) -> None:
-        """Cancel the jobs of an instance with these keys; one that runs just now finds its result unwanted."""
-        states = (*_UNFINISHED, JobState.STOPPED)
-        self._end([Job.instance_id == instance_id, Job.key.in_(keys)], JobState.CANCELLED, states)
+    def finish_with(self, batch: Batch, job_id: int) -> None:
+        """Let a batch mark a job as done, as `finish` does."""
+        batch.add(_FINISH, {"job": job_id, "at": self._unit.now}, check=_finished)
+
+    def cancel_with(self, batch: Batch, instance_id: int, keys: Sequence[str]) -> None:
+        """Let a batch cancel the jobs of an instance with these keys; one that runs just now finds its result unwanted."""
+        batch.add(_CANCEL, *({"instance": instance_id, "wait": key, "at": self._unit.now} for key in keys))
 
     def postpone(self, job_id: int, attempt: int, error: str, delay: timedelta) -> bool:
         """Try a failed job again after a while; False when it is not this attempt's any more."""
@@ -462,22 +531,11 @@ class Jobs:
         """Strike out a node that has stopped, or whose jobs were taken over."""
         self._unit.connection.execute(delete(NodeHeartbeat).where(NodeHeartbeat.node == node))
 
-    def _insertion(self, values: Mapping[str, Any]) -> Any:
-        statement = self._unit.insert(Job).values(dict(values))
-        if values["instance_id"] is None:
-            return statement.on_conflict_do_nothing().returning(Job.id)
-        renewed = {name: values[name] for name in ("state", "attempts", "due_at", "arguments")}
-        return statement.on_conflict_do_update(
-            index_elements=["instance_id", "key"],
-            set_=renewed | {"finished_at": None},
-            where=Job.state.in_((JobState.DONE, JobState.CANCELLED)),
-        ).returning(Job.id)
-
     def _wake(self, job_id: int, kind: JobKind, delay: timedelta) -> None:
         if self._unit.wake is not None:
             self._unit.wake(self._unit.connection, job_id, _RANKS[kind], delay)
 
-    def _end(self, chosen: Sequence[Any], state: JobState, states: Sequence[JobState] = _UNFINISHED) -> bool:
+    def _end(self, chosen: Sequence[Any], state: JobState, states: Sequence[JobState]) -> bool:
         statement = update(Job).where(*chosen, Job.state.in_(states)).values(state=state, finished_at=self._unit.now)
         return self._unit.connection.execute(statement).rowcount > 0
 

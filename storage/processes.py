@@ -1,5 +1,6 @@
 """Deployed processes and their running instances: definitions, instances, what instances wait to hear, messages on the way."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -57,6 +58,16 @@ class ProcessDefinition(Base):
     file: Mapped[str]
     name: Mapped[str]
     is_executable: Mapped[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Startable:
+    """A definition as a start takes it up."""
+
+    id: int
+    key: str
+    version: int
+    deployment_id: int
 
 
 class Draft(Base):

@@ -15,7 +15,7 @@ import sqlite3
 from collections import namedtuple
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -30,6 +30,7 @@ from storage.failpoints import failpoint
 Values = Mapping[str, Any]
 Converter = Callable[[Any], Any]
 Check = Callable[[int], None]
+Taker = Callable[[Any], None]
 
 
 class Fixed:
@@ -110,14 +111,18 @@ class Batch:
         self._connection = connection
         self._writes: list[_Write] = []
 
-    def add(self, statement: Fixed, *rows: Values, check: Check | None = None) -> None:
-        """Add a write, for each of the rows; `check` is given the number of rows that it has changed in all, and may raise."""
+    def add(self, statement: Fixed, *rows: Values, check: Check | None = None, taker: Taker | None = None) -> None:
+        """Add a write, for each of the rows; `check` is given the number of rows that it has changed in all, and may raise.
+
+        `taker` is given the first row that a write of one row returns, a named tuple, or None.
+        """
         if rows:
-            self._writes.append(statement.write(self._connection.dialect, rows, check))
+            write = statement.write(self._connection.dialect, rows, check)
+            self._writes.append(write if taker is None else replace(write, taker=taker))
 
     def mark(self, name: str) -> None:
         """Set a failpoint between what comes before and after."""
-        self._writes.append(_Write(None, [name], None))
+        self._writes.append(_Write(None, [name]))
 
     def send(self) -> None:
         """Send all of them, and check in order what each has changed."""
@@ -128,7 +133,9 @@ class Batch:
                 _send_at_once(driver, writes)
             else:
                 for write in writes:
-                    _check([(write, write.run(driver))])
+                    sent = [(write, write.run(driver))]
+                    _check(sent)
+                    _take(sent)
 
 
 def _send_at_once(driver: "psycopg.Connection[Any]", writes: "Sequence[_Write]") -> None:
@@ -140,6 +147,7 @@ def _send_at_once(driver: "psycopg.Connection[Any]", writes: "Sequence[_Write]")
         _check([(write, cursor) for write, cursor in sent if cursor is not None and cursor.pgresult is not None])
         raise
     _check(sent)
+    _take(sent)
 
 
 def _check(sent: "Sequence[tuple[_Write, Any]]") -> None:
@@ -148,13 +156,22 @@ def _check(sent: "Sequence[tuple[_Write, Any]]") -> None:
             write.check(cursor.rowcount)
 
 
+def _take(sent: "Sequence[tuple[_Write, Any]]") -> None:
+    for write, cursor in sent:
+        if write.taker is not None and write.form is not None:
+            row = cursor.fetchone()
+            cursor.close()
+            write.taker(None if row is None else write.form.taken(row))
+
+
 @dataclass(frozen=True, slots=True)
 class _Write:
     """One write of a batch; without a form it is a failpoint."""
 
     form: "_Form | None"
     rows: list[Any]
-    check: Check | None
+    check: Check | None = None
+    taker: Taker | None = None
 
     def run(self, driver: Any) -> Any:
         if self.form is None:
@@ -171,14 +188,14 @@ class _Form:
     """What a statement is for one kind of database: its text, and how values go in and rows come out."""
 
     def __init__(self, statement: Any, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+        compiled = _compiled(statement, dialect)
         self.text = str(compiled)
         self._is_positional = bool(compiled.positiontup)
         binds = [(name, compiled.binds[name]) for name in compiled.positiontup or compiled.binds]
         self._given = [(name, _inward(bind, dialect)) for name, bind in binds if bind.required]
         self._fixed = {name: _fixed(bind, dialect) for name, bind in binds if not bind.required}
         self._places = [name for name, _ in binds]
-        columns = tuple(getattr(statement, "selected_columns", ()))
+        columns = tuple(statement.selected_columns if statement.is_select else statement.exported_columns)
         self._columns = [_outward(column, dialect) for column in columns]
         self._row = _row_kind(columns)
 
@@ -198,6 +215,23 @@ class _Form:
         return self._row._make(
             [value if turn is None else turn(value) for value, turn in zip(row, self._columns, strict=True)]
         )
+
+
+def _compiled(statement: Any, dialect: Dialect) -> Any:
+    """Compile a statement with its constants in its text.
+
+    Where a partial index may depend on a parameter, SQLite plans the statement anew at every call, which takes ten times as long
+    as to run it, and PostgreSQL cannot use the index in a plan that it keeps.
+    """
+    usual: Any = dialect.statement_compiler
+
+    class WritingConstants(usual):  # type: ignore[misc]  # which class it is, the dialect says
+        def visit_bindparam(self, bindparam: BindParameter[Any], *arguments: Any, **named: Any) -> Any:
+            if not bindparam.required and bindparam.value is not None:
+                named["literal_binds"] = True
+            return super().visit_bindparam(bindparam, *arguments, **named)
+
+    return WritingConstants(dialect, statement)
 
 
 def _row_kind(columns: "Sequence[ColumnElement[Any]]") -> Any:

@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from storage.errors import StaleVersion
 from storage.failpoints import failpoint
 from storage.jobs import Incident, IncidentState, NewIncident, NewJob, Timer
-from storage.parcels import Parcel, StatusChange
+from storage.parcels import Parcel, ParcelState, StatusChange
 from storage.people import NOBODY, User
 from storage.processes import (
     BufferedMessage,
@@ -222,6 +222,14 @@ _SET_STATUS = for_each(
     changed_to=_p.status,
 )
 _ADD_PASSED_STATUS = adding(StatusChange, "parcel_id", "status", "entered_at", "left_at")
+_ROUTE = for_each(
+    lambda given: (
+        update(Parcel)
+        .where(_p.id == given.parcel, _p.state == ParcelState.RECEIVED)
+        .values(state=ParcelState.ROUTED, version=Parcel.version + 1)
+    ),
+    parcel=_p.id,
+)
 
 
 def write_step(unit: "Transaction", record: StepRecord) -> None:
@@ -244,14 +252,13 @@ def write_steps(unit: "Transaction", records: Sequence[StepRecord]) -> None:
     batch.mark("step.items_inserted")
     _open_waits(batch, unit, records)
     _set_statuses(batch, unit, records)
+    _route(batch, records)
+    _settle_jobs(batch, unit, records)
     unit.audit.write_with(batch)
     batch.send()
     for record in records:
-        _settle_jobs(unit, record)
         for incident in (*record.incidents, *_for_nobody(record, people)):
             unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
-        for job in record.jobs:
-            unit.jobs.add(job, instance_id=record.instance_id, parcel_id=record.parcel_id)
     failpoint("step.jobs_inserted")
 
 
@@ -381,6 +388,12 @@ def _subscription_row(unit: "Transaction", record: StepRecord, subscription: New
     }
 
 
+def _route(batch: Batch, records: Sequence[StepRecord]) -> None:
+    """Let a parcel be on its way from the first step of its instance on."""
+    begun = (record.parcel_id for record in records if record.version == 0 and record.parcel_id is not None)
+    batch.add(_ROUTE, *({"parcel": parcel} for parcel in begun))
+
+
 def _set_statuses(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
     at = unit.now
     changed = [(record.parcel_id, record.statuses) for record in records if record.statuses and record.parcel_id]
@@ -418,11 +431,13 @@ def _change_status(*, is_sqlite: bool) -> Any:
 _CHANGE_STATUS = {name: Fixed(_change_status(is_sqlite=name == "sqlite")) for name in ("sqlite", "postgresql")}
 
 
-def _settle_jobs(unit: "Transaction", record: StepRecord) -> None:
-    if record.done_job_id is not None:
-        unit.jobs.finish(record.done_job_id)
-    if record.cancelled_jobs:
-        unit.jobs.cancel(record.instance_id, record.cancelled_jobs)
+def _settle_jobs(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+    for record in records:
+        if record.done_job_id is not None:
+            unit.jobs.finish_with(batch, record.done_job_id)
+        unit.jobs.cancel_with(batch, record.instance_id, record.cancelled_jobs)
+        for job in record.jobs:
+            unit.jobs.add_with(batch, job, instance_id=record.instance_id, parcel_id=record.parcel_id)
 
 
 def post_messages(unit: "Transaction", messages: Sequence[NewMessage], time_to_live: timedelta) -> None:

@@ -6,7 +6,7 @@ from statements import counted
 from engine.incident_desk import IncidentDesk
 from storage.errors import AlreadyTaken, Conflict, NotFound, Refused
 from storage.job_engine import JobEngine
-from storage.parcels import StatusChange
+from storage.parcels import ParcelState, StatusChange
 
 REVIEW = a_diagram(
     a_process(
@@ -113,6 +113,27 @@ def test_a_completion_with_an_item_a_status_and_a_job_takes_at_most_ten_statemen
     assert sum("workflow_" in text for text in told.statements) == 2
     with office.database.reading() as tx:
         assert len(tx.jobs.waiting()) == 2
+
+
+def test_a_start_with_an_item_a_status_and_a_job_takes_at_most_nine_statements(office: Office) -> None:
+    one = user("one", more='parcelflow:status="in_review"')
+    flows = ("begin -> fork", "fork -> one", "fork -> seal", "one -> done", "seal -> done")
+    office.deploy(
+        a_diagram(a_process("order", start(), gateway("fork"), one, service("seal"), end(), *flows)),
+        statuses_csv=b"status,name\nin_review,In review\n",
+    )
+    office.engine.start("order", office.parcel())  # the program is known from now on
+    parcel = office.parcel()
+
+    with counted(office.database) as told:
+        instance = office.engine.start("order", parcel)
+
+    assert 0 < len(told.statements) <= 9, "\n".join(told.statements)
+    assert told.commits == 1
+    assert office.items(instance).keys() == {"one"}
+    with office.database.reading() as tx:
+        found = tx.parcels.one(parcel)
+        assert (found.state, found.status) == (ParcelState.ROUTED, "in_review")
 
 
 def test_a_person_of_another_group_is_refused(office: Office) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select, text, update
 from storage.audit import AuditEvent
 from storage.database import Database, Transaction
 from storage.errors import AlreadyExists, StaleVersion, Unavailable
+from storage.jobs import Incident, IncidentState
 from storage.numbering import NumberSeries
 from storage.statements import Batch, Fixed, insertion
 
@@ -43,6 +44,30 @@ def test_a_batch_writes_in_order_and_tells_what_each_write_changed(database: Dat
         row = LAST.first(tx.connection, {"series": "a"})
         assert (row.last, row.known_as) == (11, "a")
         assert LAST.first(tx.connection, {"series": "nobody"}) is None
+
+
+def test_constants_stand_in_the_text_so_that_partial_indexes_serve_a_plan_that_is_kept(database: Database) -> None:
+    open_ones = Incident.instance_id == bindparam("instance"), Incident.state == IncidentState.OPEN
+    with database.reading() as tx:
+        form = Fixed(select(Incident.id).where(*open_ones)).form(tx.connection.dialect)
+
+    assert "state = 'open'" in form.text
+    assert len(form.given({"instance": 7})) == 1
+
+
+def test_what_a_write_of_a_batch_returns_is_taken_in_the_columns_own_types(database: Database) -> None:
+    values = {"chain": "c", "number": 1, "at": AT, "actor": "ann", "action": "done", "subject": "s", "details": {}}
+    writing = insertion(AuditEvent, *values, "previous", "hash").returning(AuditEvent.id, AuditEvent.at)
+    never = Fixed(update(NumberSeries).values(last=bindparam("by")).returning(NumberSeries.name))
+    taken: list[object] = []
+
+    with database.transaction() as tx:
+        batch = Batch(tx.connection)
+        batch.add(Fixed(writing), values | {"previous": "", "hash": "ab" * 32}, taker=taken.append)
+        batch.add(never, {"by": 3}, taker=taken.append)
+        batch.send()
+
+    assert taken == [(1, AT), None]
 
 
 def test_values_go_in_and_come_out_as_through_the_mapped_class(database: Database) -> None:

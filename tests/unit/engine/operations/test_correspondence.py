@@ -70,7 +70,7 @@ class Desk:
         deployment = tx.deployments.add("order", files, "anna", "first")
         definition = tx.deployments.define(deployment, "order", file="order.bpmn", name="Order", is_executable=True)
         tx.session.flush()
-        return int(tx.processes.open(definition, self.parcel_id).id)
+        return int(tx.processes.open(tx.deployments.to_start(definition.id), self.parcel_id).id)
 
     @staticmethod
     def _to_pdf(content: bytes, suffix: str) -> bytes:
