@@ -127,7 +127,9 @@ class Json(TypeDecorator[Any]):
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Write the value as text."""
-        return value if value is None or type(value) is WrittenJson else to_json(value)
+        if value is None:
+            return None
+        return str(value) if type(value) is WrittenJson else to_json(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
         """Read the text."""
