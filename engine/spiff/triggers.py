@@ -123,7 +123,9 @@ def key_if_known(expression: Expression, names: Mapping[str, Any]) -> str | None
 
 
 def key_text(value: Any) -> str:
-    """Write a correlation key as text; numbers and texts are alike."""
+    """Write a correlation key as text; numbers and texts are alike. None of them may be the key that stands for every key."""
     if value is None or isinstance(value, bool | dict | list):
         raise Unfit(f"A correlation key must be a text or a number, but is {value!r:.60}; correct the expression.")
+    if value == ANY_KEY:
+        raise Unfit(f"A correlation key must tell one receiver from another, which “{ANY_KEY}” does not; correct the data.")
     return str(value)

@@ -49,6 +49,15 @@ def _told(office: Office, action: str) -> list[dict[str, object]]:
         return [dict(one.details) for one in tx.audit.history(SYSTEM_CHAIN) if one.action == action]
 
 
+def test_no_data_makes_a_receiver_take_the_messages_of_others(office: Office) -> None:
+    office.deploy(_WAITING)
+    greedy, other = _wait(office, "*"), _wait(office)
+
+    assert office.engine.correlate("payment", correlation_key="I-1").instance_id == other
+    with office.database.reading() as tx:
+        assert [one.instance_id for one in tx.jobs.incidents()] == [greedy]
+
+
 def test_of_two_that_wait_for_the_same_the_older_one_receives(office: Office) -> None:
     office.deploy(_WAITING)
     older, younger = _wait(office), _wait(office)
