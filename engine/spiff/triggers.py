@@ -127,5 +127,7 @@ def key_text(value: Any) -> str:
     if value is None or isinstance(value, bool | dict | list):
         raise Unfit(f"A correlation key must be a text or a number, but is {value!r:.60}; correct the expression.")
     if value == ANY_KEY:
-        raise Unfit(f"A correlation key must tell one receiver from another, which “{ANY_KEY}” does not; correct the data.")
+        raise Unfit(
+            f"A correlation key must tell one receiver from another, which “{ANY_KEY}” does not; correct the data."
+        )
     return str(value)

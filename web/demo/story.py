@@ -47,17 +47,17 @@ def play(system: System, seed: int, say: Say) -> Outcome:
 
 
 def _carry(system: System, clerks: Clerks, before: set[int], outcome: Outcome) -> list[Parcel]:
-    """Let the clerks work until every order has come to its end, or patience does."""
-    until = time.monotonic() + PATIENCE.total_seconds()
+    """Let the clerks work until every order has come to its end, or nothing has happened for so long that patience ends."""
+    moved_at = time.monotonic()
     shown: dict[int, str] = {}
-    while time.monotonic() < until:
+    while time.monotonic() < moved_at + PATIENCE.total_seconds():
         worked = clerks.work_once()
         with system.database.reading() as tx:
             parcels = [parcel for parcel in tx.parcels.since(0) if parcel.id not in before]
             incidents = tx.jobs.incidents()
         for parcel in parcels:
             if shown.get(parcel.id) != parcel.status:
-                shown[parcel.id] = parcel.status
+                shown[parcel.id], moved_at = parcel.status, time.monotonic()
                 clerks.say(f"  {parcel.number}  is {parcel.status.replace('_', ' ')}")
         if incidents:
             outcome.faults += [f"incident {i.code} at {i.node}: {i.message}" for i in incidents]
@@ -65,9 +65,13 @@ def _carry(system: System, clerks: Clerks, before: set[int], outcome: Outcome) -
         ended = [p for p in parcels if not p.is_open or p.status == "divided"]
         if len(parcels) == ORDERS + CONTAINERS and len(ended) == len(parcels):
             return parcels
-        if not worked:
+        if worked:
+            moved_at = time.monotonic()
+        else:
             time.sleep(LOOK_EVERY_SECONDS)
-    outcome.faults.append("the orders did not come to their end in time")
+    outcome.faults.append(
+        f"nothing happened for {PATIENCE.seconds // 60} minutes, and not every order has come to its end"
+    )
     return parcels
 
 
