@@ -1,7 +1,6 @@
 """Broken and hostile files: each is answered by the checks and by a dry run, with findings, in bounded time and memory."""
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import measured
 import pytest
 from hostile_files import INTERCHANGE, hostile_files
 
@@ -59,15 +59,14 @@ def everything() -> dict[str, bytes]:
 
 def answered(arguments: list[str], folder: Path) -> Answer:
     """Run a command; its memory is that of the largest of its processes, as the system counts it."""
-    out, err = folder / "out", folder / "err"
+    out, err, took = folder / "out", folder / "err", folder / "took"
     began = time.monotonic()
     with out.open("wb") as output, err.open("wb") as error:
-        child = subprocess.Popen([sys.executable, "-m", "web.cli", *arguments], stdout=output, stderr=error)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
+        command = [sys.executable, measured.__file__, str(took), sys.executable, "-m", "web.cli", *arguments]
+        code = subprocess.run(command, stdout=output, stderr=error, check=False).returncode
     seconds = time.monotonic() - began
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in (out, err))
-    return Answer(child.returncode, *texts, seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+    return Answer(code, *texts, seconds, **json.loads(took.read_text(encoding="utf-8")))
 
 
 def check_lint(name: str, answer: Answer) -> None:

@@ -82,7 +82,7 @@ ESCAPES = [
     "str.format('{}', 1)",
     "(x := 5)",
     "lambda: x",
-    "x = 5",
+    "x := 5",
     "del x",
     "import os",
     "[y for y in x.__dir__()]",
