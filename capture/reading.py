@@ -23,7 +23,7 @@ from capture.ocr import OcrSettings
 from capture.office_text import OfficeText, read_word_file
 from capture.page_reading import Inspection, Reader, Work, draw_page, inspect, read_pages, reread_zone
 from capture.profile import Profile, load_profile
-from capture.separation import separate
+from capture.separation import parcels_of, separate
 from capture.text_sheets import typeset
 from confined.child import ChildCrashed, ChildOutOfMemory, ChildTimedOut, Limits, run_confined, stream_confined
 from confined.office import OfficeFailed, to_pdf
@@ -220,14 +220,20 @@ def _fields(
     profile: Profile | None,
     surroundings: Surroundings | None,
 ) -> tuple[FoundField, ...]:
-    sheets = {number for one in documents if one.kind is DocumentKind.SEPARATOR for number in one.pages}
-    read = [page for page in pages if page.number not in sheets]
-    chosen = profile or _fitting_profile(read)
-    if chosen is None:
-        return ()
-    known = surroundings or Surroundings()
-    number = known.order_number or next((one.order_number for one in documents if one.order_number), None)
-    return extract(read, chosen, Surroundings(known.headers, number, known.customers))
+    """Return the fields of each parcel that the separator sheets mark, one parcel after the other."""
+    found: list[FoundField] = []
+    for parcel in parcels_of(documents):
+        numbers = {number for one in parcel for number in one.pages}
+        read = [page for page in pages if page.number in numbers]
+        chosen = profile or _fitting_profile(read)
+        if chosen is not None:
+            found.extend(extract(read, chosen, _with_order_number(parcel, surroundings or Surroundings())))
+    return tuple(found)
+
+
+def _with_order_number(parcel: Sequence[FoundDocument], known: Surroundings) -> Surroundings:
+    number = known.order_number or next((one.order_number for one in parcel if one.order_number), None)
+    return replace(known, order_number=number)
 
 
 def _fitting_profile(pages: Sequence[Page]) -> Profile | None:

@@ -1,7 +1,10 @@
 """Loads saved states for checking: what an instance waits for, and whether saving it again gives the same bytes."""
 
+from functools import cache
+
 from engine.deployment import ProgramCache
 from engine.spiff.execution import Execution
+from engine.spiff.program import Program
 from storage.check import Reload, Reloaded
 from storage.database import Database
 
@@ -9,9 +12,13 @@ from storage.database import Database
 def reloader(database: Database, programs: ProgramCache) -> Reload:
     """Give the function that loads the saved state of an instance of a definition (by its id)."""
 
-    def reload(definition_id: int, snapshot: bytes) -> Reloaded:
+    @cache
+    def program_of(definition_id: int) -> Program:
         with database.reading() as tx:
-            program = programs.of(tx, tx.deployments.definition(definition_id).deployment_id)
+            return programs.of(tx, tx.deployments.definition(definition_id).deployment_id)
+
+    def reload(definition_id: int, snapshot: bytes) -> Reloaded:
+        program = program_of(definition_id)
         execution = Execution.load(program, snapshot)
         waits = frozenset((str(wait.kind), wait.key) for wait in execution.waits())
         again = execution.save()

@@ -65,7 +65,9 @@ def test_a_scanned_stack_is_separated_classified_and_indexed() -> None:
     ]
     assert [page.source for page in reading.pages] == [Source.OCR] * 4
     assert reading.pages_of(reading.documents[3])[0].number == 4
-    assert {one.name: one.normalised for one in reading.fields}["order_number"] == "PF-2026-7"
+    numbers = [(one.page, one.normalised) for one in reading.fields if one.name == "order_number"]
+    assert numbers == [(2, "MV-2026-0815"), (None, "PF-2026-7")], "each order has fields of its own"
+    assert [one.page for one in reading.fields if one.name == "paper"] == [2, 4]
 
 
 def test_a_born_digital_order_needs_no_ocr() -> None:
