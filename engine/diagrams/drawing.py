@@ -51,6 +51,10 @@ class Drawing:
         self._links = _link_targets(self.root)
         self._boundary = _under(self.root.iter(bpmn("boundaryEvent")), "attachedToRef")
 
+    def is_from(self, *products: str) -> bool:
+        """Tell whether one of these products has its name space in the file."""
+        return any(product in str(uri) for uri in self.root.nsmap.values() for product in products)
+
     def named(self, reference: str | None) -> etree._Element | None:
         """Give the element that a reference means, None where there is none."""
         return self.elements.get(local_reference(reference) or "")

@@ -3,7 +3,8 @@
 Clauses are those of BPMN 2.0.2, which is ISO/IEC 19510. `docs/lint.md` says the same in words for process owners.
 
 Some laws only say what the engine needs: a picture may leave a condition or a time open, as the standard lets it, so breaking
-one of these in a process that is not marked as executable is a warning until somebody deploys it.
+one of these in a process that is not marked as executable is a warning until somebody deploys it. Formal laws are the other
+way round: the standard wants it, the engine does not care, so they keep no diagram from being deployed.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -25,6 +26,10 @@ class Law:
     clause: str = ""
     is_to_run: bool = False
     """Whether it only binds what is to be run, and not a picture."""
+    is_formal: bool = False
+    """Whether the engine never looks at what it is about: a file that breaks it is wrong, and runs all the same."""
+    excused: tuple[str, ...] = ()
+    """Products, by their name spaces, that break a formal law in all their files and mean nothing by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,10 @@ def _needed(clause: str = "") -> Law:
     return Law(Severity.ERROR, clause, is_to_run=True)
 
 
+def _formal(clause: str = "", *excused: str) -> Law:
+    return Law(Severity.ERROR, clause, is_formal=True, excused=excused)
+
+
 def _warning(clause: str = "") -> Law:
     return Law(Severity.WARNING, clause)
 
@@ -73,11 +82,15 @@ def _info(clause: str = "") -> Law:
     return Law(Severity.INFO, clause)
 
 
+_TRISOTECH: Final = "trisotech.com"
 _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
 _FOUNDATION: Final = "8.3 Foundation"
 _COMMON: Final = "8.4 Common Elements"
 _COLLABORATION: Final = "9.3 Pool and Participant"
+_CONVERSATIONS: Final = "9.5 Conversations"
+_CLOSED: Final = "9.7 Choreography within Collaboration"
+_CHOREOGRAPHY: Final = "11.2 Basic Choreography Concepts"
 _PROCESS: Final = "10.2 Basic Process Concepts"
 _ACTIVITIES: Final = "10.3 Activities"
 _DATA: Final = "10.4 Items and Data"
@@ -100,6 +113,9 @@ LAWS: Final[dict[str, Law]] = {
     "unknown_element": _error(),
     "unsupported_element": _needed(),
     "not_a_boolean": _error(_FOUNDATION),
+    "not_an_address": _formal(_FOUNDATION),
+    "text_format": _formal(_FOUNDATION),
+    "public_executable": _formal(_PROCESS),
     "too_many_findings": _warning(),
     # references
     "unknown_reference": _error(_FOUNDATION),
@@ -121,6 +137,11 @@ LAWS: Final[dict[str, Law]] = {
     "message_flow_inside_pool": _error(_MESSAGE_RULES),
     "message_flow_end": _error(_MESSAGE_RULES),
     "participant_count": _error(_COLLABORATION),
+    "choreography_in_process": _error(_PROCESS),
+    "choreography_reference": _error(_CHOREOGRAPHY),
+    "choreography_closed": _error(_CLOSED),
+    "global_conversation": _error(_CONVERSATIONS),
+    "flow_not_immediate": _formal(_COMMON, _TRISOTECH),
     "start_with_incoming": _error(_SEQUENCE_RULES),
     "end_with_outgoing": _error(_SEQUENCE_RULES),
     "boundary_with_incoming": _error(_SEQUENCE_RULES),
@@ -145,10 +166,11 @@ LAWS: Final[dict[str, Law]] = {
     "event_gateway_start": _error(_GATEWAYS),
     "gateway_direction": _error(_GATEWAYS),
     "gateway_without_choice": _info(_GATEWAYS),
-    "single_condition": _info(_COMMON),
+    "single_condition": _formal(_COMMON),
     # events
     "wrong_event": _error(_EVENTS),
     "event_incomplete": _needed(_EVENTS),
+    "escalation_without_code": _formal(_EVENTS),
     "message_by_name": _warning(_EVENTS),
     "event_not_interrupting": _error(_EVENTS),
     "cancel_outside_transaction": _error(_EVENTS),
@@ -167,6 +189,12 @@ LAWS: Final[dict[str, Law]] = {
     "data_sets": _error(_DATA),
     "data_association_ends": _error(_DATA),
     "data_not_followed": _warning(_DATA),
+    "collection_mismatch": _formal(_DATA, _TRISOTECH),
+    "message_data": _formal(_ACTIVITIES, _TRISOTECH),
+    "call_data": _formal(_ACTIVITIES),
+    "service_binding": _formal(_ACTIVITIES),
+    "multi_instance_item": _formal(_ACTIVITIES),
+    "resource_role": _formal(_ACTIVITIES),
     "call_without_process": _needed(_ACTIVITIES),
     "call_of_itself": _warning(_ACTIVITIES),
     "binding_without_version": _needed(),
@@ -176,6 +204,9 @@ LAWS: Final[dict[str, Law]] = {
     "expression_unreadable": _needed(),
     "expression_foreign": _needed(),
     "expression_translated": _info(),
+    "expression_empty": _formal(_COMMON),
+    "expression_informal": _formal(_COMMON),
+    "condition_not_boolean": _needed(_COMMON),
     "unknown_calendar": _error(),
     "timer_unreadable": _needed(_EVENTS),
     "negative_loop_maximum": _error(_ACTIVITIES),
@@ -207,6 +238,8 @@ def _severity(drawing: Drawing, fault: Fault, context: LintContext, law: Law) ->
         return Severity.INFO
     if fault.severity is not None:
         return fault.severity
+    if law.is_formal and (context.is_to_run or drawing.is_from(*law.excused)):
+        return Severity.INFO
     is_open = law.is_to_run and not context.is_to_run and not drawing.is_marked(fault.element)
     return Severity.WARNING if is_open else law.severity
 

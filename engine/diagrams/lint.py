@@ -5,17 +5,20 @@ from typing import Final
 
 from engine.diagrams import (
     lint_activities,
+    lint_choreographies,
     lint_collaboration,
     lint_data,
     lint_events,
     lint_expressions,
     lint_file,
     lint_gateways,
+    lint_items,
     lint_loops,
     lint_references,
     lint_structure,
     lint_surroundings,
     lint_timers,
+    lint_values,
 )
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule, finding
@@ -30,13 +33,16 @@ RULES: Final[tuple[Rule, ...]] = (
     *lint_surroundings.RULES,
     *lint_structure.RULES,
     *lint_collaboration.RULES,
+    *lint_choreographies.RULES,
     *lint_gateways.RULES,
     *lint_events.RULES,
     *lint_activities.RULES,
     *lint_loops.RULES,
     *lint_data.RULES,
+    *lint_items.RULES,
     *lint_expressions.RULES,
     *lint_timers.RULES,
+    *lint_values.RULES,
 )
 UNKNOWN_SURROUNDINGS: Final = LintContext()
 _ORDER: Final = tuple(Severity)

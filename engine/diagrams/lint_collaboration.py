@@ -11,6 +11,7 @@ from engine.diagrams.vocabulary import (
     ACTIVITIES,
     BOUNDARY_EVENT,
     CATCH_EVENT,
+    CHOREOGRAPHY,
     END_EVENT,
     EVENTS,
     START_EVENT,
@@ -22,8 +23,8 @@ from engine.diagrams.vocabulary import (
 
 PARTICIPANT: Final = bpmn("participant")
 _CALLS: Final = frozenset({PARTICIPANT, bpmn("callConversation"), bpmn("conversation"), bpmn("subConversation")})
-_SENDERS: Final = ACTIVITIES | _CALLS | {THROW_EVENT, END_EVENT}
-_RECEIVERS: Final = ACTIVITIES | _CALLS | {START_EVENT, CATCH_EVENT, BOUNDARY_EVENT}
+_SENDERS: Final = ACTIVITIES | CHOREOGRAPHY | _CALLS | {THROW_EVENT, END_EVENT}
+_RECEIVERS: Final = ACTIVITIES | CHOREOGRAPHY | _CALLS | {START_EVENT, CATCH_EVENT, BOUNDARY_EVENT}
 _ENDS: Final = {"sourceRef": ("from", _SENDERS), "targetRef": ("to", _RECEIVERS)}
 
 

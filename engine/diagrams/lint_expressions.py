@@ -54,16 +54,15 @@ def unknown_calendars(element: etree._Element, expression: Expression | None, co
 
 def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find expressions that cannot be read, and those of other products that could not be translated."""
-    for element, what, text in _written(drawing):
+    for element, what, text, language in _written(drawing):
         foreign = is_foreign(text)
         try:
             compiled = compile_expression(text)
         except ExpressionError as error:
             code = "expression_foreign" if foreign else "expression_unreadable"
+            why = f"is in {short(language)}, which the engine cannot run" if language else "cannot be read"
             yield Fault(
-                code,
-                element,
-                f"The {what} of {title(element)} cannot be read: {error.message} It says “{short(text)}”.",
+                code, element, f"The {what} of {title(element)} {why}: {error.message} It says “{short(text)}”."
             )
             continue
         yield from unknown_calendars(element, compiled, context)
@@ -89,22 +88,24 @@ def scripts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         try:
             compile_script(text)
         except ExpressionError as error:
-            yield Fault("script_unreadable", task, f"The script of {title(task)} cannot be read: {error.message}")
+            why = "cannot be read" if language in _PYTHON else f"is in {language[:40]}, which the engine cannot run"
+            yield Fault("script_unreadable", task, f"The script of {title(task)} {why}: {error.message}")
 
 
-def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str]]:
-    """Give each expression with the element it belongs to and what it is for."""
+def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str, str]]:
+    """Give each expression with the element it belongs to, what it is for, and the other language it says it is in."""
     for element in drawing.root.iter(*_CONDITIONS):
         text = "".join(map(str, element.itertext())).strip()
         if text:
-            yield owner(element), _CONDITIONS[str(element.tag)], text
+            language = (element.get("language") or drawing.root.get("expressionLanguage") or "").strip()
+            yield owner(element), _CONDITIONS[str(element.tag)], text, "" if "python" in language.lower() else language
     for loop in drawing.root.iter(MULTI_INSTANCE):
         if child_text(loop, "loopDataInputRef") is None and (text := collection(loop) or ""):
-            yield owner(loop), "collection", text
+            yield owner(loop), "collection", text, ""
     for element in drawing.root.iter(*_carriers()):
         for what, written in _own_expressions(element):
             if written:
-                yield element, what, written
+                yield element, what, written, ""
 
 
 def _own_expressions(element: etree._Element) -> Iterator[tuple[str, str | None]]:

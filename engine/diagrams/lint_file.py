@@ -69,6 +69,9 @@ def processes(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             "No process is marked as executable; mark the one that is to run.",
         )
     for process in drawing.processes:
+        if process.get("processType") == "Public" and is_true(process, "isExecutable"):
+            message = f"The process {title(process)} is public, so it cannot be executable; make it private."
+            yield Fault("public_executable", process, message)
         if marked and not is_true(process, "isExecutable"):
             message = (
                 f"The process {title(process)} is not marked as executable and is only a picture here; it is not run."

@@ -9,6 +9,7 @@ from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
+    CHOREOGRAPHY,
     EVENT_DEFINITIONS,
     FLOW_NODES,
     GLOBAL_TASKS,
@@ -69,7 +70,7 @@ def flows(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             if named is None:
                 message = f"The sequence flow {title(flow)} {end} at nothing; connect it or delete it."
                 yield Fault("unknown_reference", flow, message)
-            elif named.tag not in FLOW_NODES:
+            elif named.tag not in FLOW_NODES | CHOREOGRAPHY:
                 message = (
                     f"The sequence flow {title(flow)} {end} at {title(named)}, where no flow can; connect it elsewhere."
                 )
@@ -120,7 +121,7 @@ def associations(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 
 def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find message and signal events that name none, and thrown errors and escalations without a code."""
+    """Find message and signal events that name none, thrown errors that name none, and thrown escalations without a code."""
     for definition in drawing.root.iter(*_NEEDED, *_THROWN):
         event = definition.getparent()
         if event is None or event.tag not in FLOW_NODES:
@@ -128,6 +129,8 @@ def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         throws = event.tag in {bpmn("endEvent"), bpmn("intermediateThrowEvent")}
         attribute, what = _NEEDED.get(str(definition.tag)) or _THROWN[str(definition.tag)]
         named = message_reference(definition) if what == "message" else local_reference(definition.get(attribute))
+        if named and throws and what == "escalation":
+            yield from _code(drawing, event, drawing.named(named))
         if named:
             continue
         if definition.tag in _NEEDED:
@@ -135,6 +138,13 @@ def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault
             yield Fault("message_by_name", event, message)
         elif throws:
             yield Fault("event_incomplete", event, f"The event {title(event)} names no {what}; choose one.")
+
+
+def _code(drawing: Drawing, event: etree._Element, escalation: etree._Element | None) -> Iterator[Fault]:
+    """Find a thrown escalation without a code, which only what is to run must have (10.5)."""
+    if escalation is not None and drawing.is_marked(event) and not (escalation.get("escalationCode") or "").strip():
+        message = f"The event {title(event)} throws the escalation {title(escalation)}, which has no code; give it one."
+        yield Fault("escalation_without_code", event, message)
 
 
 def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:

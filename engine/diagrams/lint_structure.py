@@ -46,6 +46,18 @@ def borders(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             )
 
 
+def postponed(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find flows of executable processes on which something else may happen, as only pictures can leave it open (8.4.13)."""
+    for flow in drawing.flows:
+        written = (flow.get("isImmediate") or "").strip()
+        process = process_of(flow)
+        if written in {"false", "0"} and process is not None and is_true(process, "isExecutable"):
+            message = (
+                f"The flow {title(flow)} is not immediate, which a process that runs cannot keep; delete isImmediate."
+            )
+            yield Fault("flow_not_immediate", flow, message)
+
+
 def endings(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find events with a flow on the wrong side."""
     for node in drawing.nodes:
@@ -185,4 +197,14 @@ def _entries(drawing: Drawing, scope: etree._Element) -> Iterator[etree._Element
             yield node
 
 
-RULES: Final[tuple[Rule, ...]] = (borders, endings, connections, ends, handlers, starts, unreachable, implicit_splits)
+RULES: Final[tuple[Rule, ...]] = (
+    borders,
+    postponed,
+    endings,
+    connections,
+    ends,
+    handlers,
+    starts,
+    unreachable,
+    implicit_splits,
+)

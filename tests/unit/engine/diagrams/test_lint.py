@@ -8,6 +8,7 @@ from typing import Final
 import pytest
 from drawing_board import codes, definitions, event, flow, line, lint, node, process, read
 from standard_rules import RULES
+from standard_rules_of_data import DATA_RULES
 
 from engine.diagrams import vocabulary
 from engine.diagrams.laws import LAWS, LintContext
@@ -72,6 +73,21 @@ def awaiting(*targets: str) -> bytes:
 def timer(text: str) -> bytes:
     definition = f"<bpmn:timerEventDefinition><bpmn:timeDuration>{text}</bpmn:timeDuration></bpmn:timerEventDefinition>"
     return process(line(node("intermediateCatchEvent", "wait", definition)))
+
+
+def escalating(code: str) -> bytes:
+    thrown = '<bpmn:escalationEventDefinition escalationRef="late"/>'
+    body = START + node("endEvent", "end", thrown) + flow("start", "end")
+    return process(body, f'<bpmn:escalation id="late" {code}/>')
+
+
+def typed(data: bytes, kind: str = "") -> bytes:
+    """Say that a file knows about types of expressions and is of no product that asks for none."""
+    of_products = re.compile(rb' xmlns:(camunda|parcelflow)="[^"]*"')
+    types = b' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" id="definitions"'
+    said = f'<bpmn:timeDuration xsi:type="{kind}">' if kind else "<bpmn:timeDuration>"
+    plain = of_products.sub(b"", data).replace(b' id="definitions"', types)
+    return plain.replace(b"<bpmn:timeDuration>", said.encode())
 
 
 def extended(kind: str, extension: str, **attributes: str) -> bytes:
@@ -278,6 +294,31 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         process(START + TASK + END + flow("start", "work") + flow("work", "end", "a")),
         GOOD,
     ),
+    (
+        "flow_not_immediate",
+        process(line(TASK).replace("<bpmn:sequenceFlow", '<bpmn:sequenceFlow isImmediate="false"', 1)),
+        process(line(TASK).replace("<bpmn:sequenceFlow", '<bpmn:sequenceFlow isImmediate="true"', 1)),
+    ),
+    (
+        "flow_not_immediate",
+        process(line(TASK).replace("<bpmn:sequenceFlow", '<bpmn:sequenceFlow isImmediate="0"', 1)),
+        process(line(TASK).replace("<bpmn:sequenceFlow", '<bpmn:sequenceFlow isImmediate="0"', 1), attributes=""),
+    ),
+    (
+        "public_executable",
+        process(line(TASK), attributes='isExecutable="true" processType="Public"'),
+        process(line(TASK), attributes='isExecutable="true" processType="Private"'),
+    ),
+    (
+        "public_executable",
+        process(line(TASK), attributes='isExecutable="true" processType="Public"'),
+        process(line(TASK), attributes='isExecutable="false" processType="Public"'),
+    ),
+    ("escalation_without_code", escalating(""), escalating('escalationCode="E"')),
+    ("escalation_without_code", escalating(""), escalating("").replace(b'"true"', b'"false"')),
+    ("expression_informal", typed(timer("PT1H")), typed(timer("PT1H"), "bpmn:tFormalExpression")),
+    ("expression_informal", typed(timer("PT1H")), typed(timer("PT1H")).replace(b'"true"', b'"false"')),
+    ("expression_informal", typed(timer("PT1H")), timer("PT1H")),
     ("implicit_split", beside(node("endEvent", "also") + flow("work", "also")), GOOD),
     (
         "gateway_without_outgoing",
@@ -581,7 +622,7 @@ def test_a_law_speaks_of_the_diagram_that_breaks_it_and_of_no_other(code: str, b
 
 
 def test_every_law_has_a_diagram_that_breaks_it() -> None:
-    assert {case[0] for case in CASES} | {rule.code for rule in RULES} == set(LAWS) - {"too_many_findings"}
+    assert {case[0] for case in CASES} | {rule.code for rule in RULES + DATA_RULES} == set(LAWS) - {"too_many_findings"}
 
 
 def test_a_good_diagram_has_no_findings() -> None:
@@ -642,6 +683,35 @@ def test_a_picture_may_leave_open_what_only_a_run_needs() -> None:
 
     assert severity(LintContext()) is Severity.WARNING
     assert severity(LintContext(is_to_run=True)) is Severity.ERROR
+
+
+def test_what_is_only_a_matter_of_form_keeps_nothing_from_being_deployed() -> None:
+    broken = process(line(TASK).replace("<bpmn:sequenceFlow", '<bpmn:sequenceFlow isImmediate="false"', 1))
+    product = broken.replace(b"<bpmn:definitions ", b'<bpmn:definitions xmlns:t="http://www.trisotech.com/2015/bpmn" ')
+
+    assert [one.severity for one in lint(broken)] == [Severity.ERROR]
+    assert [one.severity for one in lint(broken, LintContext(is_to_run=True))] == [Severity.INFO]
+    assert [one.severity for one in lint(product)] == [Severity.INFO]
+
+
+def test_nobody_is_asked_for_types_of_expressions_at_deployment() -> None:
+    assert "expression_informal" in codes(typed(timer("PT1H")))
+    assert "expression_informal" not in codes(typed(timer("PT1H")), LintContext(is_to_run=True))
+
+
+def test_what_another_language_says_is_called_by_its_name() -> None:
+    xpath = choice("exclusiveGateway", "count(/order/line) > 1 and", "b").replace(
+        b' id="definitions"', b' id="definitions" expressionLanguage="http://www.w3.org/1999/XPath"'
+    )
+    groovy = process(line(node("scriptTask", "s", "<bpmn:script>def a = 1</bpmn:script>", scriptFormat="groovy")))
+
+    messages = [one.message for data in (xpath, groovy) for one in lint(data) if one.severity is Severity.ERROR]
+
+    assert ["is in http://www.w3.org/1999/XPath, which the engine cannot run" in one for one in messages] == [
+        True,
+        False,
+    ]
+    assert "is in groovy, which the engine cannot run" in messages[1]
 
 
 def test_a_misspelt_name_is_answered_with_the_nearest_one() -> None:
@@ -754,6 +824,7 @@ def test_the_documents_give_the_severity_and_clause_of_each_law() -> None:
     for code, law in LAWS.items():
         (row,) = re.findall(rf"^\| `{code}` \| (\w+)[^|]* \| *([\d.]*) *\|", text, re.MULTILINE)
         assert row == (law.severity, law.clause.split(" ")[0]), code
+        assert (f"| `{code}` | error, info at deployment |" in text) == law.is_formal, code
 
 
 def test_our_attributes_are_all_read_by_the_vocabulary() -> None:

@@ -5,6 +5,7 @@ from typing import Final
 import pytest
 from drawing_board import lint
 from standard_rules import DEFINITIONS, PLACES, RULES, Rule, an_event
+from standard_rules_of_data import DATA_RULES
 
 from engine.diagrams.laws import LAWS
 from engine.errors import Severity
@@ -17,7 +18,7 @@ def errors(data: bytes) -> set[str]:
     return {one.code for one in lint(data) if one.severity is Severity.ERROR}
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
+@pytest.mark.parametrize("rule", RULES + DATA_RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
 def test_a_model_that_breaks_a_rule_is_told_so_and_its_twin_is_left_alone(rule: Rule) -> None:
     found = [one for one in lint(rule.broken) if one.code == rule.code]
 
@@ -27,7 +28,7 @@ def test_a_model_that_breaks_a_rule_is_told_so_and_its_twin_is_left_alone(rule: 
     assert errors(rule.sound) - {"unsupported_element"} == set()
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
+@pytest.mark.parametrize("rule", RULES + DATA_RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
 def test_a_picture_is_measured_by_the_standard_too(rule: Rule) -> None:
     """What is no process to run may leave open what only a run needs, and nothing else."""
     picture = rule.broken.replace(b'isExecutable="true"', b'isExecutable="false"')

@@ -1,0 +1,135 @@
+"""Laws about how values are written: kinds of text, addresses, expressions without a body, and what roles name."""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from lxml import etree
+
+from engine.diagrams.drawing import Drawing, described, process_of
+from engine.diagrams.laws import Fault, LintContext, Rule
+from engine.diagrams.lint_expressions import owner, short
+from engine.diagrams.vocabulary import (
+    CONDITION,
+    DOCUMENTATION,
+    FLOW_NODES,
+    PARCELFLOW,
+    TIMER_TEXTS,
+    VENDORS,
+    XSI_TYPE,
+    bpmn,
+    is_true,
+    kind,
+    local_reference,
+    title,
+)
+
+_TYPES: Final = XSI_TYPE[1:].partition("}")[0]
+_MIME: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?")
+_NOT_IN_ADDRESS: Final = re.compile(r'%(?![0-9A-Fa-f]{2})|[<>"{}|\\^`\x00-\x1f]')
+_ADDRESSES: Final = ("language", "expressionLanguage", "typeLanguage", "method")
+_BODIES: Final = frozenset(map(bpmn, ("messagePath", "dataPath", "transformation", "formalExpression")))
+_BOOLEAN: Final = {
+    CONDITION: "condition",
+    bpmn("loopCondition"): "loop condition",
+    bpmn("completionCondition"): "completion condition",
+    bpmn("condition"): "condition",
+}
+_NEVER_BOOLEAN: Final = re.compile(r"""(?![01]$)[+-]?\d+(\.\d+)?|"[^"]*"|'[^']*'""")
+_FORMAL: Final = {
+    **_BOOLEAN,
+    bpmn("activationCondition"): "activation condition",
+    bpmn("loopCardinality"): "number of instances",
+    bpmn("from"): "assignment",
+    bpmn("to"): "assignment",
+    **TIMER_TEXTS,
+}
+_READ_ANYWAY: Final = (*VENDORS, PARCELFLOW, "trisotech.com")
+"""Name spaces of products that write and read each expression as a formal one, whatever its type."""
+_ROLES: Final = tuple(map(bpmn, ("resourceRole", "performer", "humanPerformer", "potentialOwner")))
+
+
+def text_formats(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find texts whose format is no MIME type (8.3)."""
+    for element in drawing.root.iter(DOCUMENTATION, bpmn("textAnnotation")):
+        written = (element.get("textFormat") or "").strip()
+        if written and not _MIME.fullmatch(written):
+            place = _around(element) if element.tag == DOCUMENTATION else element
+            message = f"The format “{written[:40]}” of a text of {title(place)} is no MIME type; write one such as text/plain."
+            yield Fault("text_format", place, message)
+
+
+def addresses(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find languages and methods whose names are no addresses, as XML Schema (anyURI) wants them."""
+    for element in drawing.root.iter(bpmn("*")):
+        for name in _ADDRESSES:
+            written = element.get(name)
+            if written is not None and _NOT_IN_ADDRESS.search(written):
+                place = owner(element) if name == "language" else element
+                message = (
+                    f"“{written[:80]}” is no address (URI), so it cannot be the {name} of {title(place)}; correct it."
+                )
+                yield Fault("not_an_address", place, message)
+
+
+def bodies(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find formal expressions that say nothing (8.4)."""
+    behaviours = (one.find(bpmn("condition")) for one in drawing.root.iter(bpmn("complexBehaviorDefinition")))
+    for element in (*drawing.root.iter(*_BODIES), *(one for one in behaviours if one is not None)):
+        if not "".join(map(str, element.itertext())).strip():
+            place = _around(element)
+            message = f"The {described(element)} of {title(place)} is empty; write its expression or delete it."
+            yield Fault("expression_empty", place, message)
+
+
+def informal(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
+    """Find expressions in plain words, as their type says, where a process that runs needs formal ones (8.4).
+
+    Only a file that knows about types, and was not written for an engine that asks for none, is measured by them.
+    """
+    if context.is_to_run or _TYPES not in drawing.root.nsmap.values() or drawing.is_from(*_READ_ANYWAY):
+        return
+    for element in drawing.root.iter(*_FORMAL):
+        process, place = process_of(element), owner(element)
+        runs = process is not None and is_true(process, "isExecutable")
+        in_behaviour = next(element.iterancestors(bpmn("complexBehaviorDefinition")), None) is not None
+        is_formal = in_behaviour or local_reference(element.get(XSI_TYPE)) == "tFormalExpression"
+        if runs and not is_formal and "".join(map(str, element.itertext())).strip():
+            message = (
+                f"The {_FORMAL[str(element.tag)]} of {title(place)} is no formal expression; make it one (xsi:type)."
+            )
+            yield Fault("expression_informal", place, message)
+
+
+def conditions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find conditions that are a number or a text, and so neither true nor false."""
+    for element in drawing.root.iter(*_BOOLEAN):
+        text = "".join(map(str, element.itertext())).strip()
+        if _NEVER_BOOLEAN.fullmatch(text):
+            place = owner(element)
+            message = f"The {_BOOLEAN[str(element.tag)]} of {title(place)} is “{short(text)}”, neither true nor false."
+            yield Fault("condition_not_boolean", place, message)
+
+
+def roles(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find performers that name a resource and an expression, or parameters of a resource and none (10.3)."""
+    for role in drawing.root.iter(*_ROLES):
+        resource = role.find(bpmn("resourceRef"))
+        place = _around(role)
+        if resource is not None and role.find(bpmn("resourceAssignmentExpression")) is not None:
+            message = f"The {kind(role)} {title(role)} of {title(place)} names a resource and an expression; leave one."
+            yield Fault("resource_role", place, message)
+        elif resource is None and role.find(bpmn("resourceParameterBinding")) is not None:
+            message = (
+                f"The {kind(role)} {title(role)} of {title(place)} has parameters, but names no resource; name one."
+            )
+            yield Fault("resource_role", place, message)
+
+
+def _around(element: etree._Element) -> etree._Element:
+    """Give the flow node that an element belongs to, or what else it lies in."""
+    parent = element.getparent()
+    return next(element.iterancestors(*FLOW_NODES), element if parent is None else parent)
+
+
+RULES: Final[tuple[Rule, ...]] = (text_formats, addresses, bodies, informal, conditions, roles)
