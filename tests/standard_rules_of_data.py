@@ -121,6 +121,7 @@ OUT: Final = specification("", "text")
 BOTH: Final = specification("text", "number")
 BINDING: Final = '<bpmn:ioBinding operationRef="op" inputDataRef="{}" outputDataRef="Output0"/>'
 CONDITION: Final = '<bpmn:conditionExpression language="{}">a</bpmn:conditionExpression>'
+IMPORT: Final = '<bpmn:import importType="http://www.w3.org/2001/XMLSchema" namespace="urn:types"/>'
 REF: Final = "<bpmn:resourceRef>r</bpmn:resourceRef>"
 PARAMETER: Final = (
     '<bpmn:resourceParameterBinding parameterRef="rp"><bpmn:formalExpression>1</bpmn:formalExpression>'
@@ -167,6 +168,12 @@ DATA_RULES: Final[list[Rule]] = [
         "the method of a transaction is a URI",
         process(line(node("transaction", "t", method="_wrong%$!"))),
         process(line(node("transaction", "t", method="##Compensate"))),
+    ),
+    Rule(
+        "import_incomplete",
+        "an import says where from",
+        process(line(TASK), IMPORT),
+        process(line(TASK), IMPORT.replace("/>", ' location="types.xsd"/>')),
     ),
     Rule(
         "expression_empty",

@@ -85,6 +85,7 @@ def _info(clause: str = "") -> Law:
 _TRISOTECH: Final = "trisotech.com"
 _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
+_DEFINITIONS: Final = "8.2 Infrastructure"
 _FOUNDATION: Final = "8.3 Foundation"
 _COMMON: Final = "8.4 Common Elements"
 _COLLABORATION: Final = "9.3 Pool and Participant"
@@ -120,6 +121,7 @@ LAWS: Final[dict[str, Law]] = {
     # references
     "unknown_reference": _error(_FOUNDATION),
     "wrong_reference": _error(_FOUNDATION),
+    "import_incomplete": _formal(_DEFINITIONS),
     "unknown_lane_member": _warning(_LANES),
     "node_in_two_lanes": _warning(_LANES),
     "definition_without_name": _warning(_COMMON),

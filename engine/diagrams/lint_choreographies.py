@@ -63,36 +63,34 @@ def global_conversations(drawing: Drawing, _context: LintContext) -> Iterator[Fa
 
 def closed_choreographies(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find message flows that a closed choreography, which the collaboration names, does not know."""
+    known = _exchanged(drawing)
     for collaboration in drawing.root.iter(bpmn("collaboration")):
-        closed = [one for one in _choreographies(drawing, collaboration) if is_true(one, "isClosed")]
-        if not closed:
+        closed = _closed(drawing, collaboration)
+        if closed is None:
             continue
-        known = _known(collaboration, closed)
         for flow in collaboration.iterchildren(bpmn("messageFlow")):
             if known.isdisjoint({flow.get("id"), local_reference(flow.get("messageRef"))} - {None}):
                 message = (
-                    f"The message flow {title(flow)} is not part of the choreography {title(closed[0])}, which is closed; "
+                    f"The message flow {title(flow)} is not part of the choreography {title(closed)}, which is closed; "
                     "draw it there too, or open the choreography."
                 )
                 yield Fault("choreography_closed", flow, message)
 
 
-def _choreographies(drawing: Drawing, collaboration: etree._Element) -> Iterator[etree._Element]:
-    for reference in collaboration.iterchildren(bpmn("choreographyRef")):
-        named = drawing.named(reference.text)
-        if named is not None and named.tag == bpmn("choreography"):
-            yield named
+def _closed(drawing: Drawing, collaboration: etree._Element) -> etree._Element | None:
+    named = (drawing.named(one.text) for one in collaboration.iterchildren(bpmn("choreographyRef")))
+    choreographies = (one for one in named if one is not None and one.tag == bpmn("choreography"))
+    return next((one for one in choreographies if is_true(one, "isClosed")), None)
 
 
-def _known(collaboration: etree._Element, choreographies: list[etree._Element]) -> set[str | None]:
+def _exchanged(drawing: Drawing) -> set[str | None]:
     """Give the messages that choreographies exchange, and the message flows that are said to be theirs."""
-    messages = {
-        local_reference(flow.get("messageRef")) for one in choreographies for flow in one.iter(bpmn("messageFlow"))
-    }
-    pairs = collaboration.iterchildren(bpmn("messageFlowAssociation"))
-    return messages | {
+    flows = (flow for one in drawing.root.iter(bpmn("choreography")) for flow in one.iterchildren(bpmn("messageFlow")))
+    pairs = drawing.root.iter(bpmn("messageFlowAssociation"))
+    said = {
         local_reference(pair.get(name)) for pair in pairs for name in ("innerMessageFlowRef", "outerMessageFlowRef")
     }
+    return said | {local_reference(flow.get("messageRef")) for flow in flows}
 
 
 RULES: Final[tuple[Rule, ...]] = (places, references, global_conversations, closed_choreographies)

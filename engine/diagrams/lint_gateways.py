@@ -52,7 +52,8 @@ def conditions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         bare = [flow for flow in flows if not condition(flow) and flow is not default]
         for flow in bare:
             message = (
-                f"The flow {title(flow)} out of {title(gateway)} has no condition; write one or make it the default."
+                f"The flow {title(flow)} out of {title(gateway)} has no condition, so the engine cannot choose; "
+                "write one or make it the default."
             )
             yield Fault("flow_without_condition", flow, message)
         if not bare and default is None:

@@ -5,6 +5,7 @@ What a file does not say is taken for right: data without a type, and types that
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 from lxml import etree
@@ -35,6 +36,19 @@ _ITEM_AWARE: Final = frozenset(
 )
 _LOOPED: Final = (("loopDataInputRef", "inputDataItem"), ("loopDataOutputRef", "outputDataItem"))
 _BOUND: Final = (("inputDataRef", "inMessageRef", "input"), ("outputDataRef", "outMessageRef", "output"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    """How many inputs or outputs there are, and how many of each type that is known."""
+
+    count: int
+    known: Counter[tuple[bool, str]]
+
+    def fit(self, other: "_Types") -> bool:
+        """Tell whether the number is the same, and the types too where all are known."""
+        is_open = self.count > self.known.total() or other.count > other.known.total()
+        return self.count == other.count and (is_open or self.known == other.known)
 
 
 def collections(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -85,13 +99,15 @@ def repeated(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def calls(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find call activities with other inputs and outputs than what they call (10.3)."""
+    seen: dict[str, tuple[_Types, _Types] | None] = {}
     for call in drawing.root.iter(bpmn("callActivity")):
-        called = drawing.named(called_element(call))
-        own, theirs = call.find(_SPECIFICATION), None if called is None else called.find(_SPECIFICATION)
-        if called is None or own is None or theirs is None or call.find(MULTI_INSTANCE) is not None:
+        called, own = drawing.named(called_element(call)), _types(drawing, call)
+        if called is None or own is None or call.find(MULTI_INSTANCE) is not None:
             continue
-        for tag, what in ((_INPUT, "inputs"), (_OUTPUT, "outputs")):
-            if not _match(drawing, own.findall(tag), theirs.findall(tag)):
+        key = identity(called) or ""
+        theirs = seen[key] if key in seen else seen.setdefault(key, _types(drawing, called))
+        for what, mine, needed in zip(("inputs", "outputs"), own, theirs or own, strict=True):
+            if not mine.fit(needed):
                 message = f"The call activity {title(call)} has other {what} than {title(called)}; give both the same."
                 yield Fault("call_data", call, message)
 
@@ -159,13 +175,17 @@ def _differ(drawing: Drawing, data: etree._Element, message: etree._Element) -> 
     return _type(given) != _type(wanted)
 
 
-def _match(drawing: Drawing, own: list[etree._Element], theirs: list[etree._Element]) -> bool:
-    """Tell whether two lists of data are alike in number and, as far as it is said, in types."""
-    if len(own) != len(theirs):
-        return False
-    types = [[_definition(drawing, one.get("itemSubjectRef")) for one in data] for data in (own, theirs)]
-    known = [Counter(_type(item) for item in data if item is not None) for data in types]
-    return any(None in data for data in types) or known[0] == known[1]
+def _types(drawing: Drawing, owner: etree._Element) -> tuple[_Types, _Types] | None:
+    """Give the types of all inputs, and of all outputs, where they are specified."""
+    specification = owner.find(_SPECIFICATION)
+    if specification is None:
+        return None
+    items = [
+        [_definition(drawing, one.get("itemSubjectRef")) for one in specification.iterchildren(tag)]
+        for tag in (_INPUT, _OUTPUT)
+    ]
+    inputs, outputs = (_Types(len(some), Counter(_type(item) for item in some if item is not None)) for some in items)
+    return inputs, outputs
 
 
 def _is_part(drawing: Drawing, single: etree._Element, whole: etree._Element) -> bool:

@@ -205,6 +205,15 @@ def boundaries(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("boundary_attached_wrongly", event, message)
 
 
+def imports(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find imports that do not say what they bring in (8.2)."""
+    for element in drawing.root.iterchildren(bpmn("import")):
+        missing = [name for name in ("importType", "location", "namespace") if not (element.get(name) or "").strip()]
+        if missing:
+            message = f"An import lacks its {' and '.join(missing)}; write what is brought in, from where, and its name space."
+            yield Fault("import_incomplete", element, message)
+
+
 def _is_relationship(element: etree._Element) -> bool:
     return (parent := element.getparent()) is not None and parent.tag == bpmn("relationship")
 
@@ -233,4 +242,5 @@ RULES: Final[tuple[Rule, ...]] = (
     lanes,
     called_kinds,
     boundaries,
+    imports,
 )
