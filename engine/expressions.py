@@ -106,30 +106,42 @@ def compile_expression(text: str) -> Expression:
     if len(text) > LONGEST_EXPRESSION:
         raise CostlyExpression(f"The expression is longer than {LONGEST_EXPRESSION:,} characters.", text[:200])
     try:
-        source, tree, is_translated = _read(text)
-        _check(tree, source)
+        tree, is_translated = _read(text)
     except ExpressionError as error:
         error.expression = text
         raise
     return Expression(text, frozenset(_variables(tree)), frozenset(_calendars(tree)), tree, is_translated)
 
 
-def _read(text: str) -> tuple[str, ast.Expression, bool]:
-    """Parse an expression of ours or, where it is marked or none of ours, of another tool; tell whether it was another's."""
+def _read(text: str) -> tuple[ast.Expression, bool]:
+    """Read an expression of ours or, where it is marked or none of ours, of another tool; tell whether it was another's."""
     if is_foreign(text):
-        source = _one_line(translate(text))
-        return source, parse_expression(source), True
+        return _checked(translate(text)), True
+    try:
+        return _checked(text), False
+    except CostlyExpression:
+        raise
+    except _Unspoken as error:
+        try:
+            return _checked(translate_unmarked(text)), True
+        except ExpressionError:
+            raise error from None
+
+
+class _Unspoken(ExpressionError):
+    """The expression is none of ours; write it anew."""
+
+
+def _checked(text: str) -> ast.Expression:
     source = _one_line(text)
     try:
-        return source, parse_expression(source), False
+        tree = parse_expression(source)
     except CostlyExpression:
         raise
     except ExpressionError as error:
-        try:
-            said = _one_line(translate_unmarked(text))
-            return said, parse_expression(said), True
-        except ExpressionError:
-            raise error from None
+        raise _Unspoken(error.message, error.expression) from error
+    _check(tree, source)
+    return tree
 
 
 def _one_line(text: str) -> str:
@@ -191,7 +203,7 @@ def _check_constant(node: ast.Constant, lines: list[str]) -> None:
 
 def _check_call(node: ast.Call) -> None:
     if isinstance(node.func, ast.Attribute):
-        raise ExpressionError(
+        raise _Unspoken(
             f"Values have no methods here; write {node.func.attr}(value) if there is such a function, "
             f"or one of: {', '.join(sorted(FUNCTIONS))}."
         )

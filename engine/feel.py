@@ -8,7 +8,9 @@ from engine import plain
 from engine.errors import ExpressionError
 from engine.evaluation import Budget
 from engine.expressions import Expression, compile_expression
-from engine.foreign import SUBJECT, Token, say, tokens, translate_feel
+from engine.foreign import translate_feel
+from engine.foreign_phrases import SUBJECT, say_feel
+from engine.foreign_words import Token, tokens
 
 ANYTHING = "-"
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -127,7 +129,7 @@ def compile_value(text: str) -> Expression:
 
 def list_values(text: str) -> tuple[Any, ...]:
     """Read a list of constants such as `"high","low"`, which output values are."""
-    return tuple(compile_expression(say(part)).evaluate({}) for part in _split(tokens(text)))
+    return tuple(compile_expression(say_feel(part)).evaluate({}) for part in _split(tokens(text)))
 
 
 def _is_negation(words: Sequence[Token]) -> bool:
@@ -210,7 +212,7 @@ def _range(words: Sequence[Token]) -> Range:
 def _value(words: Sequence[Token]) -> Value:
     if not words:
         raise ExpressionError("A value is missing.")
-    return Value(_tried(compile_expression(say(words))))
+    return Value(_tried(compile_expression(say_feel(words))))
 
 
 def _tried(expression: Expression) -> Expression:

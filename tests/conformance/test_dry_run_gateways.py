@@ -118,6 +118,24 @@ CASES = (
         start={"n": 5},
     ),
     Case(
+        "inclusive asks in the words of another tool, without a mark",
+        [
+            start(),
+            tag("inclusiveGateway", "o", default="Flow_o_c"),
+            task("a", "b", "c"),
+            tag("inclusiveGateway", "j"),
+            end(),
+            "start > o",
+            'o > a if kind.contains("x")',
+            'o > b if !kind.contains("x") || kind.equals("xy")',
+            "o > c > j > end",
+            "a > j",
+            "b > j",
+        ],
+        "start o a b j end",
+        start={"kind": "xy"},
+    ),
+    Case(
         "inclusive takes the default",
         [
             start(),

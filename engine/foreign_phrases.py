@@ -1,0 +1,334 @@
+"""Says the words of a JUEL or FEEL expression in our own expression language, bracket by bracket.
+
+A phrase reaches to the end of its bracket, to a comma, or to a word that ends it, such as `then`. It is made of operands and of
+the words between them; an operand is a value with everything that is hung on it: `order.lines[1].price`, `name.trim().length()`.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.foreign_words import Token, untranslatable
+
+SUBJECT = "tested_value"
+"""The name that FEEL's question mark, the value a cell looks at, has in our language."""
+_SIGNS = {"&&": "and", "||": "or", "=": "==", "===": "==", "!==": "!="}
+_WORDS = {"true": "True", "false": "False", "null": "None"}
+_JUEL_SIGNS = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "gt": ">",
+    "le": "<=",
+    "ge": ">=",
+    "div": "/",
+    "mod": "%",
+    "empty": "!",
+}
+_FUNCTIONS = {
+    "date and time": "datetime",
+    "starts with": "starts_with",
+    "ends with": "ends_with",
+    "upper case": "upper",
+    "lower case": "lower",
+    "string length": "len",
+    "list contains": "contains",
+}
+_CALLED = {"count": "len", "string": "str"}
+"""Functions of FEEL that may as well be names of variables, where no bracket follows."""
+_ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))", re.DOTALL)
+_ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
+_LAST_LETTER = 0x10FFFF
+_GETTERS = frozenset(
+    {"execution.getVariable", "execution.getVariableLocal", "task.getVariable", "execution.variables.get"}
+)
+_METHODS = {
+    ("size", 0): "len({0})",
+    ("length", 0): "len({0})",
+    ("isEmpty", 0): "(len({0}) == 0)",
+    ("toString", 0): "str({0})",
+    ("trim", 0): "strip({0})",
+    ("toLowerCase", 0): "lower({0})",
+    ("toUpperCase", 0): "upper({0})",
+    ("contains", 1): "contains({0}, {1})",
+    ("containsKey", 1): "contains({0}, {1})",
+    ("equals", 1): "(({0}) == ({1}))",
+    ("equalsIgnoreCase", 1): "(lower({0}) == lower({1}))",
+    ("startsWith", 1): "starts_with({0}, {1})",
+    ("endsWith", 1): "ends_with({0}, {1})",
+    ("get", 1): "({0})[{1}]",
+}
+"""Methods of Java that only look at a value, by name and number of arguments."""
+_UNSUPPORTED = frozenset({"return", "satisfies", "instance", "function", "lambda"})
+_BETWEEN = frozenset({"and", "or", "in", "is"})
+"""Names that stand between operands, as they do in our language."""
+_OVER_LISTS = {
+    "some": ("satisfies", "any(({}) {})"),
+    "every": ("satisfies", "all(({}) {})"),
+    "for": ("return", "[({}) {}]"),
+}
+_COMPARING = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "not", "is"})
+_MOST_NESTED = 30
+_NOTHING = Token("end", "")
+_NO_WORDS: frozenset[str] = frozenset()
+
+
+def say_juel(words: Sequence[Token]) -> str:
+    """Join the words of a JUEL expression to one of our language."""
+    return _Saying(words, is_feel=False).whole()
+
+
+def say_feel(words: Sequence[Token]) -> str:
+    """Join the words of a FEEL expression to one of our language."""
+    return _Saying(words, is_feel=True).whole()
+
+
+@dataclass(slots=True)
+class _Part:
+    """A piece of a phrase as it is said here, and whether it is an operand."""
+
+    said: str
+    is_operand: bool
+
+
+class _Saying:
+    """Reads the words of one expression from left to right."""
+
+    def __init__(self, words: Sequence[Token], *, is_feel: bool) -> None:
+        self._words = words
+        self._at = 0
+        self._depth = 0
+        self._is_feel = is_feel
+
+    def whole(self) -> str:
+        """Say all of it."""
+        said = self._phrase(_NO_WORDS)
+        if self._at < len(self._words):
+            raise untranslatable(f"“{self._next().written}” stands alone", "")
+        return said
+
+    def _next(self) -> Token:
+        return self._words[self._at] if self._at < len(self._words) else _NOTHING
+
+    def _take(self) -> Token:
+        word = self._next()
+        self._at += 1
+        return word
+
+    def _expect(self, word: str, after: str) -> None:
+        if self._take().written != word:
+            raise untranslatable(f"“{word}” is missing after “{after}”", "")
+
+    def _phrase(self, stops: frozenset[str]) -> str:
+        """Say the words up to one of the stop words, a comma, or the end of the bracket."""
+        self._depth += 1
+        if self._depth > _MOST_NESTED:
+            raise untranslatable("it is nested too deeply", "")
+        parts: list[_Part] = []
+        while not self._is_over(stops):
+            if self._next().is_sign("?") and not self._is_feel:
+                parts = [_Part(self._choice(parts, stops), True)]
+            elif self._next().is_name("between") and parts:
+                parts = self._between(parts, stops)
+            else:
+                parts.append(self._part(stops))
+            _refuse_neighbours(parts)
+        self._depth -= 1
+        return " ".join(part.said for part in parts)
+
+    def _is_over(self, stops: frozenset[str]) -> bool:
+        word = self._next()
+        return word is _NOTHING or word.is_sign(")", "]", ",", ":") or (word.kind == "name" and word.written in stops)
+
+    def _part(self, stops: frozenset[str]) -> _Part:
+        word = self._next()
+        if word.is_name("if", *_OVER_LISTS):
+            return _Part(self._if(stops) if word.written == "if" else self._over_list(stops), True)
+        if word.is_name("not"):
+            return self._not()
+        if word.is_name(*_BETWEEN):
+            return _Part(self._take().written, False)
+        sign = self._sign(word)
+        if sign == "!":
+            return _Part(self._negated(), True)
+        if sign is None or word.is_sign("(", "[") or (word.is_sign("?") and self._is_feel):
+            return _Part(self._operand(), True)
+        self._take()
+        if sign == "..":
+            raise untranslatable("a range stands where a value is expected", "")
+        return _Part(_SIGNS.get(sign, sign), False)
+
+    def _sign(self, word: Token) -> str | None:
+        if word.kind == "name" and not self._is_feel:
+            return _JUEL_SIGNS.get(word.written)
+        return word.written if word.kind == "sign" else None
+
+    def _not(self) -> _Part:
+        """Say `not`, which is a function in FEEL, and elsewhere reaches as far as it does in our language."""
+        self._take()
+        if self._is_feel and self._next().is_sign("("):
+            return _Part(f"(not {self._operand()})", True)
+        return _Part("not", False)
+
+    def _negated(self) -> str:
+        """Let a negation bind tighter than a comparison, as it does in JUEL."""
+        count = 0
+        while self._sign(self._next()) == "!":
+            count += 1
+            if count > _MOST_NESTED:
+                raise untranslatable("it is nested too deeply", "")
+            self._take()
+        operand = self._operand()
+        for _ in range(count):
+            operand = f"(not {operand})"
+        return operand
+
+    def _operand(self) -> str:
+        """Say a value and what hangs on it: the rest of its path, entries, methods."""
+        word = self._take()
+        if word.is_sign("(", "["):
+            said = self._bracket(word)
+        elif word.kind == "name" and self._next().is_sign("("):
+            said = self._call(word)
+        else:
+            said = _value(word)
+        while True:
+            if self._next().is_sign("["):
+                said = f"{said}[{self._entry()}]"
+            elif self._next().kind == "path":
+                said = self._step(said, self._take().written[1:])
+            else:
+                return said
+
+    def _bracket(self, opening: Token) -> str:
+        inside = ", ".join(self._list("]" if opening.written == "[" else ")"))
+        return f"[{inside}]" if opening.written == "[" else f"({inside})"
+
+    def _list(self, closing: str) -> list[str]:
+        """Say phrases divided by commas, up to the end of the bracket."""
+        said: list[str] = []
+        while not self._next().is_sign(closing):
+            said.append(self._phrase(_NO_WORDS))
+            if not said[-1]:
+                raise untranslatable("a value is missing in a bracket", "")
+            if not self._next().is_sign(closing):
+                self._expect(",", said[-1])
+        self._take()
+        return said
+
+    def _entry(self) -> str:
+        """Say which entry of a list is meant; FEEL counts from 1, and may choose by a condition."""
+        self._take()
+        entry = self._phrase(_NO_WORDS)
+        self._expect("]", "[")
+        if not self._is_feel:
+            return entry
+        number = entry.replace(" ", "")
+        if not number.lstrip("-").isdecimal() or not int(number):
+            raise untranslatable("only entries by number are understood in [ ], and the first is 1", "")
+        return str(int(number) - 1 if int(number) > 0 else int(number))
+
+    def _call(self, word: Token) -> str:
+        self._take()
+        owner, _, method = word.written.rpartition(".")
+        if not self._is_feel and word.written in _GETTERS and _is_named(self._words[self._at : self._at + 2]):
+            name = self._take()
+            self._take()
+            return name.written[1:-1]
+        arguments = self._list(")")
+        if owner and not self._is_feel:
+            return _method(owner, method, arguments)
+        spoken = " ".join(word.written.split())
+        function = _CALLED.get(spoken, spoken) if self._is_feel else spoken
+        return f"{_FUNCTIONS.get(function, function)}({', '.join(arguments)})"
+
+    def _step(self, said: str, name: str) -> str:
+        if self._is_feel or not self._next().is_sign("("):
+            return f"{said}.{name}"
+        self._take()
+        return _method(said, name, self._list(")"))
+
+    def _choice(self, parts: list[_Part], stops: frozenset[str]) -> str:
+        """Say `condition ? one : other`."""
+        self._take()
+        condition = " ".join(part.said for part in parts)
+        one = self._phrase(_NO_WORDS)
+        self._expect(":", "?")
+        return f"(({one}) if ({condition}) else ({self._phrase(stops)}))"
+
+    def _between(self, parts: list[_Part], stops: frozenset[str]) -> list[_Part]:
+        """Say `value between low and high`, which ends at the next `and` or `or`."""
+        self._take()
+        begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
+        value = " ".join(part.said for part in parts[begin:])
+        low = self._phrase(frozenset({"and", "or"}))
+        self._expect("and", "between")
+        high = self._phrase(stops | {"and", "or"})
+        if not (value and low and high) or any(part.said in _COMPARING for part in parts[begin:]):
+            raise untranslatable("“between” stands between a value and two limits", "")
+        return [*parts[:begin], _Part(f"(({low}) <= ({value}) <= ({high}))", True)]
+
+    def _if(self, stops: frozenset[str]) -> str:
+        self._take()
+        condition = self._phrase(frozenset({"then"}))
+        self._expect("then", "if")
+        chosen = self._phrase(frozenset({"else"}))
+        self._expect("else", "if")
+        return f"(({chosen}) if ({condition}) else ({self._phrase(stops)}))"
+
+    def _over_list(self, stops: frozenset[str]) -> str:
+        """Say `some x in list satisfies …`, `every …` and `for x in list, y in other return …`."""
+        kind = self._take().written
+        before, written = _OVER_LISTS[kind]
+        loops: list[str] = []
+        while not loops or self._next().is_sign(","):
+            if loops:
+                self._take()
+            name, between = self._take(), self._take()
+            if name.kind != "name" or not name.written.isidentifier() or not between.is_name("in"):
+                raise untranslatable(f"“{kind}” is followed by a name and “in”", None)
+            loops.append(f"for {name.written} in ({self._phrase(frozenset({before}))})")
+        self._expect(before, kind)
+        return written.format(self._phrase(stops), " ".join(loops))
+
+
+def _refuse_neighbours(parts: Sequence[_Part]) -> None:
+    if len(parts) > 1 and parts[-1].is_operand and parts[-2].is_operand:
+        raise untranslatable(f"a sign or comma is missing before {parts[-1].said}", "")
+
+
+def _method(owner: str, method: str, arguments: Sequence[str]) -> str:
+    """Say the call of a method that only looks at a value."""
+    written = _METHODS.get((method, len(arguments)))
+    if written is None:
+        raise untranslatable(f"the method {method}() is not understood", "")
+    return written.format(owner, *arguments)
+
+
+def _is_named(arguments: Sequence[Token]) -> bool:
+    match arguments:
+        case [name, closing]:
+            return name.kind == "text" and name.written[1:-1].isidentifier() and closing.is_sign(")")
+    return False
+
+
+def _value(word: Token) -> str:
+    match word.kind:
+        case "number":
+            return f"0{word.written}" if word.written.startswith(".") else word.written
+        case "text":
+            return repr(_ESCAPE.sub(_unescaped, word.written[1:-1]))
+        case "name" if word.written not in _UNSUPPORTED:
+            return _WORDS.get(word.written, word.written)
+        case "sign" if word.written == "?":
+            return SUBJECT
+    raise untranslatable(f"“{word.written}” is not understood" if word.written else "it ends too early", "")
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    code = match[1] or match[2]
+    if code is None:
+        return _ESCAPED.get(match[3], match[0])
+    if int(code, 16) > _LAST_LETTER:
+        raise untranslatable(f"“{match[0]}” is no letter", None)
+    return chr(int(code, 16))
