@@ -96,6 +96,11 @@ def _on_border(definition: str, cancels: str) -> str:
     return line(node(kind, "t")) + edge + flow("z", "end")
 
 
+def _handling(kind: str) -> str:
+    """Draw what lies in an event subprocess that such an event starts."""
+    return node("startEvent", "i", DEFINITIONS[kind]) + node("endEvent", "ie") + flow("i", "ie")
+
+
 def _transaction(definition: str) -> str:
     inside = node("startEvent", "i") + node("endEvent", "z", definition) + flow("i", "z")
     return node("transaction" if "cancel" in definition else "subProcess", "t", inside)
@@ -165,6 +170,12 @@ def io(inputs: str = "", outputs: str = "", sets: str = "<bpmn:inputSet/><bpmn:o
     return f"<bpmn:ioSpecification>{inputs}{outputs}{sets}</bpmn:ioSpecification>"
 
 
+def _level(*parts: str) -> str:
+    """Draw a subprocess with one task, and whatever of its start, its end and the flows between them is drawn."""
+    drawn = {*parts} | ({START_IN} if FIRST in parts else set()) | ({END_IN} if LAST in parts else set())
+    return node("subProcess", "s", node("task", "st") + "".join(sorted(drawn)))
+
+
 def ad_hoc(body: str) -> bytes:
     """Draw an ad-hoc subprocess."""
     return process(line(node("adHocSubProcess", "t", body)))
@@ -180,6 +191,10 @@ SUB: Final = node(
     "s",
     node("startEvent", "si") + node("task", "st") + node("endEvent", "se") + flow("si", "st") + flow("st", "se"),
 )
+START_IN: Final = node("startEvent", "si")
+END_IN: Final = node("endEvent", "se")
+FIRST: Final = flow("si", "st")
+LAST: Final = flow("st", "se")
 INPUT: Final = '<bpmn:dataInput id="in"/>'
 INPUT_SET: Final = "<bpmn:inputSet><bpmn:dataInputRefs>in</bpmn:dataInputRefs></bpmn:inputSet><bpmn:outputSet/>"
 STORED: Final = '<bpmn:dataObject id="d"/><bpmn:dataObject id="d2"/>'
@@ -283,20 +298,70 @@ RULES: Final[list[Rule]] = [
     Rule(
         "event_subprocess_with_flows",
         "no flow leads to an event subprocess",
-        process(
-            line(TASK)
-            + node("subProcess", "h", node("startEvent", "i", DEFINITIONS["timer"]), triggeredByEvent="true")
-            + flow("t", "h")
-        ),
-        process(
-            line(TASK) + node("subProcess", "h", node("startEvent", "i", DEFINITIONS["timer"]), triggeredByEvent="true")
-        ),
+        process(line(TASK) + node("subProcess", "h", _handling("timer"), triggeredByEvent="true") + flow("t", "h")),
+        process(line(TASK) + node("subProcess", "h", _handling("timer"), triggeredByEvent="true")),
     ),
     Rule(
         "no_start",
         "something starts a process",
         process(TASK + node("task", "a") + flow("t", "a") + flow("a", "t")),
         process(TASK + node("task", "a") + flow("t", "a")),
+    ),
+    # 10.5: starts and ends of a level
+    *(
+        Rule(code, says, process(bad), process(good))
+        for code, says, bad, good in (
+            ("no_end", "what has a start has an end", START + TASK + flow("start", "t"), line(TASK)),
+            ("no_start", "what has an end has a start", TASK + END + flow("t", "end"), line(TASK)),
+            (
+                "no_end",
+                "a subprocess with a start has an end",
+                line(_level(START_IN, FIRST)),
+                line(_level(START_IN, FIRST, LAST)),
+            ),
+            (
+                "no_start",
+                "a subprocess with an end has a start",
+                line(_level(END_IN, LAST)),
+                line(_level(END_IN, LAST, FIRST)),
+            ),
+            (
+                "node_not_connected",
+                "where a start event starts, no task does",
+                line(TASK) + node("task", "a") + flow("a", "end"),
+                line(TASK, node("task", "a")),
+            ),
+            (
+                "node_not_connected",
+                "where an end event ends, no task does",
+                line(TASK) + node("task", "a") + flow("t", "a"),
+                line(TASK, node("task", "a")),
+            ),
+            (
+                "node_not_connected",
+                "where a start event starts, no gateway does",
+                line(TASK) + node("exclusiveGateway", "a") + flow("a", "t"),
+                TASK + node("exclusiveGateway", "a") + flow("a", "t"),
+            ),
+            (
+                "node_not_connected",
+                "in a subprocess each task is led to",
+                line(_level(START_IN, FIRST, LAST, END_IN, node("task", "a"), flow("a", "se"))),
+                line(_level(START_IN, FIRST, LAST, END_IN)),
+            ),
+            (
+                "event_not_connected",
+                "a flow leads to a throwing event where nothing starts",
+                TASK + node("intermediateThrowEvent", "z") + flow("z", "t"),
+                TASK + node("intermediateThrowEvent", "z") + flow("t", "z") + node("task", "a") + flow("z", "a"),
+            ),
+            (
+                "event_not_connected",
+                "a flow leaves a catching event where nothing ends",
+                TASK + catching("z", "timer") + flow("t", "z"),
+                TASK + catching("z", "timer") + flow("t", "z") + node("task", "a") + flow("z", "a"),
+            ),
+        )
     ),
     # 7.6.2, 9.3: collaborations
     *(
@@ -624,7 +689,7 @@ RULES: Final[list[Rule]] = [
         "event_subprocess_start",
         "an event subprocess has a start event",
         task(more=node("subProcess", "h", node("task", "a"), triggeredByEvent="true")),
-        task(more=node("subProcess", "h", node("startEvent", "a", DEFINITIONS["error"]), triggeredByEvent="true")),
+        task(more=node("subProcess", "h", _handling("error"), triggeredByEvent="true")),
     ),
     Rule(
         "event_subprocess_start",
@@ -633,11 +698,11 @@ RULES: Final[list[Rule]] = [
             more=node(
                 "subProcess",
                 "h",
-                node("startEvent", "a", DEFINITIONS["error"]) + node("startEvent", "b", DEFINITIONS["signal"]),
+                _handling("error") + node("startEvent", "b", DEFINITIONS["signal"]) + flow("b", "ie"),
                 triggeredByEvent="true",
             )
         ),
-        task(more=node("subProcess", "h", node("startEvent", "a", DEFINITIONS["error"]), triggeredByEvent="true")),
+        task(more=node("subProcess", "h", _handling("error"), triggeredByEvent="true")),
     ),
     # 10.4: data
     Rule("data_on_subprocess", "a subprocess has no inputs of its own", task(io(), kind="subProcess"), task(io())),

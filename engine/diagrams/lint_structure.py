@@ -14,6 +14,7 @@ from engine.diagrams.vocabulary import (
     CATCH_EVENT,
     END_EVENT,
     EVENTS,
+    GATEWAYS,
     PROCESS,
     SCOPES,
     START_EVENT,
@@ -78,17 +79,39 @@ def connections(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         scope = event.getparent()
         if scope is None or scope.tag not in SCOPES or scope.tag == AD_HOC:
             continue
-        side = _missing_side(drawing, event, scope)
+        side = _missing_side(drawing, event)
         if side:
             message = f"No flow leads {side} the event {title(event)}; connect it or delete it."
             yield Fault("event_not_connected", event, message)
 
 
-def ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Point out scopes with a start event that have no end event."""
+def loose_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find activities and gateways that no flow leads to where there is a start event, or away from where there is an end."""
     for scope in drawing.root.iter(*(SCOPES - {AD_HOC})):
-        if scope.find(START_EVENT) is not None and scope.find(END_EVENT) is None:
-            yield Fault("no_end", scope, f"{title(scope)} has a start event and no end event; draw where it ends.")
+        starts, ends = scope.find(START_EVENT) is not None, scope.find(END_EVENT) is not None
+        for node in nodes_in(scope) if starts or ends else ():
+            if node.tag in EVENTS or _stands_beside(node):
+                continue
+            if starts and _lacks_incoming(drawing, node):
+                message = (
+                    f"{title(scope)} has a start event, and no flow leads to {title(node)}; connect it or delete it."
+                )
+                yield Fault("node_not_connected", node, message)
+            if ends and node.tag not in GATEWAYS and not drawing.outgoing(node):
+                message = f"{title(scope)} has an end event, and no flow leads away from {title(node)}; draw where it goes on."
+                yield Fault("node_not_connected", node, message)
+
+
+def starts_and_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find start events where no end is drawn, and end events where no start is; both can be left out, but together."""
+    for scope in drawing.root.iter(*(SCOPES - {AD_HOC})):
+        starts, ends = scope.findall(START_EVENT), scope.findall(END_EVENT)
+        if starts and not ends:
+            message = f"{title(scope)} has the start event {title(starts[0])} and no end event; draw where it ends."
+            yield Fault("no_end", starts[0], message)
+        elif ends and not starts and not any(is_true(node, "instantiate") for node in nodes_in(scope)):
+            message = f"{title(scope)} has the end event {title(ends[0])} and no start event; draw where it starts."
+            yield Fault("no_start", ends[0], message)
 
 
 def handlers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -130,7 +153,7 @@ def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         reached |= new
         waiting += new
     for node in drawing.nodes:
-        if node not in reached:
+        if node not in reached and not _is_told(drawing, node):
             yield Fault(
                 "unreachable", node, f"Nothing leads to {title(node)}, so it is never run; connect or delete it."
             )
@@ -148,17 +171,28 @@ def implicit_splits(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("implicit_split", node, message)
 
 
-def _missing_side(drawing: Drawing, event: etree._Element, scope: etree._Element) -> str:
-    """Say on which side of an event a flow is missing; where nothing starts or ends, paths begin and stop anywhere."""
+def _missing_side(drawing: Drawing, event: etree._Element) -> str:
+    """Say on which side of an event a flow is missing."""
     kinds = drawing.kinds(event)
     catches_link = event.tag == CATCH_EVENT and EventKind.LINK in kinds
     throws_link = event.tag == THROW_EVENT and EventKind.LINK in kinds
     compensates = event.tag == BOUNDARY_EVENT and EventKind.COMPENSATION in kinds
     begins = event.tag in {START_EVENT, BOUNDARY_EVENT} or catches_link
-    if not begins and not drawing.incoming(event) and scope.find(START_EVENT) is not None:
+    if not begins and not drawing.incoming(event):
         return "to"
     stops = event.tag == END_EVENT or throws_link or compensates
-    return "away from" if not stops and not drawing.outgoing(event) and scope.find(END_EVENT) is not None else ""
+    return "" if stops or drawing.outgoing(event) else "away from"
+
+
+def _lacks_incoming(drawing: Drawing, node: etree._Element) -> bool:
+    return not drawing.incoming(node) and not is_true(node, "instantiate")
+
+
+def _is_told(drawing: Drawing, node: etree._Element) -> bool:
+    """Tell whether it is already an error that nothing leads to a node."""
+    scope = node.getparent()
+    is_loose = scope is not None and scope.tag != AD_HOC and scope.find(START_EVENT) is not None
+    return is_loose and node.tag not in EVENTS and not _stands_beside(node) and _lacks_incoming(drawing, node)
 
 
 def _process_starts(drawing: Drawing, process: etree._Element, events: list[etree._Element]) -> Iterator[Fault]:
@@ -202,7 +236,8 @@ RULES: Final[tuple[Rule, ...]] = (
     postponed,
     endings,
     connections,
-    ends,
+    loose_ends,
+    starts_and_ends,
     handlers,
     starts,
     unreachable,

@@ -38,6 +38,8 @@ RICH: Final = process(
             node("startEvent", "in")
             + node("scriptTask", "s", "<bpmn:script>a = 1</bpmn:script>")
             + flow("in", "s")
+            + node("endEvent", "done")
+            + flow("s", "done")
             + LOOP,
         ),
         node("callActivity", "call", calledElement="other", parcelflow_binding="latest"),

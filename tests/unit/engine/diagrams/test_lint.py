@@ -271,7 +271,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         inside(node("startEvent", "in"), kind="adHocSubProcess"),
         inside(TASK, kind="adHocSubProcess"),
     ),
-    ("unreachable", beside(node("task", "island")), GOOD),
+    ("node_not_connected", beside(node("task", "island")), GOOD),
     (
         "unreachable",
         beside(node("task", "a") + node("task", "b") + flow("a", "b") + flow("b", "a")),
