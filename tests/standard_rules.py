@@ -106,6 +106,15 @@ def _transaction(definition: str) -> str:
     return node("transaction" if "cancel" in definition else "subProcess", "t", inside)
 
 
+def _link(key: str, name: str, **ends: str) -> str:
+    """Draw a link event after the task or before the end, whose definition names others as its source or target."""
+    named = "".join(f"<bpmn:{end}>{other}_link</bpmn:{end}>" for end, other in ends.items())
+    definition = f'<bpmn:linkEventDefinition id="{key}_link" name="{name}">{named}</bpmn:linkEventDefinition>'
+    throws = key.startswith("out")
+    drawn = node("intermediateThrowEvent" if throws else "intermediateCatchEvent", key, definition)
+    return drawn + (flow("t", key) if throws else node("endEvent", f"{key}_end") + flow(key, f"{key}_end"))
+
+
 def two_pools(source: str, target: str, more: str = "") -> bytes:
     """Draw a message flow between two pools with processes and one without."""
     first = (
@@ -804,6 +813,43 @@ RULES: Final[list[Rule]] = [
             + flow("t", "s2")
         ),
         process(line(TASK) + LINKS + catching("in", "link") + flow("in", "end")),
+    ),
+    Rule(
+        "link_without_source",
+        "something leads to a catching link",
+        process(line(TASK) + catching("in", "link") + flow("in", "end")),
+        process(line(TASK) + LINKS + catching("in", "link") + flow("in", "end")),
+    ),
+    *(
+        Rule(code, says, process(line(TASK) + "".join(bad)), process(line(TASK) + "".join(good)))
+        for code, says, bad, good in (
+            (
+                "link_without_target",
+                "a target names its source too",
+                (_link("out", "a", target="in"), _link("in", "c", source="other"), _link("in2", "d", source="out")),
+                (_link("out", "a", target="in"), _link("in", "c", source="out")),
+            ),
+            (
+                "link_without_target",
+                "a target lies beside its source",
+                (
+                    _link("out", "a", target="in"),
+                    node("subProcess", "k", _link("in", "c", source="out")) + flow("t", "k"),
+                ),
+                (_link("out", "a", target="in"), _link("in", "c", source="out")),
+            ),
+            (
+                "link_without_source",
+                "a source names its target too",
+                (_link("out", "a", target="in"), _link("in", "c"), _link("in2", "d", source="out")),
+                (
+                    _link("out", "a", target="in"),
+                    _link("in", "c"),
+                    _link("out2", "d"),
+                    _link("in2", "e", source="out2"),
+                ),
+            ),
+        )
     ),
     Rule(
         "link_target_twice",

@@ -26,6 +26,53 @@ from engine.diagrams.vocabulary import (
 )
 
 
+class Links:
+    """The link events of a process or subprocess, and where each throwing one leads (10.5.5).
+
+    The one of the same name is meant; where there is none, the one that it names as its target, or that names it as a source.
+    """
+
+    def __init__(self, scope: etree._Element) -> None:
+        self.throwing = _link_events(scope, THROW_EVENT)
+        self.catching = _link_events(scope, CATCH_EVENT)
+        self.by_name: defaultdict[str, list[etree._Element]] = defaultdict(list)
+        self._targets: dict[str, etree._Element] = {}
+        self._sources: defaultdict[str, list[etree._Element]] = defaultdict(list)
+        for event, definition in self.catching.items():
+            if name := link_name(event, definition):
+                self.by_name[name].append(event)
+            self._targets[identity(definition) or ""] = event
+            for source in _named_ends(definition, "source"):
+                self._sources[source].append(event)
+        self._listing = {event for events in self._sources.values() for event in events}
+
+    def targets(self, event: etree._Element) -> list[etree._Element]:
+        """Give the catching events that a throwing one leads to, which is one in a sound diagram."""
+        definition = self.throwing.get(event)
+        if definition is None:
+            return []
+        return self.by_name.get(link_name(event, definition)) or self._named(definition)
+
+    def reached(self) -> set[etree._Element]:
+        """Give the catching events that some throwing one leads to."""
+        names = {link_name(event, definition) for event, definition in self.throwing.items()} & self.by_name.keys()
+        by_name = {event for name in names for event in self.by_name[name]}
+        others = (event for event, one in self.throwing.items() if link_name(event, one) not in names)
+        return by_name.union(*map(self.targets, others))
+
+    def _named(self, definition: etree._Element) -> list[etree._Element]:
+        key, named = identity(definition) or "", _named_ends(definition, "target")
+        claimed = self._sources.get(key, [])
+        if not named:
+            return claimed
+        return [
+            event
+            for one in named
+            if one and (event := self._targets.get(one)) is not None
+            if event in claimed or event not in self._listing
+        ]
+
+
 class Drawing:
     """What the rules and the outline ask a diagram; nothing in it changes the tree.
 
@@ -48,7 +95,7 @@ class Drawing:
         self.lanes = self._lanes()
         self._incoming = _under(self.flows, "targetRef")
         self._outgoing = _under(self.flows, "sourceRef")
-        self._links = _link_targets(self.root)
+        self.links = {scope: Links(scope) for scope in self.root.iter(*SCOPES)}
         self._boundary = _under(self.root.iter(bpmn("boundaryEvent")), "attachedToRef")
 
     def is_from(self, *products: str) -> bool:
@@ -73,8 +120,8 @@ class Drawing:
 
     def linked(self, node: etree._Element) -> list[etree._Element]:
         """Give the catching link events that a throwing one leads to."""
-        definition = node.find(bpmn("linkEventDefinition")) if node.tag == THROW_EVENT else None
-        return [] if definition is None else self._links.get((node.getparent(), link_name(node, definition)), [])
+        links = self.links.get(scope) if (scope := node.getparent()) is not None else None
+        return [] if links is None else links.targets(node)
 
     def source(self, flow: etree._Element) -> etree._Element | None:
         """Give the node a flow leaves, None where it is no flow node."""
@@ -168,12 +215,14 @@ def link_name(event: etree._Element, definition: etree._Element) -> str:
     return (definition.get("name") or event.get("name") or "").strip()
 
 
-def _link_targets(root: etree._Element) -> dict[tuple[etree._Element | None, str], list[etree._Element]]:
-    found: defaultdict[tuple[etree._Element | None, str], list[etree._Element]] = defaultdict(list)
-    for event in root.iter(CATCH_EVENT):
-        if (definition := event.find(bpmn("linkEventDefinition"))) is not None:
-            found[event.getparent(), link_name(event, definition)].append(event)
-    return found
+def _link_events(scope: etree._Element, tag: str) -> dict[etree._Element, etree._Element]:
+    """Give the link events drawn directly in a scope, each with its definition."""
+    found = ((event, event.find(bpmn("linkEventDefinition"))) for event in scope.iterchildren(tag))
+    return {event: definition for event, definition in found if definition is not None}
+
+
+def _named_ends(definition: etree._Element, end: str) -> list[str]:
+    return [local_reference(one.text) or "" for one in definition.findall(bpmn(end))]
 
 
 def _if_node(element: etree._Element | None) -> etree._Element | None:

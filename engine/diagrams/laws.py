@@ -180,6 +180,7 @@ LAWS: Final[dict[str, Law]] = {
     "event_subprocess_start": _error(_EVENTS),
     "event_subprocess_with_flows": _error(_ACTIVITIES),
     "link_without_target": _error(_EVENTS),
+    "link_without_source": _error(_EVENTS),
     "link_target_twice": _error(_EVENTS),
     "link_with_flow": _error(_EVENTS),
     "compensation_without_handler": _error(_COMPENSATION),

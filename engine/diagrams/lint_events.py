@@ -1,12 +1,11 @@
 """Laws about events: which kind may stand where, what each needs, links and compensation."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing, described, link_name
+from engine.diagrams.drawing import Drawing, Links, described, link_name
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     BOUNDARY_EVENT,
@@ -14,7 +13,6 @@ from engine.diagrams.vocabulary import (
     END_EVENT,
     EVENTS,
     PROCESS,
-    SCOPES,
     START_EVENT,
     THROW_EVENT,
     TRANSACTION,
@@ -101,19 +99,22 @@ def contents(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def links(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find link events without a partner, with several, or with flows on the side where the link is."""
-    for scope in drawing.root.iter(*SCOPES):
-        catching, throwing = _links(scope, CATCH_EVENT), _links(scope, THROW_EVENT)
-        for name, events in throwing.items():
-            for event in events if name and name not in catching else ():
+    for found in drawing.links.values():
+        reached = found.reached()
+        for event, definition in found.throwing.items():
+            if not found.targets(event) and _is_named(event, definition):
+                yield Fault("link_without_target", event, _leads_nowhere(event, definition))
+        for event, definition in found.catching.items():
+            if event not in reached and _is_named(event, definition):
                 message = (
-                    f"The link event {title(event)} leads nowhere; draw a catching link event named “{name}” beside it."
+                    f"No link leads to the link event {title(event)}; draw a throwing one of its name, or delete it."
                 )
-                yield Fault("link_without_target", event, message)
-        for name, events in catching.items():
+                yield Fault("link_without_source", event, message)
+        for name, events in found.by_name.items():
             for event in events[1:]:
                 message = f"Two link events named “{name}” catch in one place; leave only one."
                 yield Fault("link_target_twice", event, message)
-        yield from _link_flows(drawing, catching, throwing)
+        yield from _link_flows(drawing, found)
 
 
 def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -166,20 +167,22 @@ def _times(definition: etree._Element) -> list[str]:
     return [name for name in ("timeDate", "timeDuration", "timeCycle") if child_text(definition, name)]
 
 
-def _links(scope: etree._Element, tag: str) -> dict[str, list[etree._Element]]:
-    found: defaultdict[str, list[etree._Element]] = defaultdict(list)
-    for event in scope.iterchildren(tag):
-        definition = event.find(bpmn("linkEventDefinition"))
-        if definition is not None:
-            found[link_name(event, definition)].append(event)
-    return dict(found)
+def _is_named(event: etree._Element, definition: etree._Element) -> bool:
+    """Tell whether a link says where it leads; of one that does not, just that is told."""
+    ends = (definition.find(bpmn(end)) is not None for end in ("source", "target"))
+    return bool(link_name(event, definition)) or any(ends)
 
 
-def _link_flows(
-    drawing: Drawing, catching: dict[str, list[etree._Element]], throwing: dict[str, list[etree._Element]]
-) -> Iterator[Fault]:
-    wrong = [event for events in catching.values() for event in events if drawing.incoming(event)]
-    wrong += [event for events in throwing.values() for event in events if drawing.outgoing(event)]
+def _leads_nowhere(event: etree._Element, definition: etree._Element) -> str:
+    if definition.find(bpmn("target")) is not None:
+        return f"The link event {title(event)} names no target that names it too; correct both, or give both one name."
+    name = link_name(event, definition)
+    return f"The link event {title(event)} leads nowhere; draw a catching link event named “{name}” beside it."
+
+
+def _link_flows(drawing: Drawing, links: Links) -> Iterator[Fault]:
+    wrong = [event for event in links.catching if drawing.incoming(event)]
+    wrong += [event for event in links.throwing if drawing.outgoing(event)]
     for event in wrong:
         yield Fault(
             "link_with_flow", event, f"The link event {title(event)} has a flow where the link is; delete the flow."

@@ -5,11 +5,10 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import link_name
+from engine.diagrams.drawing import Links, link_name
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
     AD_HOC,
-    CATCH_EVENT,
     CONDITION,
     END_EVENT,
     EVENTS,
@@ -42,25 +41,21 @@ MAXIMUM_QUANTITY: Final = 100
 
 
 def links(draft: WorkingCopy, scope: etree._Element) -> None:
-    """Turn link events into plain events, with a flow from each throwing one to the catching one of the same name."""
-    targets: dict[str, str] = {}
-    throwing: list[tuple[etree._Element, str]] = []
-    for event in scope.findall(CATCH_EVENT) + scope.findall(THROW_EVENT):
-        definition = event.find(bpmn("linkEventDefinition"))
-        if definition is None or event_kind(event) is not EventKind.LINK:
-            continue
-        name = link_name(event, definition)
-        event.remove(definition)
-        if event.tag == CATCH_EVENT:
-            targets[name] = event.get("id", "")
-            event.tag = THROW_EVENT
-        else:
-            throwing.append((event, name))
-    for event, name in throwing:
-        if name not in targets:
+    """Turn link events into plain events, with a flow from each throwing one to the catching one that it leads to."""
+    found = Links(scope)
+    definitions = {**found.catching, **found.throwing}
+    linked = {event for event in definitions if event_kind(event) is EventKind.LINK}
+    pairs = [(event, found.targets(event)) for event in found.throwing if event in linked]
+    for event in linked:
+        event.remove(definitions[event])
+        event.tag = THROW_EVENT
+    for event, targets in pairs:
+        target = next((one for one in reversed(targets) if one in linked), None)
+        if target is None:
+            name = link_name(event, definitions[event])
             message = f"The link event {title(event)} leads nowhere; draw a catching link event named “{name}”."
             raise draft.refuse(event, "link_without_target", message)
-        draft.connect(scope, event.get("id", ""), targets[name])
+        draft.connect(scope, event.get("id", ""), target.get("id", ""))
 
 
 def instantiating_gateways(scope: etree._Element) -> None:

@@ -182,6 +182,24 @@ OTHERS = (
         start={"n": 0},
     ),
     Case(
+        "links of different names that name one another",
+        [
+            start(),
+            throw(
+                "l1",
+                '<bpmn:linkEventDefinition id="o" name="Out"><bpmn:target>i</bpmn:target></bpmn:linkEventDefinition>',
+            ),
+            catch(
+                "c",
+                '<bpmn:linkEventDefinition id="i" name="In"><bpmn:source>o</bpmn:source></bpmn:linkEventDefinition>',
+            ),
+            end(),
+            "start > l1",
+            "c > end",
+        ],
+        "start l1 c end",
+    ),
+    Case(
         "link in a subprocess, from two places",
         [
             start(),

@@ -405,6 +405,14 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         ),
     ),
     (
+        "link_without_source",
+        beside(node("intermediateCatchEvent", "in", LINK.format("A")) + flow("in", "end")),
+        beside(
+            node("intermediateCatchEvent", "in", LINK.format("A"))
+            + node("intermediateThrowEvent", "out", LINK.format("A"))
+        ),
+    ),
+    (
         "link_target_twice",
         beside(
             node("intermediateCatchEvent", "a", LINK.format("A"))

@@ -140,6 +140,21 @@ def test_links_become_flows() -> None:
     assert vocabulary.event_kind(element(diagram, "in")) is vocabulary.EventKind.NONE
 
 
+def test_links_of_different_names_that_name_one_another_become_flows() -> None:
+    out = '<bpmn:linkEventDefinition id="o" name="Out"><bpmn:target>tests:i</bpmn:target></bpmn:linkEventDefinition>'
+    back = '<bpmn:linkEventDefinition id="i" name="In"><bpmn:source>o</bpmn:source></bpmn:linkEventDefinition>'
+    body = (
+        node("startEvent", "start")
+        + node("intermediateThrowEvent", "out", out)
+        + node("intermediateCatchEvent", "in", back)
+        + node("endEvent", "end")
+    )
+
+    diagram = rewrite(process(body + flow("start", "out") + flow("in", "end")))
+
+    assert ("out", "in") in ways(diagram)
+
+
 def test_a_link_without_target_is_refused_by_name() -> None:
     link = node("intermediateThrowEvent", "out", '<bpmn:linkEventDefinition name="A"/>', name="Go on")
 
