@@ -15,7 +15,9 @@ from engine.diagrams.vocabulary import (
     BPMN_DIAGRAM,
     CHOREOGRAPHY,
     EVENTS,
+    FILE_CONTENTS,
     FLOW_NODES,
+    GATEWAYS,
     GLOBAL_TASKS,
     MULTI_INSTANCE,
     OUR_ATTRIBUTES,
@@ -113,6 +115,15 @@ def unknown_elements(drawing: Drawing, _context: LintContext) -> Iterator[Fault]
             if child.tag not in SCOPE_CONTENTS and child.tag not in CHOREOGRAPHY:
                 message = f"“{kind(child)[:80]}” is no element of a process; replace it by one that BPMN has."
                 yield Fault("unknown_element", child, message)
+    for child in drawing.root.iterchildren(f"{{{BPMN}}}*"):
+        if child.tag not in FILE_CONTENTS:
+            message = f"“{kind(child)[:80]}” has no place beside the processes; put it where it belongs."
+            yield Fault("unknown_element", child, message)
+    for held in drawing.root.iter(bpmn("property")):
+        owner = held.getparent()
+        if owner is not None and owner.tag in GATEWAYS:
+            message = f"The gateway {title(owner)} cannot have the property {title(held)}; give it to the process."
+            yield Fault("unknown_element", held, message)
 
 
 def unsupported(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:

@@ -47,6 +47,12 @@ _TARGETS_BY_TEXT: Final[dict[str, frozenset[str]]] = {
     bpmn("outMessageRef"): frozenset({bpmn("message")}),
     bpmn("dataInputRefs"): frozenset({bpmn("dataInput")}),
     bpmn("dataOutputRefs"): frozenset({bpmn("dataOutput")}),
+    bpmn("optionalInputRefs"): frozenset({bpmn("dataInput")}),
+    bpmn("whileExecutingInputRefs"): frozenset({bpmn("dataInput")}),
+    bpmn("optionalOutputRefs"): frozenset({bpmn("dataOutput")}),
+    bpmn("whileExecutingOutputRefs"): frozenset({bpmn("dataOutput")}),
+    bpmn("inputSetRefs"): frozenset({bpmn("inputSet")}),
+    bpmn("outputSetRefs"): frozenset({bpmn("outputSet")}),
     bpmn("source"): frozenset({bpmn("linkEventDefinition")}),
     bpmn("target"): frozenset({bpmn("linkEventDefinition")}),
 }

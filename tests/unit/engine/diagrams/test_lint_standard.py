@@ -6,6 +6,7 @@ import pytest
 from drawing_board import lint
 from standard_rules import DEFINITIONS, PLACES, RULES, Rule, an_event
 from standard_rules_of_data import DATA_RULES
+from standard_rules_of_exchanged_data import EXCHANGE_RULES
 
 from engine.diagrams.laws import LAWS
 from engine.errors import Severity
@@ -13,12 +14,14 @@ from engine.errors import Severity
 WARNED: Final = {"condition_on_default"}
 """Rules of the standard that the engine can do without: breaking them is a warning."""
 
+ALL_RULES: Final = [*RULES, *DATA_RULES, *(rule for rule, _ in EXCHANGE_RULES)]
+
 
 def errors(data: bytes) -> set[str]:
     return {one.code for one in lint(data) if one.severity is Severity.ERROR}
 
 
-@pytest.mark.parametrize("rule", RULES + DATA_RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
 def test_a_model_that_breaks_a_rule_is_told_so_and_its_twin_is_left_alone(rule: Rule) -> None:
     found = [one for one in lint(rule.broken) if one.code == rule.code]
 
@@ -28,7 +31,7 @@ def test_a_model_that_breaks_a_rule_is_told_so_and_its_twin_is_left_alone(rule: 
     assert errors(rule.sound) - {"unsupported_element"} == set()
 
 
-@pytest.mark.parametrize("rule", RULES + DATA_RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
+@pytest.mark.parametrize("rule", ALL_RULES, ids=lambda rule: f"{rule.code}: {rule.says}")
 def test_a_picture_is_measured_by_the_standard_too(rule: Rule) -> None:
     """What is no process to run may leave open what only a run needs, and nothing else."""
     picture = rule.broken.replace(b'isExecutable="true"', b'isExecutable="false"')
@@ -37,6 +40,11 @@ def test_a_picture_is_measured_by_the_standard_too(rule: Rule) -> None:
     assert found
     assert errors(rule.sound.replace(b'isExecutable="true"', b'isExecutable="false"')) == set()
     assert LAWS[rule.code].is_to_run or rule.code in WARNED or rule.code in errors(picture)
+
+
+@pytest.mark.parametrize(("rule", "element"), EXCHANGE_RULES, ids=lambda one: one.says if isinstance(one, Rule) else "")
+def test_what_is_wrong_with_data_is_told_of_the_element_where_it_lies(rule: Rule, element: str) -> None:
+    assert element in {one.element for one in lint(rule.broken) if one.code == rule.code}
 
 
 @pytest.mark.parametrize("place", PLACES)
