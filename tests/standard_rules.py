@@ -43,7 +43,7 @@ PLACES: Final[dict[str, str]] = {
     "start of an event subprocess, not interrupting": "message timer escalation conditional signal",
     "catching": "message timer conditional link signal",
     "boundary, interrupting": "message timer error escalation cancel compensation conditional signal",
-    "boundary, not interrupting": "message timer escalation compensation conditional signal",
+    "boundary, not interrupting": "message timer escalation conditional signal",
     "throwing": "none message escalation compensation link signal",
     "end": "none message error escalation cancel compensation signal terminate",
 }
@@ -113,6 +113,18 @@ def _link(key: str, name: str, **ends: str) -> str:
     throws = key.startswith("out")
     drawn = node("intermediateThrowEvent" if throws else "intermediateCatchEvent", key, definition)
     return drawn + (flow("t", key) if throws else node("endEvent", f"{key}_end") + flow(key, f"{key}_end"))
+
+
+def _sending(message: str) -> str:
+    """Draw a throwing event that names an operation."""
+    definition = f"<bpmn:messageEventDefinition {message}><bpmn:operationRef>op</bpmn:operationRef></bpmn:messageEventDefinition>"
+    return node("intermediateThrowEvent", "t", definition)
+
+
+def _waiting(tag: str, text: str) -> str:
+    """Draw an event that waits for a time."""
+    definition = f"<bpmn:timerEventDefinition><bpmn:{tag}>{text}</bpmn:{tag}></bpmn:timerEventDefinition>"
+    return node("intermediateCatchEvent", "t", definition)
 
 
 def two_pools(source: str, target: str, more: str = "") -> bytes:
@@ -199,6 +211,17 @@ SUB: Final = node(
     "subProcess",
     "s",
     node("startEvent", "si") + node("task", "st") + node("endEvent", "se") + flow("si", "st") + flow("st", "se"),
+)
+LISTED: Final = process(
+    node("startEvent", "start", "<bpmn:outgoing>start_t</bpmn:outgoing>")
+    + node("task", "t", "<bpmn:incoming>start_t</bpmn:incoming><bpmn:outgoing>t_end</bpmn:outgoing>")
+    + node("endEvent", "end", "<bpmn:incoming>t_end</bpmn:incoming>")
+    + flow("start", "t")
+    + flow("t", "end")
+)
+SERVICE: Final = (
+    '<bpmn:interface id="if" name="I"><bpmn:operation id="op" name="O"><bpmn:inMessageRef>m</bpmn:inMessageRef>'
+    "</bpmn:operation></bpmn:interface>"
 )
 START_IN: Final = node("startEvent", "si")
 END_IN: Final = node("endEvent", "se")
@@ -502,13 +525,64 @@ RULES: Final[list[Rule]] = [
         "unknown_reference",
         "a node lists flows that exist",
         task("<bpmn:incoming>nothing</bpmn:incoming>"),
-        task("<bpmn:incoming>start_t</bpmn:incoming>"),
+        LISTED,
     ),
     Rule(
         "wrong_reference",
         "a node lists only flows",
         task("<bpmn:outgoing>end</bpmn:outgoing>"),
+        LISTED,
+    ),
+    Rule(
+        "flow_listed_once",
+        "a flow that its source lists is listed by its target",
         task("<bpmn:outgoing>t_end</bpmn:outgoing>"),
+        LISTED,
+    ),
+    Rule(
+        "flow_listed_once",
+        "a flow that its target lists is listed by its source",
+        task("<bpmn:incoming>start_t</bpmn:incoming>"),
+        task(),
+    ),
+    Rule(
+        "called_without_start",
+        "a process that is called has a plain start",
+        process(
+            line(node("callActivity", "t", calledElement="q")),
+            AROUND + OTHER.replace('"s2">', f'"s2">{DEFINITIONS["message"]}', 1),
+        ),
+        process(line(node("callActivity", "t", calledElement="q")), AROUND + OTHER),
+    ),
+    Rule(
+        "called_without_start",
+        "a process that is called may have other starts too",
+        process(
+            line(node("callActivity", "t", calledElement="q")),
+            AROUND + OTHER.replace('"s2">', f'"s2">{DEFINITIONS["signal"]}', 1),
+        ),
+        process(
+            line(node("callActivity", "t", calledElement="q")),
+            AROUND
+            + OTHER.replace(
+                "</bpmn:process>", f"{node('startEvent', 's3', DEFINITIONS['signal'])}{flow('s3', 'e2')}</bpmn:process>"
+            ),
+        ),
+    ),
+    Rule(
+        "event_incomplete",
+        "an event that names an operation names its message",
+        process(line(_sending("")), AROUND + SERVICE),
+        process(line(_sending('messageRef="m"')), AROUND + SERVICE),
+    ),
+    *(
+        Rule(
+            "timer_unreadable",
+            f"a word is no {tag}",
+            process(line(_waiting(tag, "INVALID"))),
+            process(line(_waiting(tag, good))),
+        )
+        for tag, good in (("timeDate", "due"), ("timeDuration", "wait"), ("timeCycle", "R3/PT1H"))
     ),
     Rule(
         "unknown_reference",

@@ -132,6 +132,7 @@ LAWS: Final[dict[str, Law]] = {
     "unknown_group": _needed(),
     "unknown_status": _needed(),
     "flow_listed_wrongly": _warning(_COMMON),
+    "flow_listed_once": _error(_COMMON),
     # structure
     "flow_crosses_pool": _error(_SEQUENCE_RULES),
     "flow_crosses_subprocess": _error(_SEQUENCE_RULES),
@@ -204,6 +205,7 @@ LAWS: Final[dict[str, Law]] = {
     "multi_instance_item": _formal(_ACTIVITIES),
     "resource_role": _formal(_ACTIVITIES),
     "call_without_process": _needed(_ACTIVITIES),
+    "called_without_start": _error(_EVENTS),
     "call_of_itself": _warning(_ACTIVITIES),
     "binding_without_version": _needed(),
     "script_empty": _needed(_ACTIVITIES),

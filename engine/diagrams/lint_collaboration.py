@@ -46,11 +46,16 @@ def message_flow_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault
     for flow in drawing.root.iter(bpmn("messageFlow")):
         for attribute, (way, allowed) in _ENDS.items():
             end = drawing.named(flow.get(attribute))
-            if end is not None and (end.tag not in allowed or not _exchanges_messages(drawing, end)):
+            if end is not None and end.tag not in allowed:
                 message = (
                     f"The message flow {title(flow)} leads {way} {title(end)}, a {described(end)}, where none can."
                 )
                 yield Fault("message_flow_end", flow, message)
+            elif end is not None and not _exchanges_messages(drawing, end):
+                message = (
+                    f"The message flow {title(flow)} leads {way} {title(end)}, an event without a message; choose one."
+                )
+                yield Fault("message_flow_end", flow if drawing.is_picture_only(end) else end, message)
 
 
 def participants(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:

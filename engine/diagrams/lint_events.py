@@ -31,7 +31,7 @@ _ALWAYS: Final = frozenset({EventKind.MESSAGE, EventKind.SIGNAL})
 _CAUGHT: Final = _ALWAYS | {EventKind.TIMER, EventKind.CONDITIONAL}
 _INSIDE: Final = _CAUGHT | {EventKind.ERROR, EventKind.ESCALATION, EventKind.COMPENSATION}
 _THROWN: Final = _ALWAYS | {EventKind.NONE, EventKind.ESCALATION, EventKind.COMPENSATION}
-_INTERRUPTING: Final = {EventKind.ERROR, EventKind.CANCEL}
+_INTERRUPTING: Final = {EventKind.ERROR, EventKind.CANCEL, EventKind.COMPENSATION}
 _PLACES: Final[dict[str, frozenset[EventKind]]] = {
     START_EVENT: _CAUGHT | {EventKind.NONE},
     CATCH_EVENT: _CAUGHT | {EventKind.LINK},
@@ -63,16 +63,15 @@ def event_subprocesses(drawing: Drawing, _context: LintContext) -> Iterator[Faul
         kinds = drawing.kinds(events[0]) if events else []
         if len(events) != 1 or not kinds or not _INSIDE.issuperset(kinds):
             message = f"The event subprocess {title(scope)} needs one start event, with a trigger such as a message or an error."
-            yield Fault("event_subprocess_start", scope, message)
+            yield Fault("event_subprocess_start", events[0] if len(events) == 1 else scope, message)
 
 
 def interruptions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find events that always interrupt and are drawn as if they did not (Table 10.93)."""
     for event in drawing.root.iter(BOUNDARY_EVENT, START_EVENT):
         attribute = "cancelActivity" if event.tag == BOUNDARY_EVENT else "isInterrupting"
-        always = _INTERRUPTING | ({EventKind.COMPENSATION} if event.tag == START_EVENT else set())
-        if not always.isdisjoint(drawing.kinds(event)) and not is_true(event, attribute, default=True):
-            message = f"The event {title(event)} always interrupts; draw it as an interrupting one."
+        if not _INTERRUPTING.isdisjoint(drawing.kinds(event)) and not is_true(event, attribute, default=True):
+            message = f"The event {title(event)} cannot be one that does not interrupt; draw it as an interrupting one."
             yield Fault("event_not_interrupting", event, message)
 
 

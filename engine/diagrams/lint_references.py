@@ -15,6 +15,8 @@ from engine.diagrams.vocabulary import (
     GLOBAL_TASKS,
     PROCESS,
     SEQUENCE_FLOW,
+    START_EVENT,
+    EventKind,
     bpmn,
     called_element,
     identity,
@@ -115,6 +117,21 @@ def listed_flows(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
                     yield Fault("flow_listed_wrongly", node, message)
 
 
+def half_listed_flows(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find flows that one of their nodes lists and the other does not; where no node lists its flows, nothing is amiss."""
+    listed = {
+        (node, kind(one), local_reference(one.text))
+        for node in drawing.nodes
+        for one in node.iterchildren(bpmn("incoming"), bpmn("outgoing"))
+    }
+    for flow in drawing.flows:
+        ends = [(drawing.source(flow), "outgoing"), (drawing.target(flow), "incoming")]
+        lacking = [(node, name) for node, name in ends if (node, name, identity(flow)) not in listed]
+        if len(lacking) == 1 and identity(flow) and (node := lacking[0][0]) is not None:
+            message = f"{title(node)} does not list {title(flow)} as {lacking[0][1]}, and its other end does; list it at both."
+            yield Fault("flow_listed_once", node, message)
+
+
 def associations(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find associations that connect nothing."""
     for link in drawing.root.iter(bpmn("association")):
@@ -138,6 +155,9 @@ def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         if named and throws and what == "escalation":
             yield from _code(drawing, event, drawing.named(named))
         if named:
+            if not local_reference(definition.get(attribute)):
+                message = f"The event {title(event)} names an operation and not its message; choose “{named}”."
+                yield Fault("event_incomplete", event, message)
             continue
         if definition.tag in _NEEDED:
             message = f"The event {title(event)} names no {what}, so one of its own name is meant; choose one."
@@ -197,6 +217,25 @@ def called_kinds(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("wrong_reference", call, message)
 
 
+def called_starts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find calls of processes in the file that have start events and no plain one, which is what a call starts (10.5.2)."""
+    starts = {process: process.findall(START_EVENT) for process in drawing.processes}
+    callers: dict[etree._Element, etree._Element] = {}
+    for call in drawing.root.iter(bpmn("callActivity")):
+        named = drawing.named(called_element(call))
+        events = [] if named is None else starts.get(named, [])
+        if named is None or not events or any(drawing.kind(event) is EventKind.NONE for event in events):
+            continue
+        message = (
+            f"The call activity {title(call)} calls {title(named)}, which has no plain start event; draw one there."
+        )
+        yield Fault("called_without_start", call, message)
+        callers.setdefault(named, call)
+    for process, call in callers.items():
+        message = f"{title(process)} is called by {title(call)} and has no plain start event; draw one."
+        yield Fault("called_without_start", process, message)
+
+
 def boundaries(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find boundary events that are attached to nothing, or to what has no boundary."""
     for event in drawing.root.iter(bpmn("boundaryEvent")):
@@ -242,11 +281,13 @@ RULES: Final[tuple[Rule, ...]] = (
     flows,
     definitions,
     listed_flows,
+    half_listed_flows,
     associations,
     incomplete_events,
     nameless_definitions,
     lanes,
     called_kinds,
+    called_starts,
     boundaries,
     imports,
 )

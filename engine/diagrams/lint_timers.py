@@ -1,5 +1,6 @@
 """Laws about time: what timers and due dates say can be read before they are needed."""
 
+import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -14,6 +15,9 @@ from engine.expressions import compile_expression
 from engine.retries import fixed_duration, parse_pauses
 from engine.timing import compile_timer
 
+_CAPITALS: Final = re.compile(r"[A-Z]+", re.ASCII)
+"""As ISO 8601 writes, and nobody names a variable."""
+
 
 def timers(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find timers whose time cannot be read."""
@@ -27,6 +31,10 @@ def timers(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
 
 
 def _timer(event: etree._Element, kind: str, text: str, context: LintContext) -> Iterator[Fault]:
+    if _CAPITALS.fullmatch(text):
+        message = f"The {kind} of the timer {title(event)} says “{short(text)}”, which is no ISO 8601 text; write one."
+        yield Fault("timer_unreadable", event, message)
+        return
     try:
         yield from unknown_calendars(event, compile_timer(kind, text).expression, context)
     except ExpressionError as error:

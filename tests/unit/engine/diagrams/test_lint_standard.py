@@ -14,6 +14,31 @@ from engine.errors import Severity
 WARNED: Final = {"condition_on_default"}
 """Rules of the standard that the engine can do without: breaking them is a warning."""
 
+ELEMENTS: Final = {
+    "what has a start has an end": "start",
+    "what has an end has a start": "end",
+    "a subprocess with a start has an end": "si",
+    "a subprocess with an end has a start": "se",
+    "where a start event starts, no task does": "a",
+    "where an end event ends, no task does": "a",
+    "where a start event starts, no gateway does": "a",
+    "in a subprocess each task is led to": "a",
+    "a flow leads to a throwing event where nothing starts": "z",
+    "a flow leaves a catching event where nothing ends": "z",
+    "something leads to a catching link": "in",
+    "a target names its source too": "out",
+    "a target lies beside its source": "out",
+    "a source names its target too": "in2",
+    "a flow that its source lists is listed by its target": "end",
+    "a flow that its target lists is listed by its source": "start",
+    "a process that is called has a plain start": "t",
+    "an event that names an operation names its message": "t",
+    "a word is no timeDate": "t",
+    "a message reaches no plain start event": "plain",
+    "a message leaves no plain end event": "end",
+    "a message does not leave a catching event": "mf",
+}
+"""Where the fault lies, of rules that could be told of one element or of another."""
 ALL_RULES: Final = [*RULES, *DATA_RULES, *(rule for rule, _ in EXCHANGE_RULES)]
 
 
@@ -42,9 +67,17 @@ def test_a_picture_is_measured_by_the_standard_too(rule: Rule) -> None:
     assert LAWS[rule.code].is_to_run or rule.code in WARNED or rule.code in errors(picture)
 
 
-@pytest.mark.parametrize(("rule", "element"), EXCHANGE_RULES, ids=lambda one: one.says if isinstance(one, Rule) else "")
-def test_what_is_wrong_with_data_is_told_of_the_element_where_it_lies(rule: Rule, element: str) -> None:
+@pytest.mark.parametrize(
+    ("rule", "element"),
+    [*EXCHANGE_RULES, *((rule, ELEMENTS[rule.says]) for rule in RULES if rule.says in ELEMENTS)],
+    ids=lambda one: one.says if isinstance(one, Rule) else "",
+)
+def test_what_is_wrong_is_told_of_the_element_where_it_lies(rule: Rule, element: str) -> None:
     assert element in {one.element for one in lint(rule.broken) if one.code == rule.code}
+
+
+def test_each_place_that_is_told_belongs_to_a_rule() -> None:
+    assert ELEMENTS.keys() <= {rule.says for rule in RULES}
 
 
 @pytest.mark.parametrize("place", PLACES)
