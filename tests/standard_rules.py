@@ -344,7 +344,7 @@ RULES: Final[list[Rule]] = [
         Rule(code, says, process(bad), process(good))
         for code, says, bad, good in (
             ("no_end", "what has a start has an end", START + TASK + flow("start", "t"), line(TASK)),
-            ("no_start", "what has an end has a start", TASK + END + flow("t", "end"), line(TASK)),
+            ("no_start_event", "what has an end has a start", TASK + END + flow("t", "end"), line(TASK)),
             (
                 "no_end",
                 "a subprocess with a start has an end",
@@ -352,7 +352,7 @@ RULES: Final[list[Rule]] = [
                 line(_level(START_IN, FIRST, LAST)),
             ),
             (
-                "no_start",
+                "no_start_event",
                 "a subprocess with an end has a start",
                 line(_level(END_IN, LAST)),
                 line(_level(END_IN, LAST, FIRST)),
@@ -382,13 +382,13 @@ RULES: Final[list[Rule]] = [
                 line(_level(START_IN, FIRST, LAST, END_IN)),
             ),
             (
-                "event_not_connected",
+                "node_not_connected",
                 "a flow leads to a throwing event where nothing starts",
                 TASK + node("intermediateThrowEvent", "z") + flow("z", "t"),
                 TASK + node("intermediateThrowEvent", "z") + flow("t", "z") + node("task", "a") + flow("z", "a"),
             ),
             (
-                "event_not_connected",
+                "node_not_connected",
                 "a flow leaves a catching event where nothing ends",
                 TASK + catching("z", "timer") + flow("t", "z"),
                 TASK + catching("z", "timer") + flow("t", "z") + node("task", "a") + flow("z", "a"),
@@ -534,6 +534,12 @@ RULES: Final[list[Rule]] = [
         LISTED,
     ),
     Rule(
+        "compensation_not_interrupting",
+        "compensation leaves nothing going on",
+        process(_on_border(DEFINITIONS["compensation"], "false")),
+        process(_on_border(DEFINITIONS["compensation"], "true")),
+    ),
+    Rule(
         "flow_listed_once",
         "a flow that its source lists is listed by its target",
         task("<bpmn:outgoing>t_end</bpmn:outgoing>"),
@@ -570,14 +576,14 @@ RULES: Final[list[Rule]] = [
         ),
     ),
     Rule(
-        "event_incomplete",
+        "operation_without_message",
         "an event that names an operation names its message",
         process(line(_sending("")), AROUND + SERVICE),
         process(line(_sending('messageRef="m"')), AROUND + SERVICE),
     ),
     *(
         Rule(
-            "timer_unreadable",
+            "timer_word",
             f"a word is no {tag}",
             process(line(_waiting(tag, "INVALID"))),
             process(line(_waiting(tag, good))),

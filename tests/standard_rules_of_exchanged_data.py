@@ -120,7 +120,7 @@ EXCHANGE_RULES: Final[list[tuple[Rule, str]]] = [
     ),
     (
         Rule(
-            "data_association_ends",
+            "process_data",
             "nothing writes what comes into a process",
             of_process('<bpmn:property id="held"/>' + leads("held", "in", kind="Output")),
             of_process('<bpmn:property id="held"/>' + leads("held", "out", kind="Output")),
@@ -129,7 +129,7 @@ EXCHANGE_RULES: Final[list[tuple[Rule, str]]] = [
     ),
     (
         Rule(
-            "data_association_ends",
+            "process_data",
             "nothing reads what goes out of a process",
             of_process('<bpmn:property id="held"/>' + leads("out", "held")),
             of_process('<bpmn:property id="held"/>' + leads("in", "held")),
@@ -240,7 +240,7 @@ EXCHANGE_RULES: Final[list[tuple[Rule, str]]] = [
     ),
     (
         Rule(
-            "unknown_element",
+            "misplaced_element",
             "a property belongs to a process, an activity or an event",
             process(line(TASK), '<bpmn:property id="held"/>'),
             process('<bpmn:property id="held"/>' + line(TASK)),
@@ -249,7 +249,7 @@ EXCHANGE_RULES: Final[list[tuple[Rule, str]]] = [
     ),
     (
         Rule(
-            "unknown_element",
+            "misplaced_element",
             "a gateway has no properties",
             process(line(node("exclusiveGateway", "g", '<bpmn:property id="held"/>'))),
             process(line(node("task", "t", '<bpmn:property id="held"/>'))),

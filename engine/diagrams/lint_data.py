@@ -96,7 +96,7 @@ def association_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]
                 message = (
                     f"{title(home)} {does} the {described(named)} {title(named)} of the process; use a data object."
                 )
-                yield Fault("data_association_ends", association, message)
+                yield Fault("process_data", association, message)
 
 
 def data_not_followed(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:

@@ -31,7 +31,7 @@ _ALWAYS: Final = frozenset({EventKind.MESSAGE, EventKind.SIGNAL})
 _CAUGHT: Final = _ALWAYS | {EventKind.TIMER, EventKind.CONDITIONAL}
 _INSIDE: Final = _CAUGHT | {EventKind.ERROR, EventKind.ESCALATION, EventKind.COMPENSATION}
 _THROWN: Final = _ALWAYS | {EventKind.NONE, EventKind.ESCALATION, EventKind.COMPENSATION}
-_INTERRUPTING: Final = {EventKind.ERROR, EventKind.CANCEL, EventKind.COMPENSATION}
+_INTERRUPTING: Final = {EventKind.ERROR, EventKind.CANCEL}
 _PLACES: Final[dict[str, frozenset[EventKind]]] = {
     START_EVENT: _CAUGHT | {EventKind.NONE},
     CATCH_EVENT: _CAUGHT | {EventKind.LINK},
@@ -70,9 +70,18 @@ def interruptions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find events that always interrupt and are drawn as if they did not (Table 10.93)."""
     for event in drawing.root.iter(BOUNDARY_EVENT, START_EVENT):
         attribute = "cancelActivity" if event.tag == BOUNDARY_EVENT else "isInterrupting"
-        if not _INTERRUPTING.isdisjoint(drawing.kinds(event)) and not is_true(event, attribute, default=True):
-            message = f"The event {title(event)} cannot be one that does not interrupt; draw it as an interrupting one."
+        if is_true(event, attribute, default=True):
+            continue
+        kinds = set(drawing.kinds(event))
+        always = _INTERRUPTING | ({EventKind.COMPENSATION} if event.tag == START_EVENT else set())
+        if always & kinds:
+            message = f"The event {title(event)} always interrupts; draw it as an interrupting one."
             yield Fault("event_not_interrupting", event, message)
+        elif EventKind.COMPENSATION in kinds:
+            message = (
+                f"The compensation event {title(event)} cannot leave anything going on; delete its cancelActivity."
+            )
+            yield Fault("compensation_not_interrupting", event, message)
 
 
 def cancellations(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:

@@ -115,15 +115,19 @@ def unknown_elements(drawing: Drawing, _context: LintContext) -> Iterator[Fault]
             if child.tag not in SCOPE_CONTENTS and child.tag not in CHOREOGRAPHY:
                 message = f"“{kind(child)[:80]}” is no element of a process; replace it by one that BPMN has."
                 yield Fault("unknown_element", child, message)
+
+
+def misplaced_elements(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find what the standard knows and has elsewhere: beside the processes, and properties of gateways."""
     for child in drawing.root.iterchildren(f"{{{BPMN}}}*"):
         if child.tag not in FILE_CONTENTS:
             message = f"“{kind(child)[:80]}” has no place beside the processes; put it where it belongs."
-            yield Fault("unknown_element", child, message)
+            yield Fault("misplaced_element", child, message)
     for held in drawing.root.iter(bpmn("property")):
         owner = held.getparent()
         if owner is not None and owner.tag in GATEWAYS:
             message = f"The gateway {title(owner)} cannot have the property {title(held)}; give it to the process."
-            yield Fault("unknown_element", held, message)
+            yield Fault("misplaced_element", held, message)
 
 
 def unsupported(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -234,6 +238,7 @@ RULES: Final[tuple[Rule, ...]] = (
     picture,
     ids,
     unknown_elements,
+    misplaced_elements,
     unsupported,
     booleans,
     vendors,

@@ -157,7 +157,7 @@ def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         if named:
             if not local_reference(definition.get(attribute)):
                 message = f"The event {title(event)} names an operation and not its message; choose “{named}”."
-                yield Fault("event_incomplete", event, message)
+                yield Fault("operation_without_message", event, message)
             continue
         if definition.tag in _NEEDED:
             message = f"The event {title(event)} names no {what}, so one of its own name is meant; choose one."

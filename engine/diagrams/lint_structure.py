@@ -82,7 +82,8 @@ def connections(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         side = _missing_side(drawing, event)
         if side:
             message = f"No flow leads {side} the event {title(event)}; connect it or delete it."
-            yield Fault("event_not_connected", event, message)
+            bound = scope.find(START_EVENT if side == "to" else END_EVENT)
+            yield Fault("node_not_connected" if bound is None else "event_not_connected", event, message)
 
 
 def loose_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -111,7 +112,7 @@ def starts_and_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             yield Fault("no_end", starts[0], message)
         elif ends and not starts and not any(is_true(node, "instantiate") for node in nodes_in(scope)):
             message = f"{title(scope)} has the end event {title(ends[0])} and no start event; draw where it starts."
-            yield Fault("no_start", ends[0], message)
+            yield Fault("no_start_event", ends[0], message)
 
 
 def handlers(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -153,7 +154,7 @@ def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         reached |= new
         waiting += new
     for node in drawing.nodes:
-        if node not in reached and not _is_told(drawing, node):
+        if node not in reached:
             yield Fault(
                 "unreachable", node, f"Nothing leads to {title(node)}, so it is never run; connect or delete it."
             )
@@ -186,13 +187,6 @@ def _missing_side(drawing: Drawing, event: etree._Element) -> str:
 
 def _lacks_incoming(drawing: Drawing, node: etree._Element) -> bool:
     return not drawing.incoming(node) and not is_true(node, "instantiate")
-
-
-def _is_told(drawing: Drawing, node: etree._Element) -> bool:
-    """Tell whether it is already an error that nothing leads to a node."""
-    scope = node.getparent()
-    is_loose = scope is not None and scope.tag != AD_HOC and scope.find(START_EVENT) is not None
-    return is_loose and node.tag not in EVENTS and not _stands_beside(node) and _lacks_incoming(drawing, node)
 
 
 def _process_starts(drawing: Drawing, process: etree._Element, events: list[etree._Element]) -> Iterator[Fault]:

@@ -33,8 +33,7 @@ def timers(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
 def _timer(event: etree._Element, kind: str, text: str, context: LintContext) -> Iterator[Fault]:
     if _CAPITALS.fullmatch(text):
         message = f"The {kind} of the timer {title(event)} says “{short(text)}”, which is no ISO 8601 text; write one."
-        yield Fault("timer_unreadable", event, message)
-        return
+        yield Fault("timer_word", event, message)
     try:
         yield from unknown_calendars(event, compile_timer(kind, text).expression, context)
     except ExpressionError as error:

@@ -273,7 +273,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         inside(node("startEvent", "in"), kind="adHocSubProcess"),
         inside(TASK, kind="adHocSubProcess"),
     ),
-    ("node_not_connected", beside(node("task", "island")), GOOD),
+    ("unreachable", beside(node("task", "island")), GOOD),
     (
         "unreachable",
         beside(node("task", "a") + node("task", "b") + flow("a", "b") + flow("b", "a")),
