@@ -115,12 +115,6 @@ def _link(key: str, name: str, **ends: str) -> str:
     return drawn + (flow("t", key) if throws else node("endEvent", f"{key}_end") + flow(key, f"{key}_end"))
 
 
-def _sending(message: str) -> str:
-    """Draw a throwing event that names an operation."""
-    definition = f"<bpmn:messageEventDefinition {message}><bpmn:operationRef>op</bpmn:operationRef></bpmn:messageEventDefinition>"
-    return node("intermediateThrowEvent", "t", definition)
-
-
 def _waiting(tag: str, text: str) -> str:
     """Draw an event that waits for a time."""
     definition = f"<bpmn:timerEventDefinition><bpmn:{tag}>{text}</bpmn:{tag}></bpmn:timerEventDefinition>"
@@ -218,10 +212,6 @@ LISTED: Final = process(
     + node("endEvent", "end", "<bpmn:incoming>t_end</bpmn:incoming>")
     + flow("start", "t")
     + flow("t", "end")
-)
-SERVICE: Final = (
-    '<bpmn:interface id="if" name="I"><bpmn:operation id="op" name="O"><bpmn:inMessageRef>m</bpmn:inMessageRef>'
-    "</bpmn:operation></bpmn:interface>"
 )
 START_IN: Final = node("startEvent", "si")
 END_IN: Final = node("endEvent", "se")
@@ -574,12 +564,6 @@ RULES: Final[list[Rule]] = [
                 "</bpmn:process>", f"{node('startEvent', 's3', DEFINITIONS['signal'])}{flow('s3', 'e2')}</bpmn:process>"
             ),
         ),
-    ),
-    Rule(
-        "operation_without_message",
-        "an event that names an operation names its message",
-        process(line(_sending("")), AROUND + SERVICE),
-        process(line(_sending('messageRef="m"')), AROUND + SERVICE),
     ),
     *(
         Rule(

@@ -14,7 +14,7 @@ from typing import Final
 from lxml import etree
 
 from engine.diagrams.drawing import Drawing
-from engine.diagrams.vocabulary import identity
+from engine.diagrams.vocabulary import PARCELFLOW, VENDORS, identity
 from engine.errors import Finding, Severity
 
 
@@ -181,6 +181,7 @@ LAWS: Final[dict[str, Law]] = {
     "event_not_interrupting": _error(_EVENTS),
     "compensation_not_interrupting": _formal(_EVENTS),
     "operation_without_message": _formal(_EVENTS),
+    "message_without_operation": _formal(_EVENTS, *VENDORS, PARCELFLOW, _TRISOTECH),
     "cancel_outside_transaction": _error(_EVENTS),
     "event_subprocess_start": _error(_EVENTS),
     "event_subprocess_with_flows": _error(_ACTIVITIES),

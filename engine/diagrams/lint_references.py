@@ -19,6 +19,7 @@ from engine.diagrams.vocabulary import (
     EventKind,
     bpmn,
     called_element,
+    child_text,
     identity,
     is_event_subprocess,
     kind,
@@ -155,15 +156,30 @@ def incomplete_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         if named and throws and what == "escalation":
             yield from _code(drawing, event, drawing.named(named))
         if named:
-            if not local_reference(definition.get(attribute)):
-                message = f"The event {title(event)} names an operation and not its message; choose “{named}”."
-                yield Fault("operation_without_message", event, message)
             continue
         if definition.tag in _NEEDED:
             message = f"The event {title(event)} names no {what}, so one of its own name is meant; choose one."
             yield Fault("message_by_name", event, message)
         elif throws:
             yield Fault("event_incomplete", event, f"The event {title(event)} names no {what}; choose one.")
+
+
+def operations_of_events(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find message events that name an operation or a message alone, where what is to run needs both (Table 10.98).
+
+    A message that says nothing of what it carries has no operation either.
+    """
+    for definition in drawing.root.iter(bpmn("messageEventDefinition")):
+        event, message = definition.getparent(), drawing.named(definition.get("messageRef"))
+        is_operated = bool(local_reference(definition.get("operationRef") or child_text(definition, "operationRef")))
+        if event is None or event.tag not in FLOW_NODES or not drawing.is_marked(event):
+            continue
+        if is_operated and not local_reference(definition.get("messageRef")):
+            text = f"The event {title(event)} names an operation and not its message; choose the message too."
+            yield Fault("operation_without_message", event, text)
+        elif not is_operated and message is not None and message.get("itemRef"):
+            text = f"The event {title(event)} names the message {title(message)} and no operation for it; choose one."
+            yield Fault("message_without_operation", event, text)
 
 
 def _code(drawing: Drawing, event: etree._Element, escalation: etree._Element | None) -> Iterator[Fault]:
@@ -284,6 +300,7 @@ RULES: Final[tuple[Rule, ...]] = (
     half_listed_flows,
     associations,
     incomplete_events,
+    operations_of_events,
     nameless_definitions,
     lanes,
     called_kinds,

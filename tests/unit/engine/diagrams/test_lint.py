@@ -92,6 +92,17 @@ def typed(data: bytes, kind: str = "") -> bytes:
     return plain.replace(b"<bpmn:timeDuration>", said.encode())
 
 
+def operated(message: str, operation: str = "<bpmn:operationRef>op</bpmn:operationRef>") -> bytes:
+    """Draw an event with a message or an operation, in a file of no product."""
+    service = (
+        '<bpmn:itemDefinition id="item"/><bpmn:message id="carrying" name="C" itemRef="item"/>'
+        '<bpmn:interface id="if" name="I"><bpmn:operation id="op" name="O"><bpmn:inMessageRef>carrying</bpmn:inMessageRef>'
+        "</bpmn:operation></bpmn:interface>"
+    )
+    definition = f"<bpmn:messageEventDefinition {message}>{operation}</bpmn:messageEventDefinition>"
+    return typed(process(line(node("intermediateThrowEvent", "throw", definition)), MESSAGE + service))
+
+
 def extended(kind: str, extension: str, **attributes: str) -> bytes:
     return process(
         line(node(kind, "work", f"<bpmn:extensionElements>{extension}</bpmn:extensionElements>", **attributes))
@@ -318,6 +329,15 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
     ),
     ("escalation_without_code", escalating(""), escalating('escalationCode="E"')),
     ("escalation_without_code", escalating(""), escalating("").replace(b'"true"', b'"false"')),
+    ("operation_without_message", operated(""), operated('messageRef="carrying"')),
+    ("operation_without_message", operated(""), operated("").replace(b'isExecutable="true"', b'isExecutable="false"')),
+    ("message_without_operation", operated('messageRef="carrying"', ""), operated('messageRef="carrying"')),
+    ("message_without_operation", operated('messageRef="carrying"', ""), operated('messageRef="message"', "")),
+    (
+        "message_without_operation",
+        operated('messageRef="carrying"', ""),
+        operated('messageRef="carrying"', "").replace(b'isExecutable="true"', b'isExecutable="false"'),
+    ),
     ("expression_informal", typed(timer("PT1H")), typed(timer("PT1H"), "bpmn:tFormalExpression")),
     ("expression_informal", typed(timer("PT1H")), typed(timer("PT1H")).replace(b'"true"', b'"false"')),
     ("expression_informal", typed(timer("PT1H")), timer("PT1H")),

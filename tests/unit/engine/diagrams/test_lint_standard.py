@@ -32,7 +32,6 @@ ELEMENTS: Final = {
     "a flow that its source lists is listed by its target": "end",
     "a flow that its target lists is listed by its source": "start",
     "a process that is called has a plain start": "t",
-    "an event that names an operation names its message": "t",
     "a word is no timeDate": "t",
     "a message reaches no plain start event": "plain",
     "a message leaves no plain end event": "end",
