@@ -83,6 +83,7 @@ def _info(clause: str = "") -> Law:
 
 
 _TRISOTECH: Final = "trisotech.com"
+_JBPM: Final = "www.jboss.org/drools"
 _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
 _DEFINITIONS: Final = "8.2 Infrastructure"
@@ -205,7 +206,7 @@ LAWS: Final[dict[str, Law]] = {
     "data_reference_name": _formal(_DATA),
     "data_not_followed": _warning(_DATA),
     "collection_mismatch": _formal(_DATA, _TRISOTECH),
-    "message_data": _formal(_ACTIVITIES, _TRISOTECH),
+    "message_data": _formal(_ACTIVITIES, _TRISOTECH, _JBPM),
     "call_data": _formal(_ACTIVITIES),
     "service_binding": _formal(_ACTIVITIES),
     "multi_instance_item": _formal(_ACTIVITIES),

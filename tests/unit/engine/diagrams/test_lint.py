@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from drawing_board import codes, definitions, event, flow, line, lint, node, process, read
 from standard_rules import RULES
-from standard_rules_of_data import DATA_RULES
+from standard_rules_of_data import DATA_RULES, told
 from standard_rules_of_exchanged_data import EXCHANGE_RULES
 
 from engine.diagrams import vocabulary
@@ -722,6 +722,20 @@ def test_what_is_only_a_matter_of_form_keeps_nothing_from_being_deployed() -> No
     assert [one.severity for one in lint(broken)] == [Severity.ERROR]
     assert [one.severity for one in lint(broken, LintContext(is_to_run=True))] == [Severity.INFO]
     assert [one.severity for one in lint(product)] == [Severity.INFO]
+
+
+def test_a_message_without_its_item_is_how_jbpm_writes_its_tasks() -> None:
+    told_nothing = told(
+        "sendTask",
+        "<bpmn:ioSpecification><bpmn:dataInput id='i'/><bpmn:inputSet/><bpmn:outputSet/></bpmn:ioSpecification>",
+    )
+    jbpm = told_nothing.replace(b"<bpmn:definitions ", b'<bpmn:definitions xmlns:tns="http://www.jboss.org/drools" ')
+
+    def severity(diagram: bytes) -> Severity:
+        return next(one.severity for one in lint(diagram) if one.code == "message_data")
+
+    assert severity(told_nothing) is Severity.ERROR
+    assert severity(jbpm) is Severity.INFO
 
 
 def test_nobody_is_asked_for_types_of_expressions_at_deployment() -> None:
