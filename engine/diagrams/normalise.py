@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lxml import etree
 
 from engine.diagrams import rewrites_of_definitions as definitions
+from engine.diagrams import rewrites_of_events as events
 from engine.diagrams import rewrites_of_flow as flow
 from engine.diagrams.correlations import conversations
 from engine.diagrams.reader import Diagram
@@ -53,6 +54,7 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
         flow.instantiating_gateways(scope)
         flow.instantiating_receive_tasks(draft, scope)
         flow.compensation(draft, scope)
+        events.loose_compensation(draft, scope)
         flow.missing_starts_and_ends(draft, scope)
         flow.token_quantities(draft, scope)
         flow.splits(draft, scope)

@@ -8,6 +8,7 @@ from drawn import (
     COMPENSATION,
     ERROR,
     SIGNAL,
+    TERMINATE,
     Case,
     boundary,
     drawn,
@@ -26,6 +27,7 @@ from drawn import (
 )
 
 NOTHING: Final = {"undone": []}
+LOOSE: Final = '<bpmn:compensateEventDefinition waitForCompletion="false"/>'
 TWO: Final = (
     start("s2"),
     task("a2"),
@@ -293,8 +295,65 @@ CASES = (
         "start a x1 x2 x3 ca back end",
     ),
     Case(
-        "compensation waits for its handlers, or is refused",
-        chain_of('<bpmn:compensateEventDefinition waitForCompletion="false"/>'),
+        "compensation that is not waited for runs while the way goes on",
+        [
+            start(),
+            task("a", "b"),
+            undoing("a", "ca", kind="userTask"),
+            throw("back", LOOSE),
+            task("c"),
+            end(),
+            "start > a > b > back > c > end",
+        ],
+        "start a b back c end ca",
+        script=[{"complete": "ca", "variables": {"told": 1}}],
+        variables={"told": 1},
+    ),
+    Case(
+        "compensation that is not waited for ends before its subprocess does",
+        [
+            start(),
+            sub(
+                "s",
+                start("s2"),
+                task("a2"),
+                undoing("a2", "c2", kind="userTask"),
+                task("a3"),
+                undoing("a3", "c3"),
+                end("back", LOOSE),
+                "s2 > a2 > a3 > back",
+            ),
+            end(),
+            "start > s > end",
+        ],
+        "start s2 a2 a3 back c3 c2 s end",
+        start=NOTHING,
+        variables=undone("c3"),
+    ),
+    Case(
+        "compensation of one activity that is not waited for, and a signal",
+        [
+            start(),
+            task("a", "b"),
+            undoing("a", "ca"),
+            undoing("b", "cb"),
+            throw("back", f'{SIGNAL}<bpmn:compensateEventDefinition activityRef="a" waitForCompletion="false"/>'),
+            end(),
+            "start > a > b > back > end",
+        ],
+        "start a b back ca end",
+        start=NOTHING,
+        variables=undone("ca"),
+        is_any_order=True,
+    ),
+    Case(
+        "compensation that is not waited for, with nothing to undo",
+        [start(), throw("back", LOOSE), end(), "start > back > end"],
+        "start back end",
+    ),
+    Case(
+        "compensation that is not waited for beside a terminate is refused",
+        [start(), task("a"), undoing("a", "ca"), end("back", LOOSE + TERMINATE), "start > a > back"],
         "",
         "refused",
         "not_executable",
