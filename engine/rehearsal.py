@@ -3,7 +3,8 @@
 A script is taken first, line by line; each line must find something that waits. Service tasks that no later line names return
 nothing at once. Then, unless it is to hold, what waits for people completes empty, oldest first, and when nothing else can move,
 the clock jumps to the next timer. A process that begins with a message or signal which the script, or another process of the
-files, sends is left to wait for it; if it never comes, the process is started as if it had.
+files, sends is left to wait for it; if it never comes, the process is started as if it had. Of several processes those that send
+begin last. Where none is named, the one that no other calls begins, or all pools of the file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -84,7 +85,7 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
     if unknown:
         raise _Stop(End(Outcome.REFUSED, "unknown_process", unknown[0], findings))
     keys = options.processes or taken.executable(key for key, one in processes.items() if one.is_executable)
-    if not options.processes and len(keys) != 1:
+    if not options.processes and len(keys) != 1 and not (keys and taken.are_pools(keys)):
         code = "choose_process" if keys else "no_executable_process"
         raise _Stop(End(Outcome.REFUSED, code, None, findings))
     return _Chosen(keys, checked.program, options.script, findings)
@@ -106,6 +107,7 @@ class _Chosen:
         self._told = {line.get("message", line.get("signal")) for line in script}
         self.later = [key for key in keys if self._is_sent_for(self._processes[key])]
         self.now = [key for key in keys if key not in self.later]
+        self.now.sort(key=lambda key: bool(self._processes[key].throws))  # a signal finds only who waits already
 
     def start_event(self, key: str) -> str | None:
         """Give the start event to begin with where the process has no plain one."""

@@ -151,6 +151,33 @@ def test_several_processes_need_a_choice() -> None:
     assert _run(a_diagram(one, two))[1]["code"] == "choose_process"
 
 
+def test_a_process_that_another_one_calls_is_no_choice() -> None:
+    call = '<callActivity id="ask" calledElement="q"/>'
+    one = a_process("p", start("a"), call, end("b"), "a -> ask", "ask -> b")
+    two = a_process("q", start("c"), end("d"), "c -> d")
+
+    nodes, last = _run(a_diagram(two, one))
+
+    assert (nodes, last["outcome"]) == (["a", "c", "d", "ask", "b"], "completed")
+
+
+def test_pools_begin_together_and_a_signal_finds_who_waits() -> None:
+    sign = '<signalEventDefinition signalRef="s"/>'
+    pools = "".join(f'<participant id="pool_{key}" processRef="{key}"/>' for key in "pq")
+    throw = f'<intermediateThrowEvent id="tell">{sign}</intermediateThrowEvent>'
+    catch = f'<intermediateCatchEvent id="hear">{sign}</intermediateCatchEvent>'
+    diagram = a_diagram(
+        a_process("p", start("a"), throw, end("b"), "a -> tell", "tell -> b"),
+        a_process("q", start("c"), catch, end("d"), "c -> hear", "hear -> d"),
+        head=f'<signal id="s" name="alarm"/><collaboration id="both">{pools}</collaboration>',
+    )
+
+    nodes, last = _run(diagram)
+
+    assert (nodes, last["outcome"]) == (["c", "a", "tell", "b", "hear", "d"], "completed")
+    assert _run(diagram, processes=("p", "q"))[0] == nodes
+
+
 @pytest.mark.parametrize(
     "loop",
     [
