@@ -8,7 +8,7 @@ from typing import Any
 from storage.access import ANY, Level, Rights
 from storage.audit import AuditEvent
 from storage.orders import Order, OrderLine, Party
-from storage.parcels import Document, IndexField, Parcel, ParcelState
+from storage.parcels import LETTER_ORIGIN, Document, IndexField, Parcel, ParcelState
 
 MASK = "•••"
 PARCEL_FIELDS = ("sender", "subject", "profile", "rejected_reason")
@@ -53,7 +53,7 @@ class FieldView:
 
 @dataclass(frozen=True, slots=True)
 class DocumentView:
-    """A document as shown; a masked one shows nothing but its kind."""
+    """A document as shown; a masked one shows nothing but its kind. It is earlier where a later letter of its kind is there."""
 
     id: int
     position: int
@@ -65,6 +65,7 @@ class DocumentView:
     sha256: str | None
     size: int | None
     created_at: datetime
+    is_earlier: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ def project(
 ) -> ParcelView:
     """Give the parcel as these rights show it; the caller has made sure that it is visible at all."""
     readable = {document.id for document in documents if rights.reads_document(document.kind)}
+    earlier = _earlier(documents)
     return ParcelView(
         id=parcel.id,
         number=parcel.number,
@@ -126,7 +128,7 @@ def project(
         lines=tuple(_line(line) for line in lines) if rights.reads_field("lines") else (),
         fields=tuple(_field(field, rights, readable) for field in fields if rights.field(field.name) is not Level.NONE),
         documents=tuple(
-            _document(document, is_masked=document.id not in readable)
+            _document(document, is_masked=document.id not in readable, is_earlier=document.id in earlier)
             for document in documents
             if rights.document(document.kind) is not Level.NONE
         ),
@@ -195,7 +197,13 @@ def _field(field: IndexField, rights: Rights, readable: set[int]) -> FieldView:
     )
 
 
-def _document(document: Document, *, is_masked: bool) -> DocumentView:
+def _earlier(documents: Sequence[Document]) -> set[int]:
+    letters = sorted((one for one in documents if one.origin.startswith(LETTER_ORIGIN)), key=lambda one: one.position)
+    last = {letter.kind: letter.id for letter in letters}
+    return {letter.id for letter in letters} - set(last.values())
+
+
+def _document(document: Document, *, is_masked: bool, is_earlier: bool) -> DocumentView:
     return DocumentView(
         id=document.id,
         position=document.position,
@@ -207,4 +215,5 @@ def _document(document: Document, *, is_masked: bool) -> DocumentView:
         sha256=None if is_masked else document.sha256,
         size=None if is_masked else document.size,
         created_at=document.created_at,
+        is_earlier=is_earlier,
     )

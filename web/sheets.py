@@ -51,8 +51,12 @@ class Sheet:
 
 
 def sheet(tx: Transaction, view: ParcelView, chosen: Mapping[str, str]) -> Sheet | None:
-    """Give the page to show, as the address chooses (`document`, `page`, `zoom`, `view`); None when nothing can be shown."""
-    paged = [(document, tx.parcels.pages(document.id)) for document in readable(view)]
+    """Give the page to show, as the address chooses (`document`, `page`, `zoom`, `view`); None when nothing can be shown.
+
+    Letters of which there is a later one come last.
+    """
+    documents = sorted(readable(view), key=lambda document: document.is_earlier)
+    paged = [(document, tx.parcels.pages(document.id)) for document in documents]
     paged = [(document, pages) for document, pages in paged if pages]
     if not paged:
         return None

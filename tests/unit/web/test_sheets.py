@@ -2,13 +2,14 @@
 
 import pypdfium2
 import pytest
-from factories import a_field, an_order
+from factories import a_document, a_field, a_page, an_order
 from house import House
 from paper import pdf
 
 from capture.delivery import Delivery, Enclosure
 from capture.reading import Only, read_file
 from capture.sheet_codes import ATTACHED, Separates, cover_code, separator_code
+from storage.parcels import LETTER_ORIGIN
 
 
 @pytest.fixture
@@ -149,3 +150,17 @@ def test_a_printed_cover_sheet_brings_what_lies_behind_it_to_the_order(office: H
     order_page = boss.text(f"/orders/{order}")
     assert "Documents were added by a cover sheet" in order_page
     assert "more.pdf" in order_page
+
+
+def test_of_letters_the_latest_is_shown_first_and_earlier_ones_are_marked(office: House) -> None:
+    parcel_id, number = office.parcel()
+    with office.database.transaction() as tx:
+        parcel = tx.parcels.one(parcel_id)
+        for title in ("Work sheet", "Work sheet 2"):
+            letter = a_document(parcel, position=0, kind="work_sheet", title=title, origin=f"{LETTER_ORIGIN}{title}")
+            tx.parcels.put_pages(tx.parcels.add_document(letter).id, [a_page(letter)])
+    page = office.visitor("boss").text(f"/parcels/{number}")
+
+    tabs = page.partition('aria-label="Documents"')[2].partition("</nav>")[0]
+    assert tabs.index("Work sheet 2</a>") < tabs.index('Work sheet <span class="quiet small">earlier</span></a>')
+    assert page.count("there is a later one") == 1
