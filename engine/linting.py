@@ -65,11 +65,14 @@ def _completed(read: _Read, context: LintContext) -> LintContext:
 
 
 def _shared_ids(diagrams: Sequence[Diagram]) -> Iterator[Finding]:
-    """Find processes and subprocesses of the same id in two files: deployed together, one would hide the other."""
+    """Find processes and subprocesses of the same id in two files: deployed together, one would hide the other.
+
+    Whether the files are to be deployed together, nobody has said; so it is a warning.
+    """
     seen: dict[str, str] = {}
     for diagram in diagrams:
         for scope in diagram.root.iter(*SCOPES):
             key = identity(scope)
             if key is not None and seen.setdefault(key, diagram.file) != diagram.file:
-                message = f"The id of {title(scope)} is used in {seen[key]} as well; give one of them another id."
-                yield Finding(diagram.file, key, Severity.ERROR, "id_in_two_files", message)
+                message = f"The id of {title(scope)} is used in {seen[key]} as well; rename one to deploy both together."
+                yield Finding(diagram.file, key, Severity.WARNING, "id_in_two_files", message)

@@ -40,8 +40,10 @@ def test_a_broken_file_does_not_hide_the_findings_of_the_others() -> None:
     assert codes(("a.bpmn", b"<a>"), broken) == [("a.bpmn", "xml_broken"), ("b.bpmn", "unknown_reference")]
 
 
-def test_two_files_with_the_same_process_are_not_deployed_together() -> None:
-    assert codes(("a.bpmn", process(line(TASK))), ("b.bpmn", process(line(TASK)))) == [("b.bpmn", "id_in_two_files")]
+def test_two_files_with_the_same_process_should_not_be_deployed_together() -> None:
+    [found] = lint_files([("a.bpmn", process(line(TASK))), ("b.bpmn", process(line(TASK)))], LintContext())
+
+    assert (found.file, found.code, found.severity) == ("b.bpmn", "id_in_two_files", Severity.WARNING)
 
 
 def test_what_the_caller_knows_counts_more_than_the_files() -> None:
