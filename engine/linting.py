@@ -74,5 +74,7 @@ def _shared_ids(diagrams: Sequence[Diagram]) -> Iterator[Finding]:
         for scope in diagram.root.iter(*SCOPES):
             key = identity(scope)
             if key is not None and seen.setdefault(key, diagram.file) != diagram.file:
-                message = f"The id of {title(scope)} is used in {seen[key]} as well; rename one to deploy both together."
+                message = (
+                    f"The id of {title(scope)} is used in {seen[key]} as well; rename one to deploy both together."
+                )
                 yield Finding(diagram.file, key, Severity.WARNING, "id_in_two_files", message)

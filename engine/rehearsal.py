@@ -4,7 +4,7 @@ A script is taken first, line by line; each line must find something that waits.
 nothing at once. Then, unless it is to hold, what waits for people completes empty, oldest first, and when nothing else can move,
 the clock jumps to the next timer. A process that begins with a message or signal which the script, or another process of the
 files, sends is left to wait for it; if it never comes, the process is started as if it had. Of several processes those that send
-begin last. Where none is named, the one that no other calls begins, or all pools of the file.
+begin last.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -85,7 +85,7 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
     if unknown:
         raise _Stop(End(Outcome.REFUSED, "unknown_process", unknown[0], findings))
     keys = options.processes or taken.executable(key for key, one in processes.items() if one.is_executable)
-    if not options.processes and len(keys) != 1 and not (keys and taken.are_pools(keys)):
+    if not options.processes and len(keys) != 1:
         code = "choose_process" if keys else "no_executable_process"
         raise _Stop(End(Outcome.REFUSED, code, None, findings))
     return _Chosen(keys, checked.program, options.script, findings)

@@ -32,26 +32,16 @@ class RehearsedFiles:
         self._own = {key for path, process in self._processes() if path == first and (key := process.get("id"))}
         self._marked = {process.get("id") for _, process in self._processes() if is_true(process, "isExecutable")}
         calls = [call for root in self._roots.values() for call in root.iter(bpmn("callActivity"))]
-        self._called = {key for call in calls if (key := called_element(call))}
-        self._pools = {one.get("processRef") for root in self._roots.values() for one in root.iter(bpmn("participant"))}
-        needed = named | self._called
+        called = {key for call in calls if (key := called_element(call))}
         if any(map(called_expression, calls)):
-            needed |= {str(process.get("id")) for _, process in self._processes()}
-        self._awake(needed)
+            called |= {str(process.get("id")) for _, process in self._processes()}
+        self._awake(named | called)
 
     def executable(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Narrow down what can be run to the first file, to what says so, and to what nobody calls, where there is any such."""
+        """Narrow down what can be run to the first file where it has such processes, and to those that say so."""
         found = tuple(keys)
-        for narrower in (self._own.__contains__, self._marked.__contains__, self._is_not_called):
-            found = tuple(filter(narrower, found)) or found
-        return found
-
-    def are_pools(self, keys: Iterable[str]) -> bool:
-        """Tell whether all these processes are drawn as pools, which are meant to run beside one another."""
-        return self._pools.issuperset(keys)
-
-    def _is_not_called(self, key: str) -> bool:
-        return key not in self._called
+        own = tuple(key for key in found if key in self._own) or found
+        return tuple(key for key in own if key in self._marked) or own
 
     def as_given(self, findings: Iterable[Finding]) -> Iterator[Finding]:
         """Give the findings with the paths that the files came by."""
