@@ -246,10 +246,7 @@ class Construct(StrEnum):
     CHOREOGRAPHY = "choreography"
 
 
-UNSUPPORTED: Final[tuple[Construct, ...]] = (
-    Construct.MULTI_INSTANCE_EVENTS,
-    Construct.CHOREOGRAPHY,
-)
+UNSUPPORTED: Final[tuple[Construct, ...]] = (Construct.CHOREOGRAPHY,)
 """What the engine refuses: the linter reports these as errors, and the engine refuses no other."""
 
 

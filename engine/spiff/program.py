@@ -21,6 +21,7 @@ from engine.spiff.entrances import Entrance, entrances
 from engine.spiff.events import Throwing
 from engine.spiff.parser import DiagramParser
 from engine.spiff.reading import Reader
+from engine.spiff.repetition import MultiInstance
 from engine.spiff.scopes import Scope
 from engine.spiff.triggers import Condition, Message, Signal, Timer, parts_of
 from engine.timing import TimerDefinition
@@ -174,7 +175,8 @@ def _outline(reader: Reader, process: "etree._Element", scopes: Mapping[str, Sco
 
 def _thrown(scopes: "Iterable[Scope]") -> Iterator[str]:
     for spec in (spec for scope in scopes for spec in scope.task_specs.values()):
-        for trigger in parts_of(spec.trigger) if isinstance(spec, Throwing) else ():
+        told = [one.trigger for one in spec.repetition.tells] if isinstance(spec, MultiInstance) else []
+        for trigger in parts_of(spec.trigger) if isinstance(spec, Throwing) else told:
             if isinstance(trigger, Message | Signal):
                 yield trigger.name
 

@@ -1,8 +1,8 @@
 """Reading the details of flow nodes: texts become compiled expressions, timers and triggers; faults become findings."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from lxml import etree
 
@@ -14,7 +14,7 @@ from engine.expressions import Expression, compile_expression
 from engine.retries import fixed_duration, parse_pauses
 from engine.scripts import Script, compile_script
 from engine.spiff.nodes import Handing, OperationDetails, WorkDetails
-from engine.spiff.repetition import LoopDetails, RepetitionDetails
+from engine.spiff.repetition import LoopDetails, RepetitionDetails, Telling
 from engine.spiff.triggers import (
     Cancel,
     Compensation,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from engine.decisions import Decision
 
 T = TypeVar("T")
+_TELLING: Final = {"None": "noneBehaviorEventRef", "One": "oneBehaviorEventRef"}
 
 
 class Reader:
@@ -253,9 +254,6 @@ class Reader:
         if bool(cardinality) == bool(collection):
             message = f"{words.title(activity)} needs either a number of instances or a collection."
             self.refuse(activity, "repetition_unclear", message)
-        if loop.get("behavior", "All") != "All":
-            message = f"{words.title(activity)}: events of a multi-instance activity cannot be run here."
-            self.refuse(activity, "not_executable", message)
         return RepetitionDetails(
             cardinality=self.expression(activity, cardinality),
             collection=None if cardinality else self.expression(activity, collection),
@@ -263,7 +261,43 @@ class Reader:
             output=words.output_collection(loop),
             output_item=words.output_item(loop),
             condition=self.expression(activity, words.child_text(loop, "completionCondition")),
+            tells=tuple(self._tells(activity, loop)),
         )
+
+    def _tells(self, activity: etree._Element, loop: etree._Element) -> Iterator[Telling]:
+        """Read what the instances throw when they end (Table 10.30)."""
+        behavior = loop.get("behavior", "All")
+        if behavior == "Complex":
+            for one in loop.findall(bpmn("complexBehaviorDefinition")):
+                condition = self.required(activity, words.child_text(one, "condition"), "a condition for its event")
+                for event in one.findall(bpmn("event")):
+                    for definition in words.event_definitions(event):
+                        yield from self._telling(activity, definition, condition=condition)
+        elif behavior in _TELLING:
+            reference = loop.get(_TELLING[behavior])
+            definitions = [
+                one for one in self.diagram.root.iter(*words.EVENT_DEFINITIONS) if one.get("id") == reference
+            ]
+            if not definitions:
+                message = f"{words.title(activity)} throws {reference or 'no event'}, which is not defined; choose one."
+                self.refuse(activity, "unknown_reference", message)
+            for definition in definitions[:1]:
+                yield from self._telling(activity, definition, is_of_first=behavior == "One")
+
+    def _telling(
+        self,
+        activity: etree._Element,
+        definition: etree._Element,
+        *,
+        is_of_first: bool = False,
+        condition: Expression | None = None,
+    ) -> Iterator[Telling]:
+        trigger = self._trigger(activity, definition)
+        if isinstance(trigger, Error | Escalation | Message | Signal):
+            yield Telling(trigger, is_of_first, condition)
+        elif trigger is not None:
+            message = f"The instances of {words.title(activity)} throw messages, signals, escalations and errors only."
+            self.refuse(activity, "not_executable", message)
 
     def loop(self, activity: etree._Element, loop: etree._Element) -> LoopDetails:
         """Read how long an activity is repeated."""

@@ -13,15 +13,32 @@ from typing import Any, Final
 from SpiffWorkflow.bpmn.specs import defaults
 
 from engine.expressions import Expression
+from engine.spiff import throwing
 from engine.spiff.changes import apply_changes, changes, shared
 from engine.spiff.faults import TooMany, Unfit
 from engine.spiff.nodes import Node
-from engine.spiff.tokens import STARTED, Token
+from engine.spiff.tokens import READY, STARTED, Token
+from engine.spiff.triggers import Trigger
 
 MOST_INSTANCES: Final = 1_000
 COUNTER: Final = "loopCounter"
 _COUNTS: Final = ("numberOf", "nrOf")
 """How the counts of instances are named: by the standard (Table 10.31), and by other tools."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is thrown when an instance has ended: of each, of the first only, or of those for which a condition holds."""
+
+    trigger: Trigger
+    is_of_first: bool = False
+    condition: Expression | None = None
+
+    def is_due(self, done: int, counted: dict[str, Any]) -> bool:
+        """Tell whether it is thrown for the instance that ended last."""
+        if self.is_of_first:
+            return done == 1
+        return self.condition is None or bool(self.condition.evaluate(counted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +51,7 @@ class RepetitionDetails:
     output: str | None = None
     output_item: str | None = None
     condition: Expression | None = None
+    tells: tuple[Telling, ...] = ()
 
 
 class Repeating(Node):
@@ -130,17 +148,29 @@ class MultiInstance(Repeating):
     def take(self, token: Token, number: int, made: dict[str, Any]) -> None:
         """Merge the changes of an ended instance, keep its output item, and look whether that was enough."""
         facts, details = token.facts, self.repetition
-        is_enough = details.condition is not None and bool(details.condition.evaluate(self._counted(token, made)))
+        counted = self._counted(token, made)
+        is_enough = details.condition is not None and bool(details.condition.evaluate(counted))
+        told = [one.trigger for one in details.tells if one.is_due(facts["done"] + 1, counted)]
         if details.output and details.output_item:
             facts["outputs"][str(number)] = made.get(details.output_item)
         mine = [change for change in changes(self._start_of(token), made) if change.path[0] not in self._local]
         apply_changes(token.data, mine)
         facts["done"] += 1
+        if told and self._is_left(token, told):
+            return
         if is_enough or facts["done"] == len(facts["items"]):
             self._deliver(token)
             self.close(token)
         elif self.is_sequential:
             token.workflow.top_workflow.arrive(self._next(token))
+
+    def _is_left(self, token: Token, told: list[Trigger]) -> bool:
+        """Throw what an ended instance throws; tell whether an event attached to the activity ends it."""
+        for trigger in told:
+            if token.is_live:
+                throwing.throw(token, trigger, is_over=False)
+        attached = (other for other in token.workflow.tasks.values() if other.host == token.id)
+        return not token.is_live or any(other.state == READY and other.task_spec.interrupts for other in attached)
 
     def _start_of(self, token: Token) -> dict[str, Any]:
         """Give the variables that an instance started from."""

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from engine.spiff.instances import Instance
 
 
-def throw(token: Token, trigger: Trigger) -> None:
-    """Throw for a token."""
+def throw(token: Token, trigger: Trigger, *, is_over: bool = True) -> None:
+    """Throw for a token; `is_over` tells whether its event has done what it is for, and is not left by what it throws."""
     top: Instance = token.workflow.top_workflow
     match trigger:
         case Error(code):
-            top.journal.completed(token)
-            token.is_quiet = True
+            if is_over:
+                _told(token)
             if not raise_error(token, code or "", token.task_spec.title):
                 top.fail(token, code or "", token.task_spec.title or "An error that nobody caught ended the process.")
         case Escalation(code):
-            raise_escalation(token, code)
+            raise_escalation(token, code, is_over=is_over)
         case Message():
             send_message(token, trigger)
         case Signal():
@@ -48,7 +48,7 @@ def raise_error(source: Token, code: str, message: str) -> bool:
     return True
 
 
-def raise_escalation(source: Token, code: str | None) -> None:
+def raise_escalation(source: Token, code: str | None, *, is_over: bool = True) -> None:
     """Find the catcher of an escalation, which need not be there, and let it run."""
     catcher = _catcher(source, Escalation, code)
     if catcher is None:
@@ -57,21 +57,26 @@ def raise_escalation(source: Token, code: str | None) -> None:
     if not catcher.task_spec.interrupts:
         catcher.task_spec.fire(catcher, payload)
         return
-    source.workflow.top_workflow.journal.completed(source)
-    source.is_quiet = True
+    if is_over:
+        _told(source)
     _interrupt(catcher, payload)
+
+
+def _told(token: Token) -> None:
+    """Note that an event has thrown, before what it throws takes its token away."""
+    token.workflow.top_workflow.journal.completed(token)
+    token.is_quiet = True
 
 
 def leave_transaction(token: Token) -> None:
     """Let the cancel event of the transaction take its way, if it has one."""
-    net, top = token.workflow, token.workflow.top_workflow
+    net = token.workflow
     if net.owner is None:
         return
     around = net.owner.workflow.live()
     catcher = next((t for t in around if t.host == net.owner.id and isinstance(t.task_spec.trigger, Cancel)), None)
     if catcher is not None:
-        top.journal.completed(token)
-        token.is_quiet = True
+        _told(token)
         _interrupt(catcher, {})
 
 

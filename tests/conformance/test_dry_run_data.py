@@ -181,14 +181,6 @@ CASES = (
         "start t t t end",
         script=[{"complete": "t", "variables": {"stop": False}}, {"complete": "t", "variables": {"stop": True}}],
     ),
-    Case(
-        "behaviour events are refused",
-        one(tag("task", "t", multiple("<bpmn:loopCardinality>2</bpmn:loopCardinality>", behavior="One"))),
-        "",
-        "refused",
-        "unsupported_element",
-        "t",
-    ),
     *(
         Case(
             f"standard loop: {name}",

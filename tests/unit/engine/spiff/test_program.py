@@ -51,8 +51,8 @@ REFUSED = {
     + chain("st", "a"),
     "multiple with a link": catching("x", SIGNAL + '<linkEventDefinition name="l"/>') + chain("st", "x"),
     "ends in two ways": '<endEvent id="x">' + ANY_ERROR + "<terminateEventDefinition/></endEvent>" + chain("st", "x"),
-    "compensation that nobody waits for": '<intermediateThrowEvent id="x">'
-    '<compensateEventDefinition waitForCompletion="false"/></intermediateThrowEvent>' + chain("st", "x"),
+    "compensation that nobody waits for, and an end of everything": '<endEvent id="x">'
+    '<compensateEventDefinition waitForCompletion="false"/><terminateEventDefinition/></endEvent>' + chain("st", "x"),
     "no trigger": catching("x", "") + chain("st", "x"),
     "condition": gateway("exclusive", "x", default="x_a")
     + none("a", "b")
@@ -75,6 +75,14 @@ REFUSED = {
         inner='<multiInstanceLoopCharacteristics behavior="One">'
         "<loopCardinality>1</loopCardinality></multiInstanceLoopCharacteristics>",
     ),
+    "behaviour by a time": none("a")
+    + boundary("b", "a", '<timerEventDefinition id="td"><timeDuration>PT1H</timeDuration></timerEventDefinition>')
+    + user(
+        "x",
+        inner='<multiInstanceLoopCharacteristics behavior="None" noneBehaviorEventRef="td">'
+        "<loopCardinality>1</loopCardinality></multiInstanceLoopCharacteristics>",
+    )
+    + chain("st", "a", "x"),
     "how often": user("x", inner="<multiInstanceLoopCharacteristics/>"),
     "how long": user("x", inner="<standardLoopCharacteristics/>"),
     "negative": user("x", inner='<standardLoopCharacteristics loopMaximum="-1"/>'),
