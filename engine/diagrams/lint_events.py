@@ -1,6 +1,6 @@
 """Laws about events: which kind may stand where, what each needs, links and compensation."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from lxml import etree
@@ -8,6 +8,7 @@ from lxml import etree
 from engine.diagrams.drawing import Drawing, Links, described, link_name
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
+    ACTIVITIES,
     BOUNDARY_EVENT,
     CATCH_EVENT,
     END_EVENT,
@@ -127,13 +128,14 @@ def links(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find compensation boundary events without a handler."""
-    leaving = {
-        local_reference(link.get("sourceRef")): drawing.named(link.get("targetRef"))
-        for link in drawing.root.iter(bpmn("association"))
-    }
+    links = drawing.root.iter(bpmn("association"))
+    ends = [(local_reference(link.get("sourceRef")), drawing.named(link.get("targetRef"))) for link in links]
+    leaving = {source: target for source, target in ends if target is not None and target.tag in ACTIVITIES}
+    used = {target for _, target in ends}
     for activity in drawing.nodes:
-        if is_true(activity, "isForCompensation") and not is_event_subprocess(activity):
-            yield from _unused_handler(activity, leaving.values())
+        if is_true(activity, "isForCompensation") and not is_event_subprocess(activity) and activity not in used:
+            message = f"Nothing leads to the compensation handler {title(activity)}; connect a compensation event with it."
+            yield Fault("handler_without_event", activity, message)
     for event in drawing.root.iter(BOUNDARY_EVENT):
         if EventKind.COMPENSATION not in drawing.kinds(event):
             continue
@@ -148,12 +150,6 @@ def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
                 f"A sequence flow leaves the compensation event {title(event)}; connect its handler by an association."
             )
             yield Fault("handler_with_flows", event, message)
-
-
-def _unused_handler(activity: etree._Element, handlers: Iterable[etree._Element | None]) -> Iterator[Fault]:
-    if not any(activity is handler for handler in handlers):
-        message = f"Nothing leads to the compensation handler {title(activity)}; connect a compensation event with it."
-        yield Fault("handler_without_event", activity, message)
 
 
 def _nothing(drawing: Drawing, event: etree._Element) -> list[EventKind]:

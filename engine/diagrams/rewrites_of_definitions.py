@@ -148,9 +148,9 @@ def data(draft: WorkingCopy) -> None:
 
 
 def misplaced_flows(draft: WorkingCopy) -> None:
-    """Move a flow that was written outside the scope of the two nodes it connects."""
+    """Move a flow or an association that was written outside the scope of the two nodes it connects."""
     homes = {key: node.getparent() for node in draft.root.iter(*FLOW_NODES) if (key := identity(node))}
-    for flow in list(draft.root.iter(SEQUENCE_FLOW)):
+    for flow in list(draft.root.iter(SEQUENCE_FLOW, bpmn("association"))):
         home = homes.get(flow.get("sourceRef", ""))
         if home is not None and home is homes.get(flow.get("targetRef", "")) and home is not flow.getparent():
             home.append(flow)

@@ -85,16 +85,17 @@ def instantiating_receive_tasks(draft: WorkingCopy, scope: etree._Element) -> No
 def compensation(draft: WorkingCopy, scope: etree._Element) -> None:
     """Write the handler of each compensation boundary event on its activity, and drop the event."""
     nodes = {identity(node): node for node in scope if node.tag in FLOW_NODES}
-    leaving = {str(link.get("sourceRef")): link for link in scope.findall(bpmn("association"))}
+    ends = [(link.get("sourceRef", ""), link.get("targetRef", "")) for link in scope.findall(bpmn("association"))]
+    handlers = {source: target for source, target in ends if target in nodes}
     for event in scope.findall(bpmn("boundaryEvent")):
         if event_kind(event) is not EventKind.COMPENSATION:
             continue
         activity = nodes.get(event.get("attachedToRef"))
-        link = leaving.get(event.get("id", ""))
-        if activity is None or link is None or link.get("targetRef") not in nodes:
+        handler = handlers.get(event.get("id", ""))
+        if activity is None or handler is None:
             message = f"The compensation event {title(event)} has no handler; connect one by an association."
             raise draft.refuse(event, "compensation_without_handler", message)
-        activity.set(rewritten("compensatedBy"), link.get("targetRef", ""))
+        activity.set(rewritten("compensatedBy"), handler)
         scope.remove(event)
 
 

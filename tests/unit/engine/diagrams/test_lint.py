@@ -127,6 +127,7 @@ COLLABORATION: Final = (
 HANDLER: Final = '<bpmn:association id="a" sourceRef="edge" targetRef="undo"/>' + node(
     "task", "undo", isForCompensation="true"
 )
+NOTE: Final = '<bpmn:association id="b" sourceRef="edge" targetRef="note"/><bpmn:textAnnotation id="note"/>'
 MI: Final = "<bpmn:multiInstanceLoopCharacteristics{}>{}</bpmn:multiInstanceLoopCharacteristics>"
 TWO_PROCESSES: Final = (
     f'<bpmn:process id="p" isExecutable="true">{line(TASK)}{{}}</bpmn:process>'
@@ -451,6 +452,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         process(START + node("intermediateThrowEvent", "out", LINK.format("A")) + flow("start", "out")),
     ),
     ("compensation_without_handler", boundary("compensate"), boundary("compensate", HANDLER)),
+    ("compensation_without_handler", boundary("compensate", NOTE), boundary("compensate", HANDLER + NOTE)),
     (
         "compensation_without_handler",
         boundary("compensate", HANDLER.replace("isForCompensation", "ignored")),

@@ -358,6 +358,26 @@ def test_a_compensation_event_becomes_a_mark_on_its_activity() -> None:
     assert not diagram.root.xpath("//*[@id='edge']")
 
 
+def test_a_compensation_event_keeps_its_handler_beside_an_annotation() -> None:
+    beside = node("textAnnotation", "note") + '<bpmn:association id="b" sourceRef="edge" targetRef="note"/>'
+    edge = event("boundaryEvent", "edge", "compensate", attachedToRef="work")
+    undo = (
+        node("task", "undo", isForCompensation="true") + '<bpmn:association id="a" sourceRef="edge" targetRef="undo"/>'
+    )
+    diagram = rewrite(process(line(TASK) + edge + undo + beside))
+
+    assert vocabulary.compensated_by(element(diagram, "work")) == "undo"
+
+
+def test_a_compensation_event_finds_its_handler_by_an_association_stored_outside_their_subprocess() -> None:
+    edge = event("boundaryEvent", "edge", "compensate", attachedToRef="inner")
+    inner = node("task", "inner") + edge + node("task", "undo", isForCompensation="true")
+    outside = '<bpmn:association id="a" sourceRef="edge" targetRef="undo"/>'
+    diagram = rewrite(process(line(node("subProcess", "work", inner)) + outside))
+
+    assert vocabulary.compensated_by(element(diagram, "inner")) == "undo"
+
+
 def test_no_drawn_file_can_carry_the_marks_of_rewriting() -> None:
     mark = f'xmlns:r="{vocabulary.REWRITTEN}" r:compensatedBy="end"'
     diagram = rewrite(process(line(TASK.replace("<bpmn:task", f"<bpmn:task {mark}"))))
