@@ -123,6 +123,7 @@ LAWS: Final[dict[str, Law]] = {
     # references
     "unknown_reference": _error(_FOUNDATION),
     "wrong_reference": _error(_FOUNDATION),
+    "reference_astray": _formal(_FOUNDATION),
     "import_incomplete": _formal(_DEFINITIONS),
     "unknown_lane_member": _warning(_LANES),
     "node_in_two_lanes": _warning(_LANES),

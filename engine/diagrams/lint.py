@@ -14,6 +14,7 @@ from engine.diagrams import (
     lint_file,
     lint_gateways,
     lint_items,
+    lint_kinds,
     lint_loops,
     lint_references,
     lint_structure,
@@ -31,6 +32,7 @@ MAXIMUM_FINDINGS: Final = 500
 RULES: Final[tuple[Rule, ...]] = (
     *lint_file.RULES,
     *lint_references.RULES,
+    *lint_kinds.RULES,
     *lint_surroundings.RULES,
     *lint_structure.RULES,
     *lint_collaboration.RULES,

@@ -134,7 +134,9 @@ def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     used = {target for _, target in ends}
     for activity in drawing.nodes:
         if is_true(activity, "isForCompensation") and not is_event_subprocess(activity) and activity not in used:
-            message = f"Nothing leads to the compensation handler {title(activity)}; connect a compensation event with it."
+            message = (
+                f"Nothing leads to the compensation handler {title(activity)}; connect a compensation event with it."
+            )
             yield Fault("handler_without_event", activity, message)
     for event in drawing.root.iter(BOUNDARY_EVENT):
         if EventKind.COMPENSATION not in drawing.kinds(event):

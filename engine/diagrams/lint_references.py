@@ -37,7 +37,6 @@ _TARGETS: Final[dict[str, frozenset[str]]] = {
     "activityRef": ACTIVITIES,
     "dataObjectRef": frozenset({bpmn("dataObject")}),
     "dataStoreRef": frozenset({bpmn("dataStore")}),
-    "itemSubjectRef": frozenset({bpmn("itemDefinition")}),
     "operationRef": frozenset({bpmn("operation")}),
     "correlationKeyRef": frozenset({bpmn("correlationKey")}),
     "processRef": frozenset({PROCESS}),
@@ -59,8 +58,8 @@ _TARGETS_BY_TEXT: Final[dict[str, frozenset[str]]] = {
     bpmn("source"): frozenset({bpmn("linkEventDefinition")}),
     bpmn("target"): frozenset({bpmn("linkEventDefinition")}),
 }
-_ADVISORY: Final = frozenset({"itemSubjectRef", "source", "target"})
-"""References whose end the engine never needs, and which other tools often leave open."""
+_ADVISORY: Final = frozenset({"source", "target"})
+"""References that the engine can do without, and which other tools often leave open."""
 _NEEDED: Final = {
     bpmn("messageEventDefinition"): ("messageRef", "message"),
     bpmn("signalEventDefinition"): ("signalRef", "signal"),

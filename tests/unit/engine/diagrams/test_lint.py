@@ -10,6 +10,7 @@ from drawing_board import codes, definitions, event, flow, line, lint, node, pro
 from standard_rules import RULES
 from standard_rules_of_data import DATA_RULES, told
 from standard_rules_of_exchanged_data import EXCHANGE_RULES
+from standard_rules_of_references import REFERENCE_RULES
 
 from engine.diagrams import vocabulary
 from engine.diagrams.laws import LAWS, LintContext
@@ -18,7 +19,7 @@ from engine.diagrams.normalise import normalise
 from engine.diagrams.vocabulary import UNSUPPORTED, Construct
 from engine.errors import Severity
 
-ALL_RULES: Final = [*RULES, *DATA_RULES, *(rule for rule, _ in EXCHANGE_RULES)]
+ALL_RULES: Final = [*RULES, *DATA_RULES, *(rule for rule, _ in [*EXCHANGE_RULES, *REFERENCE_RULES])]
 ROOT: Final = Path(__file__).parents[4]
 TASK: Final = node("task", "work", name="Work")
 GOOD: Final = process(line(TASK))
@@ -821,6 +822,14 @@ def test_what_the_engine_cannot_run_is_refused_and_what_it_can_is_not(construct:
     )
 
     assert refused == (construct in UNSUPPORTED)
+
+
+@pytest.mark.parametrize("reference", ["elsewhere", "other:work"])
+def test_items_that_are_not_in_the_file_are_no_errors(reference: str) -> None:
+    data = beside(f'<bpmn:property xmlns:other="elsewhere" id="held" itemSubjectRef="{reference}"/>')
+    found = [one.severity for one in lint(data) if one.code == "reference_astray"]
+
+    assert found == ([Severity.WARNING] if reference == "elsewhere" else [])
 
 
 def test_findings_are_counted_and_errors_are_never_hidden_by_advice() -> None:

@@ -7,6 +7,7 @@ from drawing_board import lint
 from standard_rules import DEFINITIONS, PLACES, RULES, Rule, an_event
 from standard_rules_of_data import DATA_RULES
 from standard_rules_of_exchanged_data import EXCHANGE_RULES
+from standard_rules_of_references import REFERENCE_RULES
 
 from engine.diagrams.laws import LAWS
 from engine.errors import Severity
@@ -38,7 +39,8 @@ ELEMENTS: Final = {
     "a message does not leave a catching event": "mf",
 }
 """Where the fault lies, of rules that could be told of one element or of another."""
-ALL_RULES: Final = [*RULES, *DATA_RULES, *(rule for rule, _ in EXCHANGE_RULES)]
+PLACED_RULES: Final = [*EXCHANGE_RULES, *REFERENCE_RULES]
+ALL_RULES: Final = [*RULES, *DATA_RULES, *(rule for rule, _ in PLACED_RULES)]
 
 
 def errors(data: bytes) -> set[str]:
@@ -68,7 +70,7 @@ def test_a_picture_is_measured_by_the_standard_too(rule: Rule) -> None:
 
 @pytest.mark.parametrize(
     ("rule", "element"),
-    [*EXCHANGE_RULES, *((rule, ELEMENTS[rule.says]) for rule in RULES if rule.says in ELEMENTS)],
+    [*PLACED_RULES, *((rule, ELEMENTS[rule.says]) for rule in RULES if rule.says in ELEMENTS)],
     ids=lambda one: one.says if isinstance(one, Rule) else "",
 )
 def test_what_is_wrong_is_told_of_the_element_where_it_lies(rule: Rule, element: str) -> None:
