@@ -100,6 +100,23 @@ CASES = (
         start={"n": 0},
     ),
     Case(
+        "parallel passes over conditions",
+        [
+            start(),
+            tag("parallelGateway", "f"),
+            task("a", "b"),
+            tag("parallelGateway", "j"),
+            end(),
+            "start > f",
+            "f > a if n &gt; 7",
+            "f > b if nobody_knows",
+            "a > j > end",
+            "b > j",
+        ],
+        "start f a b j end",
+        start={"n": 5},
+    ),
+    Case(
         "inclusive",
         [
             start(),
