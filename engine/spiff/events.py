@@ -230,8 +230,10 @@ class EventGateway(Node, defaults.EventBasedGateway):
     """Waits at all events behind it; the first that fires wins. One that starts a process begins when an event has happened.
 
     Of a parallel one, which starts a process, each event takes its own way when it happens, and all of them have to.
+    Its turn comes before anything else, as soon as a token arrives: a signal of another branch finds the events waiting.
     """
 
+    is_urgent: ClassVar[bool] = True
     instantiates = False
     needs_all = False
 

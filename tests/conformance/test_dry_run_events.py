@@ -246,6 +246,24 @@ CASES = (
         script=[{"signal": "alarm"}],
     ),
     Case(
+        "event-based gateway hears what another branch throws at once",
+        [
+            start(),
+            tag("parallelGateway", "f"),
+            throw("tell", SIGNAL),
+            tag("eventBasedGateway", "g"),
+            catch("c", SIGNAL),
+            catch("t", timer("timeDuration", "P1D")),
+            end(),
+            end("e2"),
+            end("e3"),
+            "start > f > tell > end",
+            "f > g > c > e2",
+            "g > t > e3",
+        ],
+        "start f g tell c end e2",
+    ),
+    Case(
         "event-based gateway, message first",
         [
             start(),

@@ -321,7 +321,9 @@ class Engine:
     def ready(self, token: Token) -> None:
         """Queue a token."""
         token.state = "ready"
-        is_event = token.node.kind == "boundaryEvent" or (token.node in token.net.graph.handlers and not token.memory)
+        is_event = token.node.kind in {"boundaryEvent", "eventBasedGateway"} or (
+            token.node in token.net.graph.handlers and not token.memory
+        )
         (self.urgent if is_event else self.queue).append(token)
 
     def leave(self, token: Token, flows: list[Flow]) -> None:
