@@ -832,6 +832,13 @@ def test_items_that_are_not_in_the_file_are_no_errors(reference: str) -> None:
     assert found == ([Severity.WARNING] if reference == "elsewhere" else [])
 
 
+def test_data_that_a_lane_lists_is_no_error() -> None:
+    lane = node("lane", "lane", "<bpmn:flowNodeRef>data</bpmn:flowNodeRef>", name="Desk")
+    data = beside(node("laneSet", "lanes", lane) + node("dataObject", "data"))
+
+    assert [one.severity for one in lint(data) if one.code == "reference_astray"] == [Severity.WARNING]
+
+
 def test_findings_are_counted_and_errors_are_never_hidden_by_advice() -> None:
     tasks = "".join(node("userTask", f"island_{number}") for number in range(MAXIMUM_FINDINGS))
     found = lint(beside(tasks + flow("work", "nowhere")))
