@@ -40,6 +40,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.In: lambda item, whole: FUNCTIONS["contains"](whole, item),
     ast.NotIn: lambda item, whole: not FUNCTIONS["contains"](whole, item),
 }
+_NEEDING_BOTH = frozenset({ast.Lt, ast.LtE, ast.Gt, ast.GtE})
 
 
 @dataclass(slots=True)
@@ -215,6 +216,47 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
                     self._fill(value, node, depth + 1)
         finally:
             self.names = outer
+
+
+class FeelEvaluation(Evaluation):
+    """A walk that knows of nothing what FEEL knows (DMN 1.3, tables 49 to 54): what is reckoned from it is nothing again."""
+
+    def _eval_boolop(self, node: ast.BoolOp) -> bool | None:
+        """Combine with three values: one that decides is enough, whatever the others are."""
+        deciding = isinstance(node.op, ast.Or)
+        is_unknown = False
+        for part in node.values:
+            value = self._eval(part)
+            if isinstance(value, bool) and value == deciding:
+                return value
+            is_unknown = is_unknown or not isinstance(value, bool)
+        return None if is_unknown else not deciding
+
+    def _eval_unaryop(self, node: ast.UnaryOp) -> Any:
+        value = self._eval(node.operand)
+        is_unknown = value is None or (isinstance(node.op, ast.Not) and not isinstance(value, bool))
+        return None if is_unknown else OPERATORS[type(node.op)](value)
+
+    def _eval_binop(self, node: ast.BinOp) -> Any:
+        left, right = self._eval(node.left), self._eval(node.right)
+        if left is None or right is None:
+            return None
+        self._weigh(left, right)
+        value = OPERATORS[type(node.op)](left, right)
+        self._weigh(value)
+        return value
+
+    def _eval_compare(self, node: ast.Compare) -> bool | None:  # type: ignore[override]  # nothing is a third truth value
+        left, is_unknown = self._eval(node.left), False
+        for operation, following in zip(node.ops, node.comparators, strict=True):
+            right = self._eval(following)
+            self._weigh(left, right)
+            if type(operation) in _NEEDING_BOTH and (left is None or right is None):
+                is_unknown = True
+            elif not OPERATORS[type(operation)](left, right):
+                return False
+            left = right
+        return None if is_unknown else True
 
 
 class _Scope(dict[str, Any]):

@@ -10,7 +10,7 @@ import ast
 import decimal
 import functools
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -18,8 +18,8 @@ import simpleeval
 
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
-from engine.evaluation import CONSTANT_NAMES, LOOKS_AT_NAMES, OPERATORS, Budget, Evaluation
-from engine.foreign import is_foreign, translate, translate_unmarked
+from engine.evaluation import CONSTANT_NAMES, LOOKS_AT_NAMES, OPERATORS, Budget, Evaluation, FeelEvaluation
+from engine.foreign import is_feel, is_foreign, translate, translate_unmarked
 from engine.functions import FUNCTIONS
 from engine.syntax import parse_expression
 from engine.working_functions import CALENDAR_ARGUMENT
@@ -77,6 +77,8 @@ class Expression:
     _tree: ast.Expression = field(repr=False, compare=False)
     is_translated: bool = False
     """Whether it was written in the language of another tool."""
+    is_feel: bool = False
+    """Whether nothing is reckoned with as FEEL does: `null > 5` is null, and `null and false` is false."""
 
     def evaluate(self, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """Work the expression out over plain data; raise ExpressionError, or CostlyExpression beyond the budget.
@@ -85,7 +87,8 @@ class Expression:
         """
         try:
             with decimal.localcontext(plain.ARITHMETIC):
-                return Evaluation(names, budget or Budget()).value_of(self._tree)
+                walk = FeelEvaluation if self.is_feel else Evaluation
+                return walk(names, budget or Budget()).value_of(self._tree)
         except ExpressionError as error:
             error.expression = error.expression or self.text
             raise
@@ -110,7 +113,13 @@ def compile_expression(text: str) -> Expression:
     except ExpressionError as error:
         error.expression = text
         raise
-    return Expression(text, frozenset(_variables(tree)), frozenset(_calendars(tree)), tree, is_translated)
+    names, calendars = frozenset(_variables(tree)), frozenset(_calendars(tree))
+    return Expression(text, names, calendars, tree, is_translated, is_feel(text))
+
+
+def compile_feel(said: str) -> Expression:
+    """Read what a FEEL expression says in our language; it reckons with nothing as FEEL does."""
+    return replace(compile_expression(said), is_feel=True)
 
 
 def _read(text: str) -> tuple[ast.Expression, bool]:

@@ -7,7 +7,7 @@ from typing import Any
 from engine import plain
 from engine.errors import ExpressionError
 from engine.evaluation import Budget
-from engine.expressions import Expression, compile_expression
+from engine.expressions import Expression, compile_feel
 from engine.foreign import translate_feel
 from engine.foreign_phrases import SUBJECT, say_feel
 from engine.foreign_words import Token, tokens
@@ -83,8 +83,10 @@ class Condition:
     value: Value
 
     def matches(self, subject: Any, names: Mapping[str, Any], budget: Budget) -> bool:
-        """Tell whether the condition holds; raise ExpressionError if it gives no truth value."""
+        """Tell whether the condition holds, which it does not if it is null; raise ExpressionError if it gives no truth value."""
         holds = self.value.of({**names, SUBJECT: subject}, budget)
+        if holds is None:
+            return False
         if not isinstance(holds, bool):
             raise ExpressionError("The condition with “?” gives no truth value.")
         return holds
@@ -124,12 +126,12 @@ def compile_input_cell(text: str) -> InputCell:
 
 def compile_value(text: str) -> Expression:
     """Read an output cell, an input expression or a literal decision; raise ExpressionError with a sentence."""
-    return replace(_tried(compile_expression(translate_feel(text))), text=text)
+    return replace(_tried(compile_feel(translate_feel(text))), text=text)
 
 
 def list_values(text: str) -> tuple[Any, ...]:
     """Read a list of constants such as `"high","low"`, which output values are."""
-    return tuple(compile_expression(say_feel(part)).evaluate({}) for part in _split(tokens(text)))
+    return tuple(compile_feel(say_feel(part)).evaluate({}) for part in _split(tokens(text)))
 
 
 def _is_negation(words: Sequence[Token]) -> bool:
@@ -212,7 +214,7 @@ def _range(words: Sequence[Token]) -> Range:
 def _value(words: Sequence[Token]) -> Value:
     if not words:
         raise ExpressionError("A value is missing.")
-    return Value(_tried(compile_expression(say_feel(words))))
+    return Value(_tried(compile_feel(say_feel(words))))
 
 
 def _tried(expression: Expression) -> Expression:

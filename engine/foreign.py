@@ -9,10 +9,15 @@ def is_foreign(text: str) -> bool:
     return text.lstrip().startswith(("=", "${", "#{"))
 
 
+def is_feel(text: str) -> bool:
+    """Tell whether a text is marked as FEEL."""
+    return text.lstrip().startswith("=")
+
+
 def translate(text: str) -> str:
     """Say a marked foreign expression in Python syntax; raise ExpressionError for what is not understood."""
     stripped = text.strip()
-    if stripped.startswith("="):
+    if is_feel(stripped):
         return translate_feel(stripped[1:])
     if not stripped.endswith("}") or "${" in stripped[2:] or "#{" in stripped[2:]:
         raise untranslatable("only one ${...} around the whole is understood", text)

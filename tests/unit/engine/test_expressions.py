@@ -262,6 +262,19 @@ def test_a_faulty_expression_is_refused_with_a_sentence(text: str, sentence: str
         ("=[7, 8, 9][2]", 8),
         ("=some one in order.lines, other in [1, 5] satisfies one.count = other", True),
         ("=for one in [1, 2], other in [10, 20] return one + other", [11, 21, 12, 22]),
+        ("=missing_value > 5", None),
+        ("=missing_value between 1 and 5", None),
+        ("=5 between 9 and missing_value", False),
+        ("=missing_value > 5 and count = 4", False),
+        ("=count = 4 and missing_value > 5", False),
+        ("=missing_value > 5 and count = 3", None),
+        ("=missing_value > 5 or count = 3", True),
+        ("=missing_value > 5 or count = 4", None),
+        ("=not(missing_value)", None),
+        ("=missing_value + 1", None),
+        ("=-missing_value", None),
+        ("=missing_value != null", False),
+        ('=if missing_value > 5 then "large" else "other"', "other"),
     ],
 )
 def test_simple_conditions_of_other_tools_are_understood(text: str, value: object) -> None:
@@ -269,6 +282,12 @@ def test_simple_conditions_of_other_tools_are_understood(text: str, value: objec
 
     assert expression.is_translated
     assert expression.evaluate(NAMES) == value
+
+
+@pytest.mark.parametrize("text", ["missing_value > 5", "missing_value + 1", "-missing_value", "${missing_value > 5}"])
+def test_nothing_cannot_be_reckoned_with_except_in_feel(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        compile_expression(text).evaluate(NAMES)
 
 
 @pytest.mark.parametrize("text", ["status = new thing", "a === ", "x = = 1", "import os", "a := 1", "§ = 1"])
