@@ -130,6 +130,8 @@ class _Saying:
                 parts = [_Part(self._choice(parts, stops), True)]
             elif self._next().is_name("between") and parts:
                 parts = self._between(parts, stops)
+            elif self._next().is_name("in") and parts and self._is_range_at(self._at + 1):
+                parts = self._in_range(parts)
             else:
                 parts.append(self._part(stops))
             _refuse_neighbours(parts)
@@ -138,7 +140,11 @@ class _Saying:
 
     def _is_over(self, stops: frozenset[str]) -> bool:
         word = self._next()
-        return word is _NOTHING or word.is_sign(")", "]", ",", ":") or (word.kind == "name" and word.written in stops)
+        return (
+            word is _NOTHING
+            or word.is_sign(")", "]", ",", ":", "..")
+            or (word.kind == "name" and word.written in stops)
+        )
 
     def _part(self, stops: frozenset[str]) -> _Part:
         word = self._next()
@@ -154,8 +160,6 @@ class _Saying:
         if sign is None or word.is_sign("(", "[") or (word.is_sign("?") and self._is_feel):
             return _Part(self._operand(), True)
         self._take()
-        if sign == "..":
-            raise untranslatable("a range stands where a value is expected", "")
         return _Part(_SIGNS.get(sign, sign), False)
 
     def _sign(self, word: Token) -> str | None:
@@ -259,14 +263,33 @@ class _Saying:
     def _between(self, parts: list[_Part], stops: frozenset[str]) -> list[_Part]:
         """Say `value between low and high`, which ends at the next `and` or `or`."""
         self._take()
-        begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
-        value = " ".join(part.said for part in parts[begin:])
         low = self._phrase(frozenset({"and", "or"}))
         self._expect("and", "between")
-        high = self._phrase(stops | {"and", "or"})
-        if not (value and low and high) or any(part.said in _COMPARING for part in parts[begin:]):
-            raise untranslatable("“between” stands between a value and two limits", "")
-        return [*parts[:begin], _Part(f"(({low}) <= ({value}) <= ({high}))", True)]
+        return _within(parts, low, "<=", "<=", self._phrase(stops | {"and", "or"}))
+
+    def _is_range_at(self, place: int) -> bool:
+        """Tell whether a range such as `[1..5)` begins there."""
+        depth = 0
+        for number, word in enumerate(self._words[place:]):
+            if number == 0 and not word.is_sign("[", "(", "]"):
+                return False
+            depth += 1 if number == 0 or word.is_sign("(", "[") else -word.is_sign(")", "]")
+            if word.is_sign("..") and depth == 1:
+                return True
+            if depth == 0:
+                return False
+        return False
+
+    def _in_range(self, parts: list[_Part]) -> list[_Part]:
+        """Say `value in [low..high]`; round and outward brackets leave the end out."""
+        self._take()
+        opens = self._take().written
+        low = self._phrase(_NO_WORDS)
+        self._expect("..", low)
+        high, closes = self._phrase(_NO_WORDS), self._take().written
+        if closes not in (")", "]"):
+            raise untranslatable("a range ends with ) or ] here", "")
+        return _within(parts, low, "<=" if opens == "[" else "<", "<=" if closes == "]" else "<", high)
 
     def _if(self, stops: frozenset[str]) -> str:
         self._take()
@@ -290,6 +313,15 @@ class _Saying:
             loops.append(f"for {name.written} in ({self._phrase(frozenset({before}))})")
         self._expect(before, kind)
         return written.format(self._phrase(stops), " ".join(loops))
+
+
+def _within(parts: Sequence[_Part], low: str, above: str, below: str, high: str) -> list[_Part]:
+    """Say that what was said since the last `and` or `or` lies between two limits."""
+    begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
+    value = " ".join(part.said for part in parts[begin:])
+    if not (value and low and high) or any(part.said in _COMPARING for part in parts[begin:]):
+        raise untranslatable("“between” and “in” stand between a value and two limits", "")
+    return [*parts[:begin], _Part(f"(({low}) {above} ({value}) {below} ({high}))", True)]
 
 
 def _refuse_neighbours(parts: Sequence[_Part]) -> None:

@@ -155,6 +155,8 @@ OVERLAPPING = [(["< 10"], ['"small"']), (["[5..20]"], ['"middle"']), (["> 15"], 
         ("? between 3 and 9", [3, 9], [2, 10]),
         ("? between 3 and 9 and ? != 5 or ? between limit and limit * 2", [4, 10, 20], [5, 21]),
         ("allowed[1]", ["x"], ["y"]),
+        ("? in [3..limit)", [3, 9], [2, 10, None]),
+        ("? in (3, 5) or ? > 8", [3, 5, 9], [4]),
         ("allowed[-1]", ["y"], ["x"]),
     ],
 )
@@ -204,7 +206,7 @@ def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list
         "every in y satisfies x",
         "a instance of number",
         'duration("P1M")',
-        "1 in [1..2]",
+        "1 in [1..",
         "/* note */ 1",
     ],
 )
