@@ -222,7 +222,7 @@ def _check_call(node: ast.Call) -> None:
         if len(node.args) != 1:
             raise ExpressionError("is_set() takes one variable.")
     elif node.func.id not in FUNCTIONS:
-        raise ExpressionError(f"There is no function “{node.func.id}”; there are {', '.join(sorted(FUNCTIONS))}.")
+        raise _Unspoken(f"There is no function “{node.func.id}”; there are {', '.join(sorted(FUNCTIONS))}.")
 
 
 def _check_target(node: ast.comprehension) -> None:

@@ -42,6 +42,8 @@ _LAST_LETTER = 0x10FFFF
 _GETTERS = frozenset(
     {"execution.getVariable", "execution.getVariableLocal", "task.getVariable", "execution.variables.get"}
 )
+_OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProcessProperty"})
+"""Functions by which BPMN lets an XPath expression name data (10.4.3)."""
 _METHODS = {
     ("size", 0): "len({0})",
     ("length", 0): "len({0})",
@@ -235,7 +237,7 @@ class _Saying:
     def _call(self, word: Token) -> str:
         self._take()
         owner, _, method = word.written.rpartition(".")
-        if not self._is_feel and word.written in _GETTERS and _is_named(self._words[self._at : self._at + 2]):
+        if self._is_getter(word) and _is_named(self._words[self._at : self._at + 2]):
             name = self._take()
             self._take()
             return name.written[1:-1]
@@ -245,6 +247,12 @@ class _Saying:
         spoken = " ".join(word.written.split())
         function = _CALLED.get(spoken, spoken) if self._is_feel else spoken
         return f"{_FUNCTIONS.get(function, function)}({', '.join(arguments)})"
+
+    def _is_getter(self, word: Token) -> bool:
+        is_of_data = word.written.rpartition(":")[2] in _OF_DATA
+        if is_of_data and list(self._words[self._at + 2 : self._at + 3]) == [Token("sign", "/")]:
+            raise untranslatable("a path into data is written with dots here", "")
+        return not self._is_feel and (is_of_data or word.written in _GETTERS)
 
     def _step(self, said: str, name: str) -> str:
         if self._is_feel or not self._next().is_sign("("):

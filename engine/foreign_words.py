@@ -11,6 +11,7 @@ _TOKEN = re.compile(
     | (?P<number>\d+(?:\.\d+)?|\.\d+)
     | (?P<dated>@\s*"[^"\\\n]*")
     | (?P<name>(?:date\s+and\s+time|starts\s+with|ends\s+with|upper\s+case|lower\s+case|string\s+length|list\s+contains)(?=\s*\()
+      |(?:[^\W\d]\w*:)?get(?:DataObject|DataInput|DataOutput|ProcessProperty)(?=\s*\()
       |[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     | (?P<path>\.[^\W\d]\w*)
     | (?P<sign>&&|\|\||===|!==|==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?:])

@@ -5,6 +5,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.associations import INPUT, OUTPUT, Carried, carried
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
@@ -17,6 +18,7 @@ from engine.diagrams.vocabulary import (
     collection,
     correlation_key,
     group_expression,
+    identity,
     inputs,
     outputs,
     passed_in,
@@ -102,10 +104,21 @@ def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str, str]]
     for loop in drawing.root.iter(MULTI_INSTANCE):
         if child_text(loop, "loopDataInputRef") is None and (text := collection(loop) or ""):
             yield owner(loop), "collection", text, ""
+    for activity, moved in _moved(drawing):
+        yield activity, f"value for “{moved.target[:80]}”", moved.expression, ""
     for element in drawing.root.iter(*_carriers()):
         for what, written in _own_expressions(element):
             if written:
                 yield element, what, written, ""
+
+
+def _moved(drawing: Drawing) -> Iterator[tuple[etree._Element, Carried]]:
+    """Give what the data associations of each activity work out."""
+    known = {key: element for element in drawing.root.iter("*") if (key := identity(element))}
+    for activity in drawing.root.iter(*ACTIVITIES):
+        for link in activity.findall(INPUT) + activity.findall(OUTPUT):
+            if (moved := carried(link, known)) is not None:
+                yield activity, moved
 
 
 def _own_expressions(element: etree._Element) -> Iterator[tuple[str, str | None]]:

@@ -114,6 +114,11 @@ def looped(loop: str) -> bytes:
     return process(line(node("task", "work", loop)))
 
 
+WORKED_OUT: Final = (
+    '<bpmn:ioSpecification><bpmn:dataInput id="in" name="sum"/><bpmn:inputSet><bpmn:dataInputRefs>in</bpmn:dataInputRefs>'
+    "</bpmn:inputSet><bpmn:outputSet/></bpmn:ioSpecification><bpmn:dataInputAssociation><bpmn:targetRef>in</bpmn:targetRef>"
+    "<bpmn:transformation>{}</bpmn:transformation></bpmn:dataInputAssociation>"
+)
 CATCH: Final = node("intermediateCatchEvent", "catch", '<bpmn:messageEventDefinition messageRef="message"/>')
 TICK: Final = node(
     "intermediateCatchEvent",
@@ -497,6 +502,7 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
     ),
     ("expression_unreadable", choice("exclusiveGateway", "a ==", "b"), choice("exclusiveGateway", "a == 1", "b")),
     ("expression_unreadable", choice("exclusiveGateway", "open('x')", "b"), choice("exclusiveGateway", "a", "b")),
+    ("expression_unreadable", looped(WORKED_OUT.format("total +")), looped(WORKED_OUT.format("total + 1"))),
     (
         "expression_unreadable",
         looped(MI.format("", "<bpmn:loopCardinality>3 +</bpmn:loopCardinality>")),
