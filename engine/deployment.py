@@ -43,7 +43,15 @@ CALENDAR = "calendar.csv"
 CALLED = "called/"
 _CALLED_TOO = (".bpmn", ".dmn", ".form", CALENDAR)
 _PROGRAMS_KEPT = 64
-_TRIED_WITHOUT = frozenset({"condition_not_allowed", "no_executable_process", "rule_without_decision"})
+_TRIED_WITHOUT = frozenset(
+    {
+        "condition_not_allowed",
+        "flow_without_condition",
+        "multi_instance_behavior",
+        "no_executable_process",
+        "rule_without_decision",
+    }
+)
 LetterCheck = Callable[[str, bytes], Iterable[Finding]]
 
 

@@ -99,6 +99,43 @@ CASES = (
         "x",
         start={"n": 0},
     ),
+    *(
+        Case(
+            f"exclusive takes the flow without a condition where no condition holds: {n}",
+            [
+                start(),
+                tag("exclusiveGateway", "x"),
+                task("a", "b"),
+                end(),
+                end("e2"),
+                "start > x > b > e2",
+                "x > a if n &gt; 7",
+                "a > end",
+            ],
+            trace,
+            start={"n": n},
+        )
+        for n, trace in ((5, "start x b e2"), (8, "start x a end"))
+    ),
+    *(
+        Case(
+            f"inclusive takes the flow without a condition in any case: {n}",
+            [
+                start(),
+                tag("inclusiveGateway", "o"),
+                task("a", "b"),
+                tag("inclusiveGateway", "j"),
+                end(),
+                "start > o > b > j > end",
+                "o > a if n &gt; 7",
+                "a > j",
+            ],
+            trace,
+            start={"n": n},
+            is_any_order=True,
+        )
+        for n, trace in ((5, "start o b j end"), (8, "start o a b j end"))
+    ),
     Case(
         "parallel passes over conditions",
         [

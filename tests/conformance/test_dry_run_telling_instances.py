@@ -163,6 +163,11 @@ CASES: Final = (
         more=TOLD,
     ),
     Case(
+        "nobody hears an event that is not named",
+        telling({"behavior": "None"}, SIGNAL),
+        "start t t t t end",
+    ),
+    Case(
         "an event that is not there is refused",
         [start(), tag("task", "t", multiple(THREE, **EACH)), end(), "start > t > end"],
         "",

@@ -72,7 +72,7 @@ REFUSED = {
     "error": none("a") + boundary("x", "a", '<errorEventDefinition errorRef="nobody"/>') + chain("st", "a"),
     "behaviour": user(
         "x",
-        inner='<multiInstanceLoopCharacteristics behavior="One">'
+        inner='<multiInstanceLoopCharacteristics behavior="One" oneBehaviorEventRef="nothing">'
         "<loopCardinality>1</loopCardinality></multiInstanceLoopCharacteristics>",
     ),
     "behaviour by a time": none("a")
