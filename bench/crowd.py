@@ -15,9 +15,9 @@ from bench.orders import Place, complete_orders
 from bench.table import Table, at_most
 from storage.audit import AuditEvent
 from storage.base import Base
-from storage.jobs import Timer
 from storage.parcels import Parcel, StatusChange
 from storage.processes import ProcessInstance
+from storage.timers import Timer
 from storage.work import WorkItem
 
 _CHUNK = 20_000

@@ -10,9 +10,10 @@ from bench import clocks
 from bench.orders import Place, Run
 from storage.audit import AuditEvent
 from storage.base import Base
-from storage.jobs import Job, Timer
+from storage.jobs import Job
 from storage.parcels import Parcel, ParcelState, StatusChange
 from storage.processes import MessageSubscription, ProcessInstance
+from storage.timers import Timer
 from storage.work import WorkItem, WorkState
 
 _STEP = (

@@ -27,8 +27,8 @@ from bench.durable_postgres import durable_postgres
 from engine.worker import Worker
 from storage.database import Database
 from storage.documents import DocumentStore
-from storage.jobs import Timer
 from storage.processes import ProcessInstance
+from storage.timers import Timer
 
 GOAL_SECONDS = 5.0
 LEAD = timedelta(seconds=6)

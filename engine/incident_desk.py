@@ -7,7 +7,8 @@ from typing import Any
 from engine.recording import Cause
 from engine.runtime import SYSTEM, Engine
 from storage.database import Transaction
-from storage.jobs import Incident, IncidentState, JobState
+from storage.incidents import Incident, IncidentState
+from storage.jobs import JobState
 from storage.work import UNKNOWN_ASSIGNEE
 
 
@@ -24,8 +25,8 @@ class IncidentDesk:
         """
 
         def retry(tx: Transaction) -> None:
-            incident = tx.jobs.incident(incident_id)
-            tx.jobs.close_incident(incident_id, IncidentState.RESOLVED, actor)
+            incident = tx.incidents.one(incident_id)
+            tx.incidents.close(incident_id, IncidentState.RESOLVED, actor)
             if incident.job_id is not None:
                 self._retry_job(tx, incident, actor, corrected or {})
             elif incident.code == UNKNOWN_ASSIGNEE:
@@ -42,8 +43,8 @@ class IncidentDesk:
         """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance."""
 
         def give_up(tx: Transaction) -> None:
-            incident = tx.jobs.incident(incident_id)
-            tx.jobs.close_incident(incident_id, IncidentState.GIVEN_UP, actor, reason)
+            incident = tx.incidents.one(incident_id)
+            tx.incidents.close(incident_id, IncidentState.GIVEN_UP, actor, reason)
             details = {"node": incident.node, "reason": reason}
             cause = partial(Cause, "incident.given_up", actor, f"incident:{incident_id}", details=details)
             if incident.instance_id is None:

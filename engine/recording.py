@@ -21,8 +21,9 @@ from engine.steps import (
 )
 from storage.errors import Conflict
 from storage.failpoints import failpoint
+from storage.incidents import NewIncident
 from storage.instances import LiveInstance
-from storage.jobs import NewIncident, NewJob
+from storage.jobs import NewJob
 from storage.processes import InstanceState, SubscriptionKind
 from storage.steps import CompletedItem, NewItem, NewSubscription, NewTimer, StepRecord
 

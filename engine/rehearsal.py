@@ -188,7 +188,7 @@ class _Rehearsal:
     def outcome(self) -> End:
         """Give the worst outcome of all instances."""
         with self._database.reading() as tx:
-            incidents = tx.jobs.incidents()
+            incidents = tx.incidents.still_open()
             instances = tx.processes.all()
             waiting = [item.node for item in tx.work.open()]
         incidents = [one for one in incidents if one.code != UNKNOWN_ASSIGNEE]  # a dry run knows nobody
@@ -288,7 +288,7 @@ class _Rehearsal:
 
     def _next_timer(self) -> tuple[int, datetime] | None:
         with self._database.reading() as tx:
-            timer = tx.jobs.next_timer()
+            timer = tx.timers.next()
         return None if timer is None else (timer.id, timer.due_at)
 
     def _fire(self, timer_id: int, due_at: datetime) -> None:

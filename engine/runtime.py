@@ -188,7 +188,7 @@ class Engine:
         failpoint("timer.claimed")
 
         def fire(tx: Transaction) -> bool:
-            timer = tx.jobs.timer(timer_id)
+            timer = tx.timers.one(timer_id)
             if timer is None or timer.due_at > tx.now:
                 return False
             cause = partial(Cause, "timer.fired", SYSTEM)
@@ -210,7 +210,7 @@ class Engine:
         that concerns others, by a message or a signal. Between nodes on PostgreSQL each instance is taken by one.
         """
         with self._database.reading() as tx:
-            if not tx.jobs.has_due_timers():
+            if not tx.timers.has_due():
                 return Fired()
             firings = self._due(tx, but_for) if self._database.is_sqlite else []
         if self._database.is_sqlite and not firings:
@@ -382,14 +382,14 @@ class Engine:
     def _start_by_timer(
         self, tx: Transaction, definition_id: int | None, timer_id: int, cause: Callable[..., Cause]
     ) -> bool:
-        timer = tx.jobs.timer(timer_id)
+        timer = tx.timers.one(timer_id)
         if timer is None or definition_id is None:
             return False
         definition = tx.deployments.to_start(definition_id)
         program = self._programs.of(tx, definition.deployment_id)
         following, told = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
         next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
-        tx.jobs.move_timer(timer_id, timer.due_at, next_at, schedule)
+        tx.timers.move(timer_id, timer.due_at, next_at, schedule)
         failpoint("timer.moved")
         self._begin(tx, definition, None, dict(told), cause, start_event=timer.key)
         return True

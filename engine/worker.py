@@ -20,8 +20,9 @@ from engine.watch import Watch
 from storage.database import Database
 from storage.errors import Conflict, NotFound, ParcelflowError, Suspended
 from storage.failpoints import failpoint
+from storage.incidents import NewIncident
 from storage.job_engine import JobEngine
-from storage.jobs import Job, JobKind, NewIncident
+from storage.jobs import Job, JobKind
 
 _log = logging.getLogger(__name__)
 _LONGEST_MESSAGE = 2_000
@@ -86,7 +87,7 @@ class Worker:
         """Begin to work, in threads of its own."""
         with self._database.transaction() as tx:
             tx.jobs.give_back(self._node)
-            tx.jobs.beat(self._node)
+            tx.nodes.beat(self._node)
         if self._job_engine is not None:
             self._job_engine.run(self.run_job)
         self._ticking.start()
@@ -158,7 +159,7 @@ class Worker:
         now = monotonic()
         self._resting = {timer: until for timer, until in self._resting.items() if until > now}
         with self._database.reading() as tx:
-            starts = [timer for timer in tx.jobs.due_starts() if timer not in self._resting]
+            starts = [timer for timer in tx.timers.due_starts() if timer not in self._resting]
         for timer in starts:
             self._guarded(partial(self._engine.fire_timer, timer))
         while not self._stopping.is_set() and (fired := self._engine.fire_due(tuple(self._resting))):
@@ -176,14 +177,14 @@ class Worker:
         """Take over the jobs of nodes that give no sign of life, and our own that nobody is at; gives the nodes' names."""
         at_work, unsettled = tuple(self._at_work), set(self._unsettled)
         with self._database.reading() as tx:
-            signs = {node: at for node, at in tx.jobs.signs_of_life().items() if node != self._node}
+            signs = {node: at for node, at in tx.nodes.signs_of_life().items() if node != self._node}
             dead = self._watch.silent(signs, tx.now, self._pace.silence)
         if dead and self._job_engine is not None:
             self._job_engine.take_over(dead)
         with self._database.transaction() as tx:
             for node in dead:
                 tx.jobs.give_back(node)
-                tx.jobs.forget_node(node)
+                tx.nodes.forget(node)
             tx.jobs.give_back(self._node, but_for=at_work, since_more_than=self._pace.forgotten)
             tx.jobs.hand_back(self._node, unsettled)
             tx.jobs.wake_forgotten(self._pace.forgotten)
@@ -293,11 +294,11 @@ class Worker:
     def _sign_off(self) -> None:
         with self._database.transaction() as tx:
             tx.jobs.hand_back(self._node, self._at_work)
-            tx.jobs.forget_node(self._node)
+            tx.nodes.forget(self._node)
 
     def _beat(self) -> None:
         with self._database.transaction() as tx:
-            tx.jobs.beat(self._node)
+            tx.nodes.beat(self._node)
 
     def _tidy(self) -> None:
         with self._database.transaction() as tx:

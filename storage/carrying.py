@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, insert, select, update
 
-from storage.jobs import Incident, IncidentState, Job, NewJob, Timer
+from storage.incidents import Incident, IncidentState
+from storage.jobs import Job, NewJob
 from storage.processes import MessageSubscription, ProcessInstance
 from storage.steps import NewItem, NewSubscription, NewTimer
+from storage.timers import Timer
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem
 
 if TYPE_CHECKING:

@@ -24,9 +24,12 @@ from storage.base import Base
 from storage.database import Database, Transaction
 from storage.documents import DocumentStore
 from storage.errors import Damaged
-from storage.jobs import Incident, IncidentState, Job, JobKind, JobState, NodeHeartbeat, Timer
+from storage.incidents import Incident, IncidentState
+from storage.jobs import Job, JobKind, JobState
+from storage.nodes import NodeHeartbeat
 from storage.parcels import Document, Parcel, ParcelState, QuarantineEntry, QuarantineState, StatusChange
 from storage.processes import InstanceState, MessageSubscription, ProcessDefinition, ProcessInstance
+from storage.timers import Timer
 from storage.work import OPEN_WORK, WorkItem
 
 GRACE = timedelta(hours=24)

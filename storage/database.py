@@ -19,11 +19,14 @@ from storage.base import Unit, Wake
 from storage.documents import DocumentStore
 from storage.errors import AlreadyExists, Conflict, Invalid, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
 from storage.guards import APPEND_ONLY, SEALED
+from storage.incidents import Incidents
+from storage.nodes import Nodes
 from storage.orders import Orders
 from storage.parcels import Parcels
 from storage.people import People
 from storage.sign_in import SignIns
 from storage.statements import driver_connection, driver_errors
+from storage.timers import Timers
 
 if TYPE_CHECKING:
     from storage.deployments import Deployments
@@ -147,10 +150,25 @@ class Transaction(Unit):
 
     @cached_property
     def jobs(self) -> "Jobs":
-        """The jobs, timers and incidents."""
+        """The jobs."""
         from storage.jobs import Jobs  # noqa: PLC0415
 
         return Jobs(self)
+
+    @cached_property
+    def timers(self) -> Timers:
+        """The timers."""
+        return Timers(self)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """The incidents."""
+        return Incidents(self)
+
+    @cached_property
+    def nodes(self) -> Nodes:
+        """The nodes that work."""
+        return Nodes(self)
 
     @contextmanager
     def closing(self) -> Iterator[None]:

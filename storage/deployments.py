@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from sqlalchemy import bindparam, delete, func, select, update
 
 from storage.errors import NotFound, StaleVersion
-from storage.jobs import Timer
 from storage.processes import (
     Deployment,
     DeploymentFile,
@@ -18,6 +17,7 @@ from storage.processes import (
 )
 from storage.statements import Fixed
 from storage.steps import NewSubscription, NewTimer
+from storage.timers import Timer
 
 if TYPE_CHECKING:
     from storage.database import Transaction

@@ -6,8 +6,10 @@ from sqlalchemy import delete, select, update
 
 from storage.drafts import WorkDraft
 from storage.errors import StaleVersion
-from storage.jobs import Incident, Job, Timer
+from storage.incidents import Incident
+from storage.jobs import Job
 from storage.processes import BufferedMessage, MessageSubscription, ProcessInstance, SignalCopy
+from storage.timers import Timer
 from storage.work import FurtherCandidate, WorkItem
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 
 from storage.audit import AuditEvent, parcel_chain
 from storage.errors import Conflict, NotFound, Suspended
-from storage.jobs import Incident, IncidentState, Timer
+from storage.incidents import Incident, IncidentState
 from storage.parcels import Parcel
 from storage.processes import (
     ANY_KEY,
@@ -39,6 +39,7 @@ from storage.processes import (
 )
 from storage.statements import Fixed, insertion
 from storage.steps import NewMessage, StepRecord, write_step, write_steps
+from storage.timers import Timer
 
 if TYPE_CHECKING:
     from datetime import timedelta

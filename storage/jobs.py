@@ -1,4 +1,4 @@
-"""What the engine owes: jobs, timers, incidents; and the heartbeats of those who work them off.
+"""What the engine owes: jobs.
 
 A job's row is the truth; the job engine (`storage.job_engine`) only carries the wake-up, put down in the same transaction.
 Life of a job: `waiting` until a worker claims it, `running` (each claim counts as an attempt), then `done`; or after a
@@ -14,14 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
-    ColumnElement,
     ForeignKey,
     Index,
     UniqueConstraint,
     and_,
     bindparam,
-    delete,
-    exists,
     or_,
     select,
     text,
@@ -32,7 +29,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, identity
 from storage.errors import Conflict, NotFound
-from storage.processes import InstanceState, ProcessInstance
+from storage.incidents import NewIncident
+from storage.nodes import NodeHeartbeat
+from storage.processes import rests
 from storage.statements import Batch, Fixed
 
 if TYPE_CHECKING:
@@ -101,72 +100,6 @@ class Job(Base):
     last_error: Mapped[str | None]
 
 
-class Timer(Base):
-    """A time an instance waits for, or that starts a definition; gone when it has fired or is not wanted any more.
-
-    `schedule` says how a definition's start goes on; an instance keeps this in its own state.
-    """
-
-    __tablename__ = "timer"
-    __table_args__ = (UniqueConstraint("instance_id", "key"),)
-
-    id: Mapped[int] = identity()
-    instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
-    definition_id: Mapped[int | None] = mapped_column(ForeignKey("process_definition.id"), index=True)
-    key: Mapped[str]
-    node: Mapped[str]
-    due_at: Mapped[datetime] = mapped_column(index=True)
-    schedule: Mapped[dict[str, Any] | None]
-
-
-class IncidentState(StrEnum):
-    """Whether an operator still has to look."""
-
-    OPEN = "open"
-    RESOLVED = "resolved"
-    GIVEN_UP = "given_up"
-
-
-class Incident(Base):
-    """A token that cannot go on, or a job whose tries are used up; waits for an operator."""
-
-    __tablename__ = "incident"
-    __table_args__ = (
-        Index(
-            "ix_incident_open",
-            "raised_at",
-            postgresql_where=text("state = 'open'"),
-            sqlite_where=text("state = 'open'"),
-        ),
-    )
-
-    id: Mapped[int] = identity()
-    instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"), index=True)
-    parcel_id: Mapped[int | None] = mapped_column(ForeignKey("parcel.id"), index=True)
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id"), index=True)
-    key: Mapped[str | None]
-    node: Mapped[str | None]
-    code: Mapped[str]
-    message: Mapped[str]
-    expression: Mapped[str | None]
-    data: Mapped[dict[str, Any]]
-    state: Mapped[IncidentState]
-    raised_at: Mapped[datetime]
-    closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None]
-    reason: Mapped[str | None]
-
-
-class NodeHeartbeat(Base):
-    """A sign of life of a working process; when it stops, others take over its jobs."""
-
-    __tablename__ = "node_heartbeat"
-
-    node: Mapped[str] = mapped_column(primary_key=True)
-    started_at: Mapped[datetime]
-    seen_at: Mapped[datetime] = mapped_column(index=True)
-
-
 @dataclass(frozen=True, slots=True)
 class NewJob:
     """A job to be owed from now on; `key` is unique within its instance, or among all jobs without one."""
@@ -177,19 +110,6 @@ class NewJob:
     arguments: Mapping[str, Any] = field(default_factory=dict)
     node: str | None = None
     delay: timedelta = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class NewIncident:
-    """A token that cannot go on, or a job that was given up."""
-
-    code: str
-    message: str
-    key: str | None = None
-    node: str | None = None
-    expression: str | None = None
-    data: Mapping[str, Any] = field(default_factory=dict)
-    job_id: int | None = None
 
 
 _UNFINISHED = (JobState.WAITING, JobState.RUNNING)
@@ -239,13 +159,8 @@ def _finished(changed: int) -> None:
         raise Conflict("The job was done or cancelled meanwhile.")
 
 
-def _rests(instance_id: Any) -> ColumnElement[bool]:
-    """Tell whether the instance of a job or timer is suspended."""
-    return exists().where(ProcessInstance.id == instance_id, ProcessInstance.state == InstanceState.SUSPENDED)
-
-
 class Jobs:
-    """The jobs, timers and incidents of one transaction."""
+    """The jobs of one transaction."""
 
     def __init__(self, unit: "Transaction") -> None:
         self._unit = unit
@@ -327,7 +242,7 @@ class Jobs:
         is_abandoned = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive))
         claimed = self._unit.connection.execute(
             update(Job)
-            .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned), ~_rests(Job.instance_id))
+            .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned), ~rests(Job.instance_id))
             .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
         )
         return self.one(job_id) if claimed.rowcount == 1 else None
@@ -392,7 +307,7 @@ class Jobs:
         if not self._settle(job_id, attempt, values):
             return False
         job = self.one(job_id)
-        self.raise_incident(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
+        self._unit.incidents.open(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
         return True
 
     def restart(self, job_id: int) -> None:
@@ -414,7 +329,7 @@ class Jobs:
         """Give the ids of jobs that are due, oldest first."""
         statement = (
             select(Job.id)
-            .where(Job.state == JobState.WAITING, Job.due_at <= self._unit.now, ~_rests(Job.instance_id))
+            .where(Job.state == JobState.WAITING, Job.due_at <= self._unit.now, ~rests(Job.instance_id))
             .order_by(Job.due_at, Job.id)
             .limit(limit)
         )
@@ -424,7 +339,7 @@ class Jobs:
         """Wake up again jobs that nobody took for so long, and those whose worker has no heartbeat; gives how many."""
         before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
         lost = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive), Job.started_at < before)
-        forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before, ~_rests(Job.instance_id))
+        forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before, ~rests(Job.instance_id))
         statement = select(Job.id, Job.kind).where(or_(lost, forgotten)).limit(100)
         kinds = {row.id: row.kind for row in self._unit.connection.execute(statement)}
         for job_id, kind in kinds.items():
@@ -433,103 +348,10 @@ class Jobs:
             self._unit.connection.execute(update(Job).where(Job.id.in_(kinds)).values(due_at=self._unit.now))
         return len(kinds)
 
-    def due_timers(self, limit: int = 100) -> Sequence[Timer]:
-        """Give the timers that are due, oldest first; those of suspended instances wait until these go on."""
-        due = Timer.due_at <= self._unit.now, ~_rests(Timer.instance_id)
-        statement = select(Timer).where(*due).order_by(Timer.due_at, Timer.id).limit(limit)
-        return self._unit.session.scalars(statement).all()
-
-    def has_due_timers(self) -> bool:
-        """Tell whether a timer of an instance is due."""
-        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.instance_id.is_not(None))
-        return self._unit.session.scalar(due.limit(1)) is not None
-
-    def due_starts(self, limit: int = 100) -> Sequence[int]:
-        """Give the ids of due timers that start a process, oldest first."""
-        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.definition_id.is_not(None))
-        return self._unit.session.scalars(due.order_by(Timer.due_at, Timer.id).limit(limit)).all()
-
-    def next_timer(self) -> Timer | None:
-        """Give the timer of an instance that is due first, be it now or later."""
-        statement = select(Timer).where(Timer.instance_id.is_not(None)).order_by(Timer.due_at, Timer.id).limit(1)
-        return self._unit.session.scalar(statement)
-
     def unfinished(self) -> Sequence[Job]:
         """Give the jobs of instances that wait or run, oldest first."""
         statement = select(Job).where(Job.instance_id.is_not(None), Job.state.in_(_UNFINISHED)).order_by(Job.id)
         return self._unit.session.scalars(statement).all()
-
-    def timer(self, timer_id: int) -> Timer | None:
-        """Give the timer by id, unless it is gone."""
-        return self._unit.session.get(Timer, timer_id)
-
-    def move_timer(
-        self, timer_id: int, seen: datetime, due_at: datetime | None, schedule: Mapping[str, Any] | None
-    ) -> None:
-        """Set the next time of a timer that starts a definition, or remove it; raises `Conflict` when it fired elsewhere."""
-        chosen = Timer.id == timer_id, Timer.due_at == seen
-        if due_at is None:
-            moved = self._unit.connection.execute(delete(Timer).where(*chosen))
-        else:
-            values = {"due_at": due_at, "schedule": None if schedule is None else dict(schedule)}
-            moved = self._unit.connection.execute(update(Timer).where(*chosen).values(values))
-        if moved.rowcount != 1:
-            raise Conflict("The timer has fired already.")
-
-    def raise_incident(
-        self, incident: NewIncident, *, instance_id: int | None = None, parcel_id: int | None = None
-    ) -> None:
-        """Tell an operator; a second incident for the same wait takes the place of the first."""
-        values = {
-            "instance_id": instance_id,
-            "parcel_id": parcel_id,
-            "job_id": incident.job_id,
-            "key": incident.key,
-            "node": incident.node,
-            "code": incident.code,
-            "message": incident.message,
-            "expression": incident.expression,
-            "data": dict(incident.data),
-            "state": IncidentState.OPEN,
-            "raised_at": self._unit.now,
-        }
-        self._unit.connection.execute(self._unit.insert(Incident).values(values))
-
-    def incident(self, incident_id: int) -> Incident:
-        """Give the incident by id; raises `NotFound`."""
-        incident = self._unit.session.get(Incident, incident_id)
-        if incident is None:
-            raise NotFound("There is no such incident.")
-        return incident
-
-    def incidents(self, limit: int = 200) -> Sequence[Incident]:
-        """Give the open incidents, oldest first."""
-        statement = select(Incident).where(Incident.state == IncidentState.OPEN).order_by(Incident.id).limit(limit)
-        return self._unit.session.scalars(statement).all()
-
-    def close_incident(self, incident_id: int, state: IncidentState, actor: str, reason: str | None = None) -> None:
-        """Close an open incident; raises `Conflict` when somebody has done so already."""
-        values = {"state": state, "closed_at": self._unit.now, "closed_by": actor, "reason": reason}
-        closed = self._unit.connection.execute(
-            update(Incident).where(Incident.id == incident_id, Incident.state == IncidentState.OPEN).values(values)
-        )
-        if closed.rowcount != 1:
-            raise Conflict("Somebody has dealt with this incident already; load the page again.")
-
-    def beat(self, node: str) -> None:
-        """Give a sign of life."""
-        now = self._unit.now
-        statement = self._unit.insert(NodeHeartbeat).values(node=node, started_at=now, seen_at=now)
-        self._unit.connection.execute(statement.on_conflict_do_update(index_elements=["node"], set_={"seen_at": now}))
-
-    def signs_of_life(self) -> Mapping[str, datetime]:
-        """Give the last sign of life of each node, by that node's clock."""
-        rows = self._unit.connection.execute(select(NodeHeartbeat.node, NodeHeartbeat.seen_at))
-        return {row.node: row.seen_at for row in rows}
-
-    def forget_node(self, node: str) -> None:
-        """Strike out a node that has stopped, or whose jobs were taken over."""
-        self._unit.connection.execute(delete(NodeHeartbeat).where(NodeHeartbeat.node == node))
 
     def _wake(self, job_id: int, kind: JobKind, delay: timedelta) -> None:
         if self._unit.wake is not None:

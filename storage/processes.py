@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, UniqueConstraint, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, UniqueConstraint, exists, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.audit import parcel_chain
@@ -126,6 +126,11 @@ class ProcessInstance(Base):
     def chain(self) -> str:
         """The audit chain the instance writes to: its parcel's, else its own."""
         return f"instance:{self.id}" if self.parcel_id is None else parcel_chain(self.parcel_id)
+
+
+def rests(instance_id: Any) -> ColumnElement[bool]:
+    """Tell whether the instance of a job or timer is suspended."""
+    return exists().where(ProcessInstance.id == instance_id, ProcessInstance.state == InstanceState.SUSPENDED)
 
 
 class SubscriptionKind(StrEnum):

@@ -11,7 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from storage.errors import StaleVersion
 from storage.failpoints import failpoint
-from storage.jobs import Incident, IncidentState, NewIncident, NewJob, Timer
+from storage.incidents import Incident, IncidentState, NewIncident
+from storage.jobs import NewJob
 from storage.parcels import Parcel, ParcelState, StatusChange
 from storage.people import NOBODY, User
 from storage.processes import (
@@ -23,6 +24,7 @@ from storage.processes import (
     SubscriptionKind,
 )
 from storage.statements import Batch, Fixed, adding, for_each
+from storage.timers import Timer
 from storage.work import OPEN_WORK, UNKNOWN_ASSIGNEE, FurtherCandidate, WorkItem, WorkState
 
 if TYPE_CHECKING:
@@ -258,7 +260,7 @@ def write_steps(unit: "Transaction", records: Sequence[StepRecord]) -> None:
     batch.send()
     for record in records:
         for incident in (*record.incidents, *_for_nobody(record, people)):
-            unit.jobs.raise_incident(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
+            unit.incidents.open(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
     failpoint("step.jobs_inserted")
 
 

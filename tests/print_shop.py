@@ -111,7 +111,7 @@ class Printer:
         for _ in range(30):
             self.worker.tick()
             with self.database.reading() as tx:
-                if not tx.jobs.waiting() and not tx.jobs.due_timers():
+                if not tx.jobs.waiting() and not tx.timers.due():
                     return
         raise AssertionError("the worker does not come to rest")
 

@@ -50,7 +50,7 @@ class Drawing:
 def drawings(tx: Transaction, view: ParcelView) -> list[Drawing]:
     """Give the diagrams that the parcel's instances run through, called ones too, in the order they were entered."""
     events = tx.audit.history(parcel_chain(view.id))
-    stuck = {incident.node for incident in tx.jobs.incidents() if incident.parcel_id == view.id}
+    stuck = {incident.node for incident in tx.incidents.still_open() if incident.parcel_id == view.id}
     found: dict[int, Drawing] = {}
     for instance in tx.processes.of_parcel(view.id):
         main = tx.deployments.definition(instance.definition_id)

@@ -213,7 +213,7 @@ class Day:
         self.made = 0
         with self.database.transaction() as tx:
             tx.jobs.give_back(node)
-            tx.jobs.beat(node)
+            tx.nodes.beat(node)
             self.people: list[Actor] = [tx.people.actor(user.id) for user in tx.people.all() if user.login in PEOPLE]
 
     def work(self, decks: int, *chosen: str) -> None:
@@ -326,7 +326,7 @@ class Day:
 
     def mend(self) -> None:
         with self.database.reading() as tx:
-            incidents = [incident.id for incident in tx.jobs.incidents()]
+            incidents = [incident.id for incident in tx.incidents.still_open()]
         for incident_id in incidents:
             IncidentDesk(self.engine).retry(incident_id, "boss")
 

@@ -22,10 +22,11 @@ from storage import steps
 from storage.database import Transaction
 from storage.failpoints import failpoint
 from storage.instances import Processes
-from storage.jobs import Job, Timer
+from storage.jobs import Job
 from storage.processes import BufferedMessage, ProcessInstance
 from storage.statements import Batch, Fixed
 from storage.steps import NewMessage, StepRecord
+from storage.timers import Timer
 
 
 def split_transaction() -> None:
@@ -93,12 +94,12 @@ class HastyEngine(Engine):
 
     def fire_due(self, but_for: Collection[int] = ()) -> Fired:
         with self._database.reading() as tx:
-            due = [timer.id for timer in tx.jobs.due_timers() if timer.instance_id and timer.id not in but_for]
+            due = [timer.id for timer in tx.timers.due() if timer.instance_id and timer.id not in but_for]
         return Fired(sum(self.fire_timer(timer_id) for timer_id in due))
 
     def fire_timer(self, timer_id: int) -> bool:
         with self._database.transaction() as tx:
-            timer = tx.jobs.timer(timer_id)
+            timer = tx.timers.one(timer_id)
             if timer is None or timer.instance_id is None or timer.due_at > tx.now:
                 return False
             key, instance = timer.key, timer.instance_id

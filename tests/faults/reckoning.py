@@ -160,7 +160,7 @@ def _stroke(day: Day) -> bool:
     with day.database.reading() as tx:
         rows = [one for one in tx.processes.all() if one.state in (InstanceState.ACTIVE, InstanceState.SUSPENDED)]
         suspended = [one.id for one in rows if one.state is InstanceState.SUSPENDED]
-        incidents = [one.id for one in tx.jobs.incidents()]
+        incidents = [one.id for one in tx.incidents.still_open()]
         items = list(tx.work.open())
         owed = tx.connection.exec_driver_sql(_OWED).all()
     for instance_id in suspended:

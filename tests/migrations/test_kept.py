@@ -82,7 +82,7 @@ class Upgraded:
             else:
                 self.clock.advance(timedelta(hours=6))
         with self.database.reading() as tx:
-            incidents = [(one.node, one.message) for one in tx.jobs.incidents()]
+            incidents = [(one.node, one.message) for one in tx.incidents.still_open()]
         raise AssertionError(
             f"still running: {self.running()}, items {[item.node for item in self._items()]}, {incidents}"
         )
@@ -99,7 +99,7 @@ class Upgraded:
         engine = self.shop.engine
         with self.database.reading() as tx:
             suspended = [one.id for one in tx.processes.all() if one.state is InstanceState.SUSPENDED]
-            stuck = [incident.id for incident in tx.jobs.incidents()]
+            stuck = [incident.id for incident in tx.incidents.still_open()]
         for instance_id in suspended:
             self.shop.operator.go_on(instance_id, "manager", "It has waited.")
         for incident_id in stuck:
@@ -199,7 +199,7 @@ def test_the_promises_hold_after_the_upgrade(kept: Upgraded) -> None:
 
 def test_orders_run_in_every_kind_of_wait(kept: Upgraded) -> None:
     with kept.database.reading() as tx:
-        timers, incidents = tx.jobs.due_timers(), tx.jobs.incidents()
+        timers, incidents = tx.timers.due(), tx.incidents.still_open()
         items = {item.node for item in tx.work.open()}
         jobs = {job.kind for job in tx.jobs.unfinished()}
     assert sorted(kept.running().values()) != []
@@ -226,7 +226,7 @@ def test_every_running_order_is_finished(kept: Upgraded) -> None:
         states = {tx.processes.one(instance_id).state for instance_id in before}
         jobs = tx.jobs.unfinished()
         stopped = [job for job in jobs if job.state is JobState.STOPPED]
-        incidents = tx.jobs.incidents()
+        incidents = tx.incidents.still_open()
     assert states == {InstanceState.COMPLETED}
     assert (list(jobs), stopped, list(incidents)) == ([], [], [])
     assert kept.breaches() == []

@@ -42,8 +42,9 @@ from storage.documents import DocumentStore
 from storage.errors import Conflict, Invalid
 from storage.failpoints import FailpointReached
 from storage.instance_migrations import MigrationState
-from storage.jobs import Job, Timer
+from storage.jobs import Job
 from storage.processes import InstanceState, MessageSubscription
+from storage.timers import Timer
 
 DAWN = datetime(2026, 3, 2, 8, tzinfo=UTC)
 SEASONS = {  # the day before the clocks are changed in Berlin, or no such day
@@ -332,7 +333,7 @@ class Office(RuleBasedStateMachine):
     @rule()
     def retry(self) -> None:
         with self.database.reading() as tx:
-            stopped = {one.instance_id: one.id for one in tx.jobs.incidents()}
+            stopped = {one.instance_id: one.id for one in tx.incidents.still_open()}
         for order in self.orders:
             if order.is_stopped and order.can_move:
                 IncidentDesk(self.engine).retry(stopped[order.instance], "boss")

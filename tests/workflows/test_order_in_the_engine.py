@@ -66,7 +66,7 @@ def test_an_order_goes_from_arrival_to_the_archive(shop: Printer, clock: FakeClo
     ]
     with shop.database.reading() as tx:
         assert breaches(tx, tx.parcels.one(parcel_id)) == []
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
 
 
 def test_letters_are_real_pdf_files(sqlite_url: str, open_database: Any, tmp_path: Path, clock: FakeClock) -> None:

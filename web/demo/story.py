@@ -54,7 +54,7 @@ def _carry(system: System, clerks: Clerks, before: set[int], outcome: Outcome) -
         worked = clerks.work_once()
         with system.database.reading() as tx:
             parcels = [parcel for parcel in tx.parcels.since(0) if parcel.id not in before]
-            incidents = tx.jobs.incidents()
+            incidents = tx.incidents.still_open()
         for parcel in parcels:
             if shown.get(parcel.id) != parcel.status:
                 shown[parcel.id], moved_at = parcel.status, time.monotonic()

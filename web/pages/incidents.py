@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 from storage.base import to_json
 from storage.database import Transaction
 from storage.errors import Conflict, Invalid, NotFound
-from storage.jobs import Incident
+from storage.incidents import Incident
 from web.context import person, system
 from web.instances import check_may_change
 from web.navigation import say
@@ -59,7 +59,7 @@ class Cause:
 def open_ones() -> ResponseReturnValue:
     """Show the open incidents by cause, the most frequent first."""
     with system().database.reading() as tx:
-        causes = _causes([_trouble(tx, incident) for incident in tx.jobs.incidents()])
+        causes = _causes([_trouble(tx, incident) for incident in tx.incidents.still_open()])
     return render_template("incidents.html", causes=causes)
 
 
@@ -83,7 +83,7 @@ def correct() -> ResponseReturnValue:
         return redirect(url_for("incidents.open_ones"))
     with system().database.reading() as tx:
         for incident_id in request.form.getlist("incident", type=int)[:_MOST_AT_ONCE]:
-            view = parcel_behind(tx, person(), tx.jobs.incident(incident_id).parcel_id)
+            view = parcel_behind(tx, person(), tx.incidents.one(incident_id).parcel_id)
             check_may_change(view, list(corrected))
     done, late = _each(lambda incident_id: system().incident_desk.retry(incident_id, person().login, corrected))
     _tell("Corrected, trying again", done, late)
@@ -121,7 +121,7 @@ def _each(act: Callable[[int], None]) -> tuple[int, int]:
 
 def _check_in_sight(tx: Transaction, chosen: Sequence[int]) -> None:
     """Raise `NotFound` when one of the incidents does not exist or belongs to a parcel that the person may not see."""
-    for parcel_id in {tx.jobs.incident(incident_id).parcel_id for incident_id in chosen}:
+    for parcel_id in {tx.incidents.one(incident_id).parcel_id for incident_id in chosen}:
         if parcel_id is not None and parcel_behind(tx, person(), parcel_id) is None:
             raise NotFound("There is no such incident.")
 

@@ -224,7 +224,7 @@ def test_due_dates_and_timers_of_a_process_go_by_its_calendar(office: Office, cl
 
     assert office.items(instance)["look"].due_at == at("2026-04-07T16:00").astimezone(UTC)
     with office.database.reading() as tx:
-        timer = tx.jobs.next_timer()
+        timer = tx.timers.next()
     assert timer is not None
     assert timer.due_at == at("2026-04-08T16:00").astimezone(UTC)
 

@@ -55,7 +55,7 @@ def test_no_data_makes_a_receiver_take_the_messages_of_others(office: Office) ->
 
     assert office.engine.correlate("payment", correlation_key="I-1").instance_id == other
     with office.database.reading() as tx:
-        assert [one.instance_id for one in tx.jobs.incidents()] == [greedy]
+        assert [one.instance_id for one in tx.incidents.still_open()] == [greedy]
 
 
 def test_of_two_that_wait_for_the_same_the_older_one_receives(office: Office) -> None:

@@ -95,7 +95,7 @@ def test_an_instance_that_was_migrated_keeps_claim_draft_and_due_time_and_finish
     office.worklist.claim(item, ann)
     with office.database.transaction() as tx:
         tx.drafts.keep(item, ann.user_id, {"remark": "half"})
-        timer = tx.jobs.next_timer()
+        timer = tx.timers.next()
         assert timer is not None
         due_at = timer.due_at
     clock.advance(timedelta(hours=1))
@@ -106,7 +106,7 @@ def test_an_instance_that_was_migrated_keeps_claim_draft_and_due_time_and_finish
     carried = office.items(instance)["review"]
     assert (carried.id, carried.assignee_id, carried.candidate_group) == (item, ann.user_id, "reviewers")
     with office.database.reading() as tx:
-        draft, timer = tx.drafts.of(item, ann.user_id), tx.jobs.next_timer()
+        draft, timer = tx.drafts.of(item, ann.user_id), tx.timers.next()
         assert draft is not None
         assert draft.answers == {"remark": "half"}
         assert timer is not None
@@ -196,7 +196,7 @@ def test_a_stuck_token_and_its_incident_are_carried_over(office: Office) -> None
     assert _migrate(office, _deploy(office, drawn("total", "1")), {"sum": "total"}) == {MigrationState.MOVED: 1}
 
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
         assert incident.node == "total"
     IncidentDesk(office.engine).retry(incident.id, "ann")
     assert office.state(instance) == "completed"

@@ -86,7 +86,7 @@ def _events(office: Office, parcel: int) -> list[AuditEvent]:
 
 def _timers(office: Office) -> list[str]:
     with office.database.reading() as tx:
-        timer = tx.jobs.next_timer()
+        timer = tx.timers.next()
         return [] if timer is None else [timer.node]
 
 
@@ -186,14 +186,14 @@ def test_a_stopped_job_is_tried_again_with_corrected_data(office: Office) -> Non
     while worker.run_waiting():
         pass
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
 
     IncidentDesk(office.engine).retry(incident.id, "ann", {"copies": 2})
     worker.run_waiting()
 
     assert office.variables(instance) == {"number": "7", "copies": 2, "printed": True}
     with office.database.reading() as tx:
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
     assert office.breaches() == []
 
 
@@ -311,7 +311,7 @@ def test_a_deleted_instance_leaves_nothing_but_its_history(office: Office) -> No
         assert tx.processes.of_parcel(parcel) == []
         assert tx.work.of_parcel(parcel) == []
         assert tx.jobs.unfinished() == []
-        assert tx.jobs.next_timer() is None
+        assert tx.timers.next() is None
     last = _events(office, parcel)[-1]
     assert (last.action, last.details["reason"]) == ("process.deleted", "It was a test.")
     assert last.details["before"] == ["enter", "late", "paid", "print"]

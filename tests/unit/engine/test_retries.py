@@ -31,7 +31,7 @@ def _tries(office: Office, clock: FakeClock, worker: Worker) -> list[int]:
     begun, tried = clock.now, []
     while True:
         with office.database.reading() as tx:
-            if tx.jobs.incidents():
+            if tx.incidents.still_open():
                 return tried
             [job] = tx.jobs.unfinished()
         clock.now = max(clock.now, job.due_at)
@@ -88,7 +88,7 @@ def test_the_diagram_comes_before_the_operation_and_that_before_the_house(
 
     assert _tries(office, clock, worker) == tried
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
     assert "retry_after" not in incident.data
 
 

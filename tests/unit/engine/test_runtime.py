@@ -280,7 +280,7 @@ _DIVIDING = a_diagram(
 
 def _incident(office: Office) -> int:
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
         return incident.id
 
 

@@ -169,7 +169,7 @@ def test_a_timer_killed_anywhere_fires_once(
     office.deploy(PAUSED)
     instance = office.engine.start("order", office.parcel())
     with office.database.reading() as tx:
-        timer = tx.jobs.next_timer()
+        timer = tx.timers.next()
     assert timer is not None
     clock.now = LATE
 

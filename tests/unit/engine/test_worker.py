@@ -83,7 +83,7 @@ def test_the_last_failure_becomes_an_incident_and_retrying_it_works(office: Offi
     while worker.run_waiting():
         pass
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
     assert (incident.node, incident.code) == ("write", "operation_failed")
     assert "on fire" in incident.message
 
@@ -92,7 +92,7 @@ def test_the_last_failure_becomes_an_incident_and_retrying_it_works(office: Offi
 
     assert "look" in office.items(instance)
     with office.database.reading() as tx:
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
 
 
 def test_giving_up_an_incident_ends_the_instance_with_the_reason(office: Office) -> None:
@@ -103,14 +103,14 @@ def test_giving_up_an_incident_ends_the_instance_with_the_reason(office: Office)
     while worker.run_waiting():
         pass
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
 
     IncidentDesk(office.engine).give_up(incident.id, "ann", "no printer any more")
 
     assert office.state(instance) == "terminated"
     assert office.breaches() == []
     with office.database.reading() as tx:
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
         assert tx.jobs.unfinished() == []
         assert tx.jobs.one(incident.job_id or 0).state == "cancelled"
 
@@ -140,7 +140,7 @@ def test_an_error_nobody_catches_is_an_incident_and_retrying_it_calls_the_operat
     worker = _worker(office, desk)
     worker.run_waiting()
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
     assert (incident.node, incident.code, incident.expression) == ("write", "uncaught_error", "no_paper")
 
     IncidentDesk(office.engine).retry(incident.id, "ann")
@@ -161,7 +161,7 @@ def test_an_unknown_operation_becomes_an_incident(office: Office) -> None:
         pass
 
     with office.database.reading() as tx:
-        assert [incident.code for incident in tx.jobs.incidents()] == ["unknown_operation"]
+        assert [incident.code for incident in tx.incidents.still_open()] == ["unknown_operation"]
 
 
 def test_a_result_that_comes_too_late_changes_nothing(office: Office) -> None:
@@ -200,7 +200,7 @@ def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -
 
     assert desk.calls == []
     with office.database.reading() as tx:
-        assert [incident.code for incident in tx.jobs.incidents()] == ["worker_died"]
+        assert [incident.code for incident in tx.incidents.still_open()] == ["worker_died"]
 
 
 def test_a_job_whose_outcome_could_not_be_written_down_is_tried_again_at_once(
@@ -261,7 +261,7 @@ def test_a_due_timer_fires_once_also_after_a_restart(office: Office, clock: Fake
 
     assert list(office.items(instance)) == ["look"]
     with office.database.reading() as tx:
-        assert tx.jobs.next_timer() is None
+        assert tx.timers.next() is None
 
 
 def test_a_timer_that_starts_a_process_goes_on_by_its_cycle(office: Office, clock: FakeClock) -> None:
@@ -420,14 +420,14 @@ def test_a_token_that_cannot_go_on_is_an_incident_and_retrying_it_works(office: 
     )
     instance = office.engine.start("order")
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
     assert incident.node == "count"
 
     IncidentDesk(office.engine).retry(incident.id, "ann")
 
     assert office.state(instance) == "active"
     with office.database.reading() as tx:
-        [again] = tx.jobs.incidents()
+        [again] = tx.incidents.still_open()
     assert again.id != incident.id
     IncidentDesk(office.engine).give_up(again.id, "ann", "it never had a price")
     assert office.state(instance) == "terminated"
@@ -462,7 +462,7 @@ def test_the_job_engine_brings_jobs_to_the_worker(office: Office, job_engine: Jo
     assert list(office.items(instance)) == ["look"]
     assert len(desk.calls) == 2
     with office.database.reading() as tx:
-        assert tx.jobs.signs_of_life() == {}
+        assert tx.nodes.signs_of_life() == {}
 
 
 @pytest.mark.parametrize("gives_signs", [False, True])
@@ -471,13 +471,13 @@ def test_a_node_is_dead_when_its_sign_stays_the_same_though_the_clock_was_set_ba
 ) -> None:
     worker = Worker(office.database, office.engine, {}, node="here", pace=Pace(silence=timedelta(0)))
     with office.database.transaction() as tx:
-        tx.jobs.beat("other")
+        tx.nodes.beat("other")
     clock.advance(timedelta(hours=-1))
 
     first = worker.take_over()
     if gives_signs:
         with office.database.transaction() as tx:
-            tx.jobs.beat("other")
+            tx.nodes.beat("other")
     second = worker.take_over()
 
     assert (first, second) == ([], [] if gives_signs else ["other"])
@@ -528,7 +528,7 @@ def test_a_transaction_rolled_back_leaves_no_job_and_no_wake_up(office: Office, 
 
 def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobEngine, clock: FakeClock) -> None:
     with office.database.transaction() as tx:
-        tx.jobs.beat("dead")
+        tx.nodes.beat("dead")
         job_id = tx.jobs.add(NewJob("one", "work"))
         tx.jobs.claim(job_id or 0, "dead")
     clock.advance(timedelta(seconds=21))
@@ -542,12 +542,12 @@ def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobE
 
     with office.database.reading() as tx:
         assert tx.jobs.one(job_id or 0).state == "done"
-        assert tx.jobs.signs_of_life() == {}
+        assert tx.nodes.signs_of_life() == {}
 
 
 def test_a_dead_nodes_job_is_taken_up_whatever_its_clock_said(office: Office, clock: FakeClock) -> None:
     with office.database.transaction() as tx:
-        tx.jobs.beat("dead")
+        tx.nodes.beat("dead")
         job_id = tx.jobs.add(NewJob("one", "work"))
     clock.advance(timedelta(hours=1))
     with office.database.transaction() as tx:

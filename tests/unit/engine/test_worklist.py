@@ -200,7 +200,7 @@ def test_an_item_for_a_person_nobody_knows_is_an_incident_and_open_to_nobody_unt
     instance = office.engine.start("order", office.parcel())
     item = office.item(instance, "look")
     with office.database.reading() as tx:
-        [incident] = tx.jobs.incidents()
+        [incident] = tx.incidents.still_open()
         assert (incident.code, incident.node, incident.data) == ("unknown_assignee", "look", {"assignee": "zoe"})
 
     with pytest.raises(Refused):
@@ -211,7 +211,7 @@ def test_an_item_for_a_person_nobody_knows_is_an_incident_and_open_to_nobody_unt
     IncidentDesk(office.engine).retry(incident.id, "ann")
 
     with office.database.reading() as tx:
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
         assert [one.id for one in tx.work.mine(zoe)] == [item]
     with pytest.raises(AlreadyTaken):
         office.engine.complete(item, ann, {})
@@ -226,15 +226,15 @@ def test_an_incident_about_an_unknown_person_ends_with_its_item(office: Office, 
     office.deploy(a_diagram(a_process("order", start(), task, late, user("again"), end(), *flows)))
     instance = office.engine.start("order", office.parcel())
     with office.database.reading() as tx:
-        assert len(tx.jobs.incidents()) == 1
+        assert len(tx.incidents.still_open()) == 1
 
     clock.advance(timedelta(hours=2))
     with office.database.reading() as tx:
-        [timer] = tx.jobs.due_timers()
+        [timer] = tx.timers.due()
     office.engine.fire_timer(timer.id)
 
     with office.database.reading() as tx:
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
     assert list(office.items(instance)) == ["again"]
 
 
@@ -256,7 +256,7 @@ def test_an_item_for_an_unknown_person_and_a_group_is_offered_to_the_group(offic
     office.engine.complete(item, ann, {})
 
     with office.database.reading() as tx:
-        assert tx.jobs.incidents() == []
+        assert tx.incidents.still_open() == []
 
 
 def test_no_group_is_called_nobody(office: Office) -> None:

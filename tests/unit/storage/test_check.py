@@ -16,7 +16,9 @@ from storage.base import Base
 from storage.check import Breach, Reloaded, check, named_digests, sweep
 from storage.database import Database
 from storage.documents import DocumentStore
-from storage.jobs import Incident, IncidentState, Job, JobKind, JobState, NodeHeartbeat, Timer
+from storage.incidents import Incident, IncidentState
+from storage.jobs import Job, JobKind, JobState
+from storage.nodes import NodeHeartbeat
 from storage.parcels import Parcel, QuarantineEntry, QuarantineState
 from storage.processes import (
     Deployment,
@@ -26,6 +28,7 @@ from storage.processes import (
     ProcessInstance,
     SubscriptionKind,
 )
+from storage.timers import Timer
 from storage.work import WorkItem, WorkState
 
 Row = TypeVar("Row", bound=Base)

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, select, text, update
 from storage.audit import AuditEvent
 from storage.database import Database, Transaction
 from storage.errors import AlreadyExists, StaleVersion, Unavailable
-from storage.jobs import Incident, IncidentState
+from storage.incidents import Incident, IncidentState
 from storage.numbering import NumberSeries
 from storage.statements import Batch, Fixed, insertion
 

@@ -5,7 +5,7 @@ from house import House, Visitor
 from running import BERLIN, a_diagram, a_process, end, gateway, start
 
 from engine.deployment import Surroundings, deploy
-from storage.jobs import IncidentState
+from storage.incidents import IncidentState
 from storage.processes import InstanceState
 
 STUMBLING = a_process(
@@ -38,12 +38,12 @@ def _stumble(office: House, wanted: str = "soon") -> tuple[int, int]:
 
 def _open(office: House) -> list[int]:
     with office.database.reading() as tx:
-        return [one.id for one in tx.jobs.incidents()]
+        return [one.id for one in tx.incidents.still_open()]
 
 
 def _state(office: House, incident: int) -> IncidentState:
     with office.database.reading() as tx:
-        return tx.jobs.incident(incident).state
+        return tx.incidents.one(incident).state
 
 
 def _adam(office: House) -> Visitor:

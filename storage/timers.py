@@ -1,0 +1,76 @@
+"""The times that instances wait for, and those that start a process."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import ForeignKey, UniqueConstraint, delete, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.base import Base, identity
+from storage.errors import Conflict
+from storage.processes import rests
+
+if TYPE_CHECKING:
+    from storage.base import Unit
+
+
+class Timer(Base):
+    """A time an instance waits for, or that starts a definition; gone when it has fired or is not wanted any more.
+
+    `schedule` says how a definition's start goes on; an instance keeps this in its own state.
+    """
+
+    __tablename__ = "timer"
+    __table_args__ = (UniqueConstraint("instance_id", "key"),)
+
+    id: Mapped[int] = identity()
+    instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
+    definition_id: Mapped[int | None] = mapped_column(ForeignKey("process_definition.id"), index=True)
+    key: Mapped[str]
+    node: Mapped[str]
+    due_at: Mapped[datetime] = mapped_column(index=True)
+    schedule: Mapped[dict[str, Any] | None]
+
+
+class Timers:
+    """The timers of one transaction."""
+
+    def __init__(self, unit: "Unit") -> None:
+        self._unit = unit
+
+    def one(self, timer_id: int) -> Timer | None:
+        """Give the timer by id, unless it is gone."""
+        return self._unit.session.get(Timer, timer_id)
+
+    def move(self, timer_id: int, seen: datetime, due_at: datetime | None, schedule: Mapping[str, Any] | None) -> None:
+        """Set the next time of a timer that starts a definition, or remove it; raises `Conflict` when it fired elsewhere."""
+        chosen = Timer.id == timer_id, Timer.due_at == seen
+        if due_at is None:
+            moved = self._unit.connection.execute(delete(Timer).where(*chosen))
+        else:
+            values = {"due_at": due_at, "schedule": None if schedule is None else dict(schedule)}
+            moved = self._unit.connection.execute(update(Timer).where(*chosen).values(values))
+        if moved.rowcount != 1:
+            raise Conflict("The timer has fired already.")
+
+    def due(self, limit: int = 100) -> Sequence[Timer]:
+        """Give the timers that are due, oldest first; those of suspended instances wait until these go on."""
+        due = Timer.due_at <= self._unit.now, ~rests(Timer.instance_id)
+        statement = select(Timer).where(*due).order_by(Timer.due_at, Timer.id).limit(limit)
+        return self._unit.session.scalars(statement).all()
+
+    def has_due(self) -> bool:
+        """Tell whether a timer of an instance is due."""
+        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.instance_id.is_not(None))
+        return self._unit.session.scalar(due.limit(1)) is not None
+
+    def due_starts(self, limit: int = 100) -> Sequence[int]:
+        """Give the ids of due timers that start a process, oldest first."""
+        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.definition_id.is_not(None))
+        return self._unit.session.scalars(due.order_by(Timer.due_at, Timer.id).limit(limit)).all()
+
+    def next(self) -> Timer | None:
+        """Give the timer of an instance that is due first, be it now or later."""
+        statement = select(Timer).where(Timer.instance_id.is_not(None)).order_by(Timer.due_at, Timer.id).limit(1)
+        return self._unit.session.scalar(statement)
