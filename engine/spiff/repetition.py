@@ -148,21 +148,30 @@ class MultiInstance(Repeating):
     def take(self, token: Token, number: int, made: dict[str, Any]) -> None:
         """Merge the changes of an ended instance, keep its output item, and look whether that was enough."""
         facts, details = token.facts, self.repetition
-        counted = self._counted(token, made)
+        is_new = facts.get("taken") != number  # else what it throws has failed, and is tried again
+        done = facts["done"] + is_new
+        counted = self._counted(token, made, done)
         is_enough = details.condition is not None and bool(details.condition.evaluate(counted))
-        told = [one.trigger for one in details.tells if one.is_due(facts["done"] + 1, counted)]
-        if details.output and details.output_item:
-            facts["outputs"][str(number)] = made.get(details.output_item)
-        mine = [change for change in changes(self._start_of(token), made) if change.path[0] not in self._local]
-        apply_changes(token.data, mine)
-        facts["done"] += 1
-        if told and self._is_left(token, told):
-            return
-        if is_enough or facts["done"] == len(facts["items"]):
+        told = [one.trigger for one in details.tells if one.is_due(done, counted)]
+        if is_new:
+            self._keep(token, number, made)
+            facts["done"] = done
+        if told:
+            facts["taken"] = number
+            if self._is_left(token, told):
+                return
+        if is_enough or done == len(facts["items"]):
             self._deliver(token)
             self.close(token)
         elif self.is_sequential:
             token.workflow.top_workflow.arrive(self._next(token))
+
+    def _keep(self, token: Token, number: int, made: dict[str, Any]) -> None:
+        """Take over what an instance has changed, and its output item."""
+        if self.repetition.output and self.repetition.output_item:
+            token.facts["outputs"][str(number)] = made.get(self.repetition.output_item)
+        mine = [change for change in changes(self._start_of(token), made) if change.path[0] not in self._local]
+        apply_changes(token.data, mine)
 
     def _is_left(self, token: Token, told: list[Trigger]) -> bool:
         """Throw what an ended instance throws; tell whether an event attached to the activity ends it."""
@@ -177,8 +186,8 @@ class MultiInstance(Repeating):
         base: dict[str, Any] = token.facts["base"] if "base" in token.facts else token.data  # noqa: SIM401 - typed
         return base
 
-    def _counted(self, token: Token, made: dict[str, Any]) -> dict[str, Any]:
-        total, done = len(token.facts["items"]), token.facts["done"] + 1
+    def _counted(self, token: Token, made: dict[str, Any], done: int) -> dict[str, Any]:
+        total = len(token.facts["items"])
         active = 1 if self.is_sequential else total - done
         counts = {"Instances": total, "CompletedInstances": done, "ActiveInstances": active, "TerminatedInstances": 0}
         named = {f"{head}{name}": count for name, count in counts.items() for head in _COUNTS}

@@ -213,6 +213,27 @@ def test_a_faulty_completion_condition_stops_the_activity_until_it_is_mended() -
     assert play.execution.stuck() or play.open == ["n"]
 
 
+@pytest.mark.parametrize("sequential", [False, True])
+def test_what_an_instance_throws_may_fail_and_be_tried_again_without_counting_twice(sequential: bool) -> None:
+    loop = multi(
+        "<loopCardinality>2</loopCardinality>",
+        'behavior="None" noneBehaviorEventRef="told"',
+        sequential=sequential,
+    )
+    told = '<messageEventDefinition id="told" messageRef="keyed"/>'
+    program = program_of(start() + user("u", inner=loop) + chain("st", "u"), told)
+    play = Play(program, {"order_number": [1]})
+
+    play.do("u")
+    stuck = [one.node for one in play.execution.stuck()]
+    play.retry("u", order_number=7).do("u")
+
+    assert stuck == ["u"]
+    assert play.execution.state is ExecutionState.COMPLETED
+    assert play.passed("u") == ["u", "u", "u"]
+    assert [one.correlation_key for one in play.thrown] == ["7", "7"]
+
+
 def test_a_repeated_subprocess_is_told_once_for_each_and_once_for_all() -> None:
     inner = multi("<loopCardinality>2</loopCardinality>") + start("is") + user("u") + chain("is", "u")
     play = Play(start() + subprocess("sp", inner) + user("n") + chain("st", "sp", "n")).do("u").do("u")
