@@ -42,6 +42,9 @@ _LAST_LETTER = 0x10FFFF
 _GETTERS = frozenset(
     {"execution.getVariable", "execution.getVariableLocal", "task.getVariable", "execution.variables.get"}
 )
+_GETTER = re.compile(r"(?:get|is)([A-Z]\w*)")
+"""A method of Java that gives what a value holds: `order.getTotal()`, `order.isUrgent()`."""
+_ASKING = frozenset({"execution.hasVariable", "execution.hasVariableLocal", "task.hasVariable"})
 _OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProcessProperty"})
 """Functions by which BPMN lets an XPath expression name data (10.4.3)."""
 _METHODS = {
@@ -238,9 +241,9 @@ class _Saying:
         self._take()
         owner, _, method = word.written.rpartition(".")
         if self._is_getter(word) and _is_named(self._words[self._at : self._at + 2]):
-            name = self._take()
+            name = self._take().written[1:-1]
             self._take()
-            return name.written[1:-1]
+            return f"is_set({name})" if word.written in _ASKING else name
         arguments = self._list(")")
         if owner and not self._is_feel:
             return _method(owner, method, arguments)
@@ -252,7 +255,7 @@ class _Saying:
         is_of_data = word.written.rpartition(":")[2] in _OF_DATA
         if is_of_data and list(self._words[self._at + 2 : self._at + 3]) == [Token("sign", "/")]:
             raise untranslatable("a path into data is written with dots here", "")
-        return not self._is_feel and (is_of_data or word.written in _GETTERS)
+        return not self._is_feel and (is_of_data or word.written in _GETTERS | _ASKING)
 
     def _step(self, said: str, name: str) -> str:
         if self._is_feel or not self._next().is_sign("("):
@@ -340,6 +343,8 @@ def _refuse_neighbours(parts: Sequence[_Part]) -> None:
 def _method(owner: str, method: str, arguments: Sequence[str]) -> str:
     """Say the call of a method that only looks at a value."""
     written = _METHODS.get((method, len(arguments)))
+    if written is None and not arguments and (entry := _GETTER.fullmatch(method)):
+        return f"{owner}.{entry[1][0].lower()}{entry[1][1:]}"
     if written is None:
         raise untranslatable(f"the method {method}() is not understood", "")
     return written.format(owner, *arguments)
