@@ -47,7 +47,6 @@ _TRIED_WITHOUT = frozenset(
     {
         "condition_not_allowed",
         "flow_without_condition",
-        "multi_instance_behavior",
         "no_executable_process",
         "rule_without_decision",
     }

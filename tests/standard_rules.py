@@ -121,6 +121,14 @@ def _waiting(tag: str, text: str) -> str:
     return node("intermediateCatchEvent", "t", definition)
 
 
+def _telling(cancels: str) -> bytes:
+    """Draw two instances that each throw a signal when they end, and an event at their task that catches it."""
+    told = MI.format(' behavior="None" noneBehaviorEventRef="told"', COUNT)
+    edge = node("boundaryEvent", "z", DEFINITIONS["signal"], attachedToRef="t", cancelActivity=cancels)
+    around = AROUND + '<bpmn:signalEventDefinition id="told" signalRef="g"/>'
+    return process(line(node("task", "t", told)) + edge + flow("z", "end"), around)
+
+
 def two_pools(source: str, target: str, more: str = "") -> bytes:
     """Draw a message flow between two pools with processes and one without."""
     first = (
@@ -751,6 +759,12 @@ RULES: Final[list[Rule]] = [
         "a complex behaviour is defined",
         task(MI.format(' behavior="Complex"', COUNT)),
         task(MI.format(' behavior="All"', COUNT)),
+    ),
+    Rule(
+        "multi_instance_interrupted",
+        "what an instance tells does not end the others",
+        _telling("true"),
+        _telling("false"),
     ),
     Rule(
         "negative_loop_maximum",

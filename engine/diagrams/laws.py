@@ -196,6 +196,7 @@ LAWS: Final[dict[str, Law]] = {
     "ad_hoc_contents": _error(_ACTIVITIES),
     "receive_start": _error(_ACTIVITIES),
     "multi_instance_behavior": _error(_ACTIVITIES),
+    "multi_instance_interrupted": _error(_ACTIVITIES),
     "loop_twice": _error(_ACTIVITIES),
     "data_on_subprocess": _error(_DATA),
     "data_sets": _error(_DATA),

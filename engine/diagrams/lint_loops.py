@@ -15,10 +15,19 @@ from engine.diagrams.vocabulary import (
     bpmn,
     child_text,
     collection,
+    event_definitions,
+    identity,
+    is_true,
+    local_reference,
     title,
 )
 from engine.errors import Severity
 
+_PASSABLE: Final = {
+    bpmn("signalEventDefinition"): "signalRef",
+    bpmn("escalationEventDefinition"): "escalationRef",
+    bpmn("messageEventDefinition"): "messageRef",
+}
 _BEHAVIOURS: Final = {"None": "noneBehaviorEventRef", "One": "oneBehaviorEventRef", "Complex": ""}
 
 
@@ -51,6 +60,8 @@ def behaviours(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         if behavior in _BEHAVIOURS and not _names_event(loop, behavior):
             message = f"{title(_owner(loop))} throws an event for its instances, but does not say which; choose it."
             yield Fault("multi_instance_behavior", _owner(loop), message)
+        elif behavior in _BEHAVIOURS:
+            yield from _interrupted(drawing, _owner(loop), _thrown(drawing.root, loop, behavior))
 
 
 def quantities(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -68,6 +79,34 @@ def quantities(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 def _names_event(loop: etree._Element, behavior: str) -> bool:
     attribute = _BEHAVIOURS[behavior]
     return bool(loop.get(attribute)) if attribute else loop.find(bpmn("complexBehaviorDefinition")) is not None
+
+
+def _thrown(root: etree._Element, loop: etree._Element, behavior: str) -> set[tuple[str, str | None]]:
+    """Give what the instances throw, as kind and reference."""
+    if behavior == "Complex":
+        definitions = [one for event in loop.iter(bpmn("event")) for one in event_definitions(event)]
+    else:
+        wanted = local_reference(loop.get(_BEHAVIOURS[behavior]))
+        definitions = [one for one in root.iter(*_PASSABLE) if identity(one) == wanted]
+    return {_event(one) for one in definitions}
+
+
+def _interrupted(drawing: Drawing, activity: etree._Element, thrown: set[tuple[str, str | None]]) -> Iterator[Fault]:
+    for boundary in drawing.attached(activity):
+        if is_true(boundary, "cancelActivity", default=True) and thrown & set(map(_event, event_definitions(boundary))):
+            message = (
+                f"{title(boundary)} catches what an instance of {title(activity)} throws when it ends, and would end all others; "
+                "let it not interrupt, or write a completion condition."
+            )
+            yield Fault("multi_instance_interrupted", activity, message)
+
+
+def _event(definition: etree._Element) -> tuple[str, str | None]:
+    """Give kind and reference of an event that goes on after it was thrown; of others nothing."""
+    attribute = _PASSABLE.get(str(definition.tag))
+    return (
+        (str(definition.tag), local_reference(definition.get(attribute))) if attribute else ("", identity(definition))
+    )
 
 
 def _instances(activity: etree._Element, loop: etree._Element) -> Iterator[Fault]:

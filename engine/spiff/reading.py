@@ -275,13 +275,11 @@ class Reader:
                         yield from self._telling(activity, definition, condition=condition)
         elif behavior in _TELLING:
             reference = loop.get(_TELLING[behavior])
-            if reference is None:  # a signal without a name is thrown, which nobody can wait for
-                return
             definitions = [
                 one for one in self.diagram.root.iter(*words.EVENT_DEFINITIONS) if one.get("id") == reference
             ]
             if not definitions:
-                message = f"{words.title(activity)} throws {reference}, which is not defined; choose an event."
+                message = f"{words.title(activity)} throws {reference or 'no event'}, which is not defined; choose one."
                 self.refuse(activity, "unknown_reference", message)
             for definition in definitions[:1]:
                 yield from self._telling(activity, definition, is_of_first=behavior == "One")

@@ -79,34 +79,11 @@ CASES: Final = (
         is_any_order=True,
     ),
     Case(
-        "what the first instance tells ends the others",
-        telling(FIRST, SIGNAL, interrupts="true", row="true"),
-        "start t b told_task end2",
-        more=TOLD,
-    ),
-    Case(
-        "what the first of parallel instances tells ends the others",
-        telling(EACH, SIGNAL, interrupts="true"),
-        "start t b told_task end2",
-        more=TOLD,
-    ),
-    Case(
-        "what the last instance tells ends the activity in its own way",
-        telling({"behavior": "Complex"}, SIGNAL, interrupts="true", more=when("numberOfCompletedInstances == 3")),
-        "start t t t b told_task end2",
-    ),
-    Case(
         "an instance escalates",
         telling(FIRST, ESCALATION, row="true"),
         "start t b t t t told_task end end2",
         more=ESCALATED,
         is_any_order=True,
-    ),
-    Case(
-        "an escalation of an instance ends the others",
-        telling(FIRST, ESCALATION, interrupts="true"),
-        "start t b told_task end2",
-        more=ESCALATED,
     ),
     Case(
         "an error of an instance is caught at the activity",
@@ -162,10 +139,35 @@ CASES: Final = (
         "start t t t t end",
         more=TOLD,
     ),
+    *(
+        Case(
+            f"what an instance tells may not end the others: {name}",
+            telling(behavior, definition, interrupts="true", more=condition),
+            "",
+            "refused",
+            "multi_instance_interrupted",
+            "t",
+            more=more,
+        )
+        for name, behavior, definition, condition, more in (
+            ("each", EACH, SIGNAL, "", TOLD),
+            ("first", FIRST, ESCALATION, "", ESCALATED),
+            ("as conditions say", {"behavior": "Complex"}, SIGNAL, when("loopCounter == 1"), ""),
+        )
+    ),
     Case(
-        "nobody hears an event that is not named",
-        telling({"behavior": "None"}, SIGNAL),
+        "another event may end them",
+        telling(EACH, ESCALATION, interrupts="true"),
         "start t t t t end",
+        more=TOLD,
+    ),
+    Case(
+        "an event that is not named is refused",
+        telling({"behavior": "None"}, SIGNAL),
+        "",
+        "refused",
+        "multi_instance_behavior",
+        "t",
     ),
     Case(
         "an event that is not there is refused",
