@@ -3,12 +3,15 @@
 import ast
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import time, timedelta
 from typing import Any
 
 import simpleeval
 
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
+from engine.feel_functions import FEEL_FUNCTIONS, NULL_AWARE, SCANNING, alike, property_of, shifted
+from engine.foreign_phrases import FILTERED
 from engine.functions import FUNCTIONS
 from engine.working_functions import COST, WORKING_FUNCTIONS
 
@@ -40,7 +43,10 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.In: lambda item, whole: FUNCTIONS["contains"](whole, item),
     ast.NotIn: lambda item, whole: not FUNCTIONS["contains"](whole, item),
 }
+CALLABLE: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, **FEEL_FUNCTIONS}
+"""All functions by name; those of FEEL have names that only their translation uses."""
 _NEEDING_BOTH = frozenset({ast.Lt, ast.LtE, ast.Gt, ast.GtE})
+_DIVIDING = frozenset({ast.Div, ast.FloorDiv, ast.Mod})
 
 
 @dataclass(slots=True)
@@ -68,7 +74,7 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
     def __init__(self, names: Mapping[str, Any], budget: Budget) -> None:
         # The library's own constructor brings its functions, and changes the warning filters of the whole process.
         self.names = names
-        self.functions = FUNCTIONS
+        self.functions = CALLABLE
         self.operators = OPERATORS
         self.allowed_attrs: dict[type, set[str]] = {}
         self.budget = budget
@@ -141,11 +147,15 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
         name = node.func.id  # type: ignore[attr-defined]  # seen to when it was read
         if name == LOOKS_AT_NAMES:
             return self._is_set(node.args[0])
-        arguments = [self._eval(argument) for argument in node.args]
+        return self._called(name, [self._eval(argument) for argument in node.args])
+
+    def _called(self, name: str, arguments: list[Any]) -> Any:
         self._weigh(*arguments)
         if name in WORKING_FUNCTIONS:
             self.budget.charge(COST)
-        value = FUNCTIONS[name](*arguments)
+        if name in SCANNING:
+            self.budget.charge(sum(len(argument) for argument in arguments if isinstance(argument, str)) // 2)
+        value = CALLABLE[name](*arguments)
         self._weigh(value)
         return value
 
@@ -211,11 +221,14 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
         try:
             for item in items:
                 self.budget.charge(1)
-                self.names = _Scope(_bound(loop.target, item), outer)
+                self.names = _Scope(self._bound(loop.target, item), outer)
                 if all(self._eval(condition) for condition in loop.ifs):
                     self._fill(value, node, depth + 1)
         finally:
             self.names = outer
+
+    def _bound(self, target: ast.expr, item: Any) -> dict[str, Any]:
+        return _bound(target, item)
 
 
 class FeelEvaluation(Evaluation):
@@ -242,16 +255,57 @@ class FeelEvaluation(Evaluation):
         if left is None or right is None:
             return None
         self._weigh(left, right)
-        value = OPERATORS[type(node.op)](left, right)
+        value = self._reckoned(type(node.op), left, right)
         self._weigh(value)
         return value
+
+    def _reckoned(self, operation: type[ast.AST], left: Any, right: Any) -> Any:
+        """Reckon as FEEL does: division by zero is null, and truth values, texts and lists are no numbers."""
+        if operation in _DIVIDING and plain.is_number(right) and not right:
+            return None
+        if isinstance(left, time) and isinstance(right, timedelta) and operation in (ast.Add, ast.Sub):
+            return shifted(left, right if operation is ast.Add else -right)
+        for value in (left, right):
+            if isinstance(value, bool) or (operation is ast.Mult and isinstance(value, str | list)):
+                raise ExpressionError(f"FEEL does not reckon with {plain.kind_of(value)}.")
+        return OPERATORS[operation](left, right)
+
+    def _called(self, name: str, arguments: list[Any]) -> Any:
+        """Give null where an argument is null, unless the function takes it as a value or is one of ours alone."""
+        if name not in NULL_AWARE and name not in WORKING_FUNCTIONS and any(value is None for value in arguments):
+            return None
+        return super()._called(name, arguments)
+
+    def _pick(self, whole: Any, key: Any) -> Any:
+        """Give an entry: a list has those of its members, a single value is a list of itself, what is beyond a list is null."""
+        if isinstance(key, str) and isinstance(whole, list):
+            self.budget.charge(len(whole))
+            return [self._pick(item, key) for item in whole]
+        if isinstance(key, str) and not isinstance(whole, dict):
+            try:
+                return None if whole is None else property_of(whole, key)
+            except KeyError:
+                return super()._pick(whole, key)
+        if type(key) is int:
+            items = whole if isinstance(whole, list) else [whole]
+            return items[key] if -len(items) <= key < len(items) else None
+        return super()._pick(whole, key)
+
+    def _bound(self, target: ast.expr, item: Any) -> dict[str, Any]:
+        bound = _bound(target, item)
+        if FILTERED not in bound:
+            return bound
+        own = item if isinstance(item, dict) else {}
+        self.budget.charge(len(own))
+        return {"item": item, **own, **bound}
 
     def _eval_compare(self, node: ast.Compare) -> bool | None:  # type: ignore[override]  # nothing is a third truth value
         left, is_unknown = self._eval(node.left), False
         for operation, following in zip(node.ops, node.comparators, strict=True):
             right = self._eval(following)
             self._weigh(left, right)
-            if type(operation) in _NEEDING_BOTH and (left is None or right is None):
+            is_by_size = type(operation) in _NEEDING_BOTH
+            if (left is None or right is None) if is_by_size else not alike(left, right):
                 is_unknown = True
             elif not OPERATORS[type(operation)](left, right):
                 return False

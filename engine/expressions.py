@@ -18,7 +18,7 @@ import simpleeval
 
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
-from engine.evaluation import CONSTANT_NAMES, LOOKS_AT_NAMES, OPERATORS, Budget, Evaluation, FeelEvaluation
+from engine.evaluation import CALLABLE, CONSTANT_NAMES, LOOKS_AT_NAMES, OPERATORS, Budget, Evaluation, FeelEvaluation
 from engine.foreign import is_feel, is_foreign, translate, translate_unmarked
 from engine.functions import FUNCTIONS
 from engine.syntax import parse_expression
@@ -221,7 +221,7 @@ def _check_call(node: ast.Call) -> None:
     if node.func.id == LOOKS_AT_NAMES:
         if len(node.args) != 1:
             raise ExpressionError("is_set() takes one variable.")
-    elif node.func.id not in FUNCTIONS:
+    elif node.func.id not in CALLABLE:
         raise _Unspoken(f"There is no function “{node.func.id}”; there are {', '.join(sorted(FUNCTIONS))}.")
 
 

@@ -10,7 +10,7 @@ from engine.evaluation import Budget
 from engine.expressions import Expression, compile_feel
 from engine.foreign import translate_feel
 from engine.foreign_phrases import SUBJECT, say_feel
-from engine.foreign_words import Token, tokens
+from engine.foreign_words import Token, feel_tokens
 
 ANYTHING = "-"
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -115,7 +115,7 @@ def compile_input_cell(text: str) -> InputCell:
     """Read an input cell (unary tests); empty and `-` match everything; raise ExpressionError with a sentence."""
     if text.strip() in ("", ANYTHING):
         return InputCell(text, ())
-    words = tokens(text)
+    words = feel_tokens(text)
     is_negated = _is_negation(words)
     if is_negated:
         words = words[2:-1]
@@ -131,7 +131,7 @@ def compile_value(text: str) -> Expression:
 
 def list_values(text: str) -> tuple[Any, ...]:
     """Read a list of constants such as `"high","low"`, which output values are."""
-    return tuple(compile_feel(say_feel(part)).evaluate({}) for part in _split(tokens(text)))
+    return tuple(compile_feel(say_feel(part)).evaluate({}) for part in _split(feel_tokens(text)))
 
 
 def _is_negation(words: Sequence[Token]) -> bool:

@@ -1,7 +1,7 @@
 """Simple expressions of other languages, `${a == b}` (JUEL) and `= a = b` (FEEL), said in our own expression language."""
 
 from engine.foreign_phrases import say_feel, say_juel
-from engine.foreign_words import tokens, untranslatable
+from engine.foreign_words import feel_tokens, tokens, untranslatable
 
 
 def is_foreign(text: str) -> bool:
@@ -31,4 +31,4 @@ def translate_unmarked(text: str) -> str:
 
 def translate_feel(text: str) -> str:
     """Say a FEEL expression in Python syntax; raise ExpressionError for what is not understood."""
-    return say_feel(tokens(text))
+    return say_feel(feel_tokens(text))

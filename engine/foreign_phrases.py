@@ -8,8 +8,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.foreign_words import Token, untranslatable
+from engine.foreign_words import FEEL_CALLS, Token, untranslatable
 
+FILTERED = "filtered_item"
+"""The name in our language of an entry that FEEL's `list[condition]` looks at."""
 SUBJECT = "tested_value"
 """The name that FEEL's question mark, the value a cell looks at, has in our language."""
 _SIGNS = {"&&": "and", "||": "or", "=": "==", "===": "==", "!==": "!="}
@@ -34,8 +36,9 @@ _FUNCTIONS = {
     "string length": "len",
     "list contains": "contains",
 }
-_CALLED = {"count": "len", "string": "str"}
-"""Functions of FEEL that may as well be names of variables, where no bracket follows."""
+"""What is understood of FEEL's functions where no mark tells that it is FEEL."""
+MATCHED = "matched_value"
+"""The name that the value before FEEL's `in` has in the tests that follow it."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
 _LAST_LETTER = 0x10FFFF
@@ -68,12 +71,13 @@ _UNSUPPORTED = frozenset({"return", "satisfies", "instance", "function", "lambda
 _BETWEEN = frozenset({"and", "or", "in", "is"})
 """Names that stand between operands, as they do in our language."""
 _OVER_LISTS = {
-    "some": ("satisfies", "any(({}) {})"),
-    "every": ("satisfies", "all(({}) {})"),
+    "some": ("satisfies", "feel_any([({}) {}])"),
+    "every": ("satisfies", "feel_all([({}) {}])"),
     "for": ("return", "[({}) {}]"),
 }
 _COMPARING = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "not", "is"})
 _MOST_NESTED = 30
+_LONGEST_SAID = 20_000
 _NOTHING = Token("end", "")
 _NO_WORDS: frozenset[str] = frozenset()
 
@@ -137,11 +141,13 @@ class _Saying:
                 parts = self._between(parts, stops)
             elif self._next().is_name("in") and parts and self._is_range_at(self._at + 1):
                 parts = self._in_range(parts)
+            elif self._next().is_name("in") and parts and self._is_feel:
+                parts = self._in_tests(parts, stops)
             else:
                 parts.append(self._part(stops))
             _refuse_neighbours(parts)
         self._depth -= 1
-        return " ".join(part.said for part in parts)
+        return _joined(parts)
 
     def _is_over(self, stops: frozenset[str]) -> bool:
         word = self._next()
@@ -202,7 +208,9 @@ class _Saying:
         else:
             said = _value(word)
         while True:
-            if self._next().is_sign("["):
+            if self._next().is_sign("[") and self._is_feel:
+                said = self._chosen(said)
+            elif self._next().is_sign("["):
                 said = f"{said}[{self._entry()}]"
             elif self._next().kind == "path":
                 said = self._step(said, self._take().written[1:])
@@ -230,12 +238,19 @@ class _Saying:
         self._take()
         entry = self._phrase(_NO_WORDS)
         self._expect("]", "[")
-        if not self._is_feel:
-            return entry
+        return entry
+
+    def _chosen(self, said: str) -> str:
+        """Say which entries of a list FEEL means: one by its number, counted from 1, or those for which a condition holds."""
+        begin = self._at + 1
+        entry = self._entry()
         number = entry.replace(" ", "")
-        if not number.lstrip("-").isdecimal() or not int(number):
-            raise untranslatable("only entries by number are understood in [ ], and the first is 1", "")
-        return str(int(number) - 1 if int(number) > 0 else int(number))
+        if number.lstrip("-").isdecimal() and int(number):
+            place = int(number)
+            return f"{said}[{place - 1 if place > 0 else place}]"
+        if not _is_condition(self._words[begin : self._at - 1]):
+            raise untranslatable("entries are chosen by a number, the first is 1, or by a condition in [ ]", "")
+        return _bounded(f"[{FILTERED} for {FILTERED} in feel_concatenate({said}) if {entry}]")
 
     def _call(self, word: Token) -> str:
         self._take()
@@ -248,8 +263,8 @@ class _Saying:
         if owner and not self._is_feel:
             return _method(owner, method, arguments)
         spoken = " ".join(word.written.split())
-        function = _CALLED.get(spoken, spoken) if self._is_feel else spoken
-        return f"{_FUNCTIONS.get(function, function)}({', '.join(arguments)})"
+        names = FEEL_CALLS if self._is_feel else _FUNCTIONS
+        return f"{names.get(spoken, spoken)}({', '.join(arguments)})"
 
     def _is_getter(self, word: Token) -> bool:
         is_of_data = word.written.rpartition(":")[2] in _OF_DATA
@@ -294,6 +309,35 @@ class _Saying:
     def _in_range(self, parts: list[_Part]) -> list[_Part]:
         """Say `value in [low..high]`; round and outward brackets leave the end out."""
         self._take()
+        return self._range(parts)
+
+    def _in_tests(self, parts: list[_Part], stops: frozenset[str]) -> list[_Part]:
+        """Say FEEL's `value in` a test, `(1, < 5)`, a list whose members may be ranges, or a value."""
+        self._take()
+        begin, value = _since_and(parts, "in")
+        if self._next().is_sign("(", "["):
+            closing = ")" if self._take().written == "(" else "]"
+            tests = [self._test(_NO_WORDS)]
+            while self._next().is_sign(","):
+                self._take()
+                tests.append(self._test(_NO_WORDS))
+            self._expect(closing, "in")
+        else:
+            tests = [self._test(stops | {"and", "or"})]
+        said = _bounded(f"[{' or '.join(tests)} for {MATCHED} in [{value}]][0]")
+        return [*parts[:begin], _Part(said, True)]
+
+    def _test(self, stops: frozenset[str]) -> str:
+        """Say one test of the value before `in`."""
+        if self._is_range_at(self._at):
+            return self._range([_Part(MATCHED, True)])[0].said
+        sign = self._take().written if self._next().is_sign("<", "<=", ">", ">=", "=", "==", "!=") else None
+        said = self._phrase(stops)
+        if not said:
+            raise untranslatable("a value is missing after “in”", "")
+        return f"feel_in({MATCHED}, {said})" if sign is None else f"({MATCHED} {_SIGNS.get(sign, sign)} ({said}))"
+
+    def _range(self, parts: list[_Part]) -> list[_Part]:
         opens = self._take().written
         low = self._phrase(_NO_WORDS)
         self._expect("..", low)
@@ -321,18 +365,77 @@ class _Saying:
             name, between = self._take(), self._take()
             if name.kind != "name" or not name.written.isidentifier() or not between.is_name("in"):
                 raise untranslatable(f"“{kind}” is followed by a name and “in”", None)
-            loops.append(f"for {name.written} in ({self._phrase(frozenset({before}))})")
+            loops.append(f"for {name.written} in {self._run(frozenset({before}))}")
         self._expect(before, kind)
         return written.format(self._phrase(stops), " ".join(loops))
+
+    def _run(self, stops: frozenset[str]) -> str:
+        """Say what a loop goes through: a list, or FEEL's `1..5`."""
+        first = self._phrase(stops)
+        if not self._is_feel or not self._next().is_sign(".."):
+            return f"({first})"
+        self._take()
+        return f"feel_range({first}, {self._phrase(stops)})"
 
 
 def _within(parts: Sequence[_Part], low: str, above: str, below: str, high: str) -> list[_Part]:
     """Say that what was said since the last `and` or `or` lies between two limits."""
-    begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
-    value = " ".join(part.said for part in parts[begin:])
-    if not (value and low and high) or any(part.said in _COMPARING for part in parts[begin:]):
+    begin, value = _since_and(parts, "between")
+    if not (low and high):
         raise untranslatable("“between” and “in” stand between a value and two limits", "")
     return [*parts[:begin], _Part(f"(({low}) {above} ({value}) {below} ({high}))", True)]
+
+
+def _since_and(parts: Sequence[_Part], word: str) -> tuple[int, str]:
+    """Give what was said since the last `and` or `or`, and where it begins."""
+    begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
+    if not parts[begin:] or any(part.said in _COMPARING for part in parts[begin:]):
+        raise untranslatable(f"“{word}” follows a value", "")
+    return begin, _joined(parts[begin:])
+
+
+def _joined(parts: Sequence[_Part]) -> str:
+    """Join a phrase; powers go from left to right, and a sign before a number belongs to it first (DMN 1.3, 10.3.1.2)."""
+    if not any(part.said == "**" for part in parts):
+        return " ".join(part.said for part in parts)
+    said: list[_Part] = []
+    for part in parts:
+        said.append(part)
+        _bind_signs(said)
+        if len(said) > 2 and part.is_operand and said[-2].said == "**":  # noqa: PLR2004  # base, sign and exponent
+            said[-3:] = [_Part(f"({said[-3].said} ** {said[-1].said})", True)]
+    return " ".join(part.said for part in said)
+
+
+def _bind_signs(said: list[_Part]) -> None:
+    """Make one value of the last one and the signs that stand before it, as in `2 * -3`."""
+    while (
+        len(said) > 1
+        and said[-1].is_operand
+        and said[-2].said in ("-", "+")
+        and not (len(said) > 2 and said[-3].is_operand)  # noqa: PLR2004  # what stands before the sign
+    ):
+        said[-2:] = [_Part(f"({said[-2].said}{said[-1].said})", True)]
+
+
+def _is_condition(words: Sequence[Token]) -> bool:
+    """Tell whether the words within [ ] compare or combine something, and are no number of an entry."""
+    depth = 0
+    for word in words:
+        depth += word.is_sign("(", "[") - word.is_sign(")", "]")
+        is_comparison = word.is_sign("=", "==", "!=", "<", "<=", ">", ">=") or word.is_name(
+            "and", "or", "in", "between"
+        )
+        if depth == 0 and is_comparison:
+            return True
+    return bool(words) and words[0].is_name("not", "some", "every")
+
+
+def _bounded(said: str) -> str:
+    """Pass on what is said of nested brackets, unless it has grown too long to be read."""
+    if len(said) > _LONGEST_SAID:
+        raise untranslatable("it is nested too deeply", None)
+    return said
 
 
 def _refuse_neighbours(parts: Sequence[_Part]) -> None:

@@ -5,12 +5,78 @@ from dataclasses import dataclass
 
 from engine.errors import ExpressionError
 
+FEEL_CALLS = {
+    "date and time": "datetime",
+    "starts with": "starts_with",
+    "ends with": "ends_with",
+    "upper case": "upper",
+    "lower case": "lower",
+    "string length": "len",
+    "count": "len",
+    "get value": "get",
+    "sort": "sorted",
+    **{
+        name: f"feel_{name.replace(' ', '_')}"
+        for name in (
+            "list contains",
+            "all",
+            "any",
+            "append",
+            "ceiling",
+            "concatenate",
+            "day of week",
+            "day of year",
+            "decimal",
+            "distinct values",
+            "even",
+            "exp",
+            "flatten",
+            "floor",
+            "index of",
+            "insert before",
+            "list replace",
+            "log",
+            "matches",
+            "max",
+            "mean",
+            "median",
+            "min",
+            "mode",
+            "modulo",
+            "month of year",
+            "number",
+            "odd",
+            "product",
+            "remove",
+            "replace",
+            "reverse",
+            "round down",
+            "round half down",
+            "round half up",
+            "round up",
+            "split",
+            "sqrt",
+            "stddev",
+            "string",
+            "string join",
+            "sublist",
+            "substring",
+            "substring after",
+            "substring before",
+            "sum",
+            "union",
+            "week of year",
+        )
+    },
+}
+"""What FEEL calls its functions, and how they are called in our language; one word may be a variable where no bracket follows."""
+_SPOKEN = "|".join(name.replace(" ", r"\s+") for name in FEEL_CALLS if " " in name)
 _TOKEN = re.compile(
-    r"""\s*(?:
+    rf"""(?:
       (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
     | (?P<number>\d+(?:\.\d+)?|\.\d+)
     | (?P<dated>@\s*"[^"\\\n]*")
-    | (?P<name>(?:date\s+and\s+time|starts\s+with|ends\s+with|upper\s+case|lower\s+case|string\s+length|list\s+contains)(?=\s*\()
+    | (?P<name>(?:{_SPOKEN})(?=\s*\()
       |(?:[^\W\d]\w*:)?get(?:DataObject|DataInput|DataOutput|ProcessProperty)(?=\s*\()
       |[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     | (?P<path>\.[^\W\d]\w*)
@@ -24,6 +90,8 @@ _DATED = (
     (re.compile(r".*T"), "datetime"),
     (re.compile(""), "date"),
 )
+_BLANKS = re.compile(r"\s*")
+_BLANKS_AND_COMMENTS = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _LONGEST = 20_000
 """Characters of a foreign expression; what comes of it may be shorter still."""
 
@@ -44,21 +112,39 @@ class Token:
         return self.kind == "name" and self.written in names
 
 
+def feel_tokens(text: str) -> list[Token]:
+    """Take a FEEL expression apart, its comments left out."""
+    return _taken_apart(text, _BLANKS_AND_COMMENTS)
+
+
 def tokens(text: str) -> list[Token]:
     """Take a foreign expression apart."""
+    return _taken_apart(text, _BLANKS)
+
+
+def _taken_apart(text: str, between: re.Pattern[str]) -> list[Token]:
     if len(text) > _LONGEST:
         raise untranslatable(f"it has more than {_LONGEST:,} characters", None)
     found: list[Token] = []
-    position, end = 0, len(text.rstrip())
-    while position < end:
+    position = _after(between, text, 0)
+    while position < len(text):
         match = _TOKEN.match(text, position)
         if match is None or match.lastgroup is None:
             raise untranslatable(f"“{text[position : position + 10].strip()}” is not understood", text)
         found += _dated(match["dated"]) if match["dated"] else [Token(match.lastgroup, match[match.lastgroup])]
-        position = match.end()
+        position = _after(between, text, match.end())
     if not found:
         raise untranslatable("it is empty", text)
     return found
+
+
+def _after(between: re.Pattern[str], text: str, position: int) -> int:
+    """Pass over what may stand between two words."""
+    match = between.match(text, position)
+    following = position if match is None else match.end()
+    if between is _BLANKS_AND_COMMENTS and text.startswith("/*", following):
+        raise untranslatable("a comment does not end with */", text)
+    return following
 
 
 def _dated(written: str) -> list[Token]:

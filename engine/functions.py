@@ -166,9 +166,10 @@ def _time(value: Any, *rest: Any) -> time:
 
 
 def _whole_parts(parts: tuple[Any, ...], name: str, most: int) -> list[int]:
-    if len(parts) > most or any(type(part) is not int for part in parts):
+    numbers = [int(part) if type(part) is Decimal and part == int(part) else part for part in parts]
+    if len(parts) > most or any(type(part) is not int for part in numbers):
         raise ExpressionError(f"{name}() takes a text or up to {most} whole numbers.")
-    return list(parts)
+    return numbers
 
 
 def _duration(text: Any) -> timedelta:

@@ -158,6 +158,9 @@ OVERLAPPING = [(["< 10"], ['"small"']), (["[5..20]"], ['"middle"']), (["> 15"], 
         ("? in [3..limit)", [3, 9], [2, 10, None]),
         ("? in (3, 5) or ? > 8", [3, 5, 9], [4]),
         ("allowed[-1]", ["y"], ["x"]),
+        ("? in (3, < 2, [5..7])", [3, 1, 6], [2, 4, None]),
+        ("/* from */ 1, // to\n 3", [1, 3], [2]),
+        ('substring(?, 1, 1) = "A"', ["A-1"], ["B-1", "", None]),
     ],
 )
 def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list[Any]) -> None:
@@ -207,7 +210,7 @@ def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list
         "a instance of number",
         'duration("P1M")',
         "1 in [1..",
-        "/* note */ 1",
+        "/* note 1",
     ],
 )
 def test_a_faulty_cell_is_refused_with_rule_column_and_id(cell: str) -> None:
