@@ -7,7 +7,7 @@ from typing import Any
 
 from lxml import etree
 
-_NAMED = frozenset({"inputData", "decision", "variable", "itemComponent"})
+_NAMED = frozenset({"inputData", "decision", "variable", "itemComponent", "businessKnowledgeModel", "formalParameter"})
 _TEXT = r'"(?:[^"\\]|\\.)*"'
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from lxml import etree
 
 from engine.decision_names import SpokenNames
 from engine.decision_tables import Aggregation, HitPolicy, Input, Output, Rule, Table
 from engine.errors import ExpressionError, Finding, Severity
-from engine.feel import compile_input_cell, compile_value, list_values
+from engine.expressions import Expression
+from engine.feel import InputCell, compile_input_cell, compile_value, list_values
+from engine.foreign_phrases import Model
 
 MOST_CELLS = 20_000
 """Cells of all tables of a file together."""
+_BY_RANK = (HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER)
 _LANGUAGES = ("feel", "s-feel", "python", "parcelflow")
 
 Read = TypeVar("Read")
@@ -26,10 +29,20 @@ class TableReader:
     names: SpokenNames = field(default_factory=SpokenNames)
     findings: list[Finding] = field(default_factory=list)
     cells: int = 0
+    models: dict[str, Model] = field(default_factory=dict)
+    """The business knowledge models of the file that can be called."""
 
     def complain(self, element: etree._Element, code: str, message: str) -> None:
         """Note a fault of an element."""
-        self.findings.append(Finding(self.file, element.get("id"), Severity.ERROR, code, message))
+        named = next((one.get("id") for one in (element, *element.iterancestors()) if one.get("id")), None)
+        self.findings.append(Finding(self.file, named, Severity.ERROR, code, message))
+
+    def value(self, text: str) -> Expression:
+        """Read a value that may call the file's business knowledge models."""
+        return compile_value(text, self.models)
+
+    def _input_cell(self, text: str) -> InputCell:
+        return compile_input_cell(text, self.models)
 
     def table(self, element: etree._Element, title: str, result_name: str) -> Table | None:
         """Read a table; None if it is far too large, and with faults noted where some of it cannot be read."""
@@ -61,24 +74,32 @@ class TableReader:
     def _input(self, element: etree._Element, number: int, title: str) -> Input:
         expression = next(children(element, "inputExpression"), element)
         label = element.get("label") or text_of(expression) or f"input {number}"
-        self._refuse_language(expression, f"{title}, input “{label}”")
-        read = self.attempt(element, f"{title}, input “{label}”", compile_value, text_of(expression))
+        self.refuse_language(expression, f"{title}, input “{label}”")
+        read = self.attempt(element, f"{title}, input “{label}”", self.value, text_of(expression))
         return Input(label, expression.get("typeRef", ""), read or compile_value("null"))
 
     def _output(self, element: etree._Element, number: int, title: str, result_name: str) -> Output:
         label = element.get("label") or element.get("name") or f"output {number}"
         name = element.get("name") or (result_name if number == 1 else f"output_{number}")
-        listed = next(children(element, "outputValues"), None)
-        ranking = (
-            self.attempt(element, f"{title}, output “{label}”", list_values, text_of(listed)) if text_of(listed) else ()
-        )
+        ranking = self._ranking(element, f"{title}, output “{label}”")
         default = next(children(element, "defaultOutputEntry"), None)
         fallback = (
-            self.attempt(element, f"{title}, default of “{label}”", compile_value, text_of(default))
+            self.attempt(element, f"{title}, default of “{label}”", self.value, text_of(default))
             if text_of(default)
             else None
         )
-        return Output(name, label, element.get("typeRef", ""), ranking or (), fallback)
+        return Output(name, label, element.get("typeRef", ""), ranking, fallback)
+
+    def _ranking(self, element: etree._Element, where: str) -> tuple[Any, ...]:
+        """Read the values of an output in their order; what is no list of values matters only where the table goes by them."""
+        text = text_of(next(children(element, "outputValues"), None))
+        table = element.getparent()
+        if text and table is not None and table.get("hitPolicy") in _BY_RANK:
+            return self.attempt(element, where, list_values, text) or ()
+        try:
+            return list_values(self.names.in_text(text)) if text else ()
+        except ExpressionError:
+            return ()
 
     def _policy(
         self, element: etree._Element, title: str, outputs: list[Output]
@@ -91,7 +112,7 @@ class TableReader:
                 element, "decision_policy", f"{title} has an unknown hit policy, “{written} {aggregation or ''}”."
             )
             return HitPolicy.UNIQUE, None
-        if policy in (HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER) and not any(output.ranking for output in outputs):
+        if policy in _BY_RANK and not any(output.ranking for output in outputs):
             message = f"{title} goes by priority, so an output needs its values listed, the most important first."
             self.complain(element, "decision_priority", message)
         if policy is not HitPolicy.COLLECT:
@@ -111,10 +132,10 @@ class TableReader:
             self.complain(element, "decision_rule", f"{place} has not as many cells as the table has columns.")
             return None
         inputs = [
-            self._cell(cell, place, head, compile_input_cell) for cell, head in zip(cells[0], heads[0], strict=True)
+            self._cell(cell, place, head, self._input_cell) for cell, head in zip(cells[0], heads[0], strict=True)
         ]
         outputs = [
-            self._cell(cell, place, head, compile_value) if text_of(cell) not in ("", "-") else None
+            self._cell(cell, place, head, self.value) if text_of(cell) not in ("", "-") else None
             for cell, head in zip(cells[1], heads[1], strict=True)
         ]
         notes = [text_of(note) for note in (*children(element, "description"), *children(element, "annotationEntry"))]
@@ -125,7 +146,7 @@ class TableReader:
 
     def _cell(self, element: etree._Element, place: str, head: str, reader: Callable[[str], Read]) -> Read | None:
         where = f"{place}, column “{head}”"
-        self._refuse_language(element, where)
+        self.refuse_language(element, where)
         return self.attempt(element, where, reader, text_of(element))
 
     def attempt(self, element: etree._Element, where: str, reader: Callable[[str], Read], text: str) -> Read | None:
@@ -136,10 +157,17 @@ class TableReader:
             self.complain(element, "decision_cell", f"{where}: “{text[:80]}” cannot be understood. {error}")
             return None
 
-    def _refuse_language(self, element: etree._Element, where: str) -> None:
-        language = element.get("expressionLanguage", "")
-        if language and not language.lower().rstrip("/").endswith(_LANGUAGES) and "feel" not in language.lower():
+    def refuse_language(self, element: etree._Element, where: str) -> None:
+        """Complain of an expression that is written in a language other than FEEL."""
+        if not is_in_feel(element):
+            language = element.get("expressionLanguage", "")
             self.complain(element, "decision_language", f"{where} is written in “{language}”; write it in FEEL.")
+
+
+def is_in_feel(element: etree._Element) -> bool:
+    """Tell whether an expression is written in FEEL; B-FEEL, which has other values for null, is not."""
+    language = element.get("expressionLanguage", "").lower().rstrip("/")
+    return not language or (not language.endswith("b-feel") and ("feel" in language or language.endswith(_LANGUAGES)))
 
 
 def children(element: etree._Element, name: str) -> Iterator[etree._Element]:

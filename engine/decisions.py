@@ -1,4 +1,4 @@
-"""Decision tables and literal decisions (DMN 1.1 to 1.5), every cell read when the file is read.
+"""Decision tables and literal decisions (DMN 1.1 to 1.6), every cell read when the file is read.
 
 A violated hit policy, a cell that does not fit its input, a faulty text: each error names table, rule and column. A single-hit
 table gives a mapping of its outputs, all None where no rule matches and no default stands; a multiple-hit table gives a list,
@@ -12,6 +12,7 @@ from typing import Any
 
 from lxml import etree
 
+from engine.decision_models import read_models, required_models
 from engine.decision_names import SpokenNames, spoken_names
 from engine.decision_reading import TableReader, children, text_of
 from engine.decision_tables import Hit, Table, failed
@@ -19,7 +20,6 @@ from engine.diagrams.reader import read_xml
 from engine.errors import DefinitionError, ExpressionError, Finding, Severity
 from engine.evaluation import Budget
 from engine.expressions import Expression
-from engine.feel import compile_value
 
 MOST_DECISIONS = 200
 BUDGET = 500_000
@@ -31,6 +31,7 @@ _VERSIONS = (
     "20191111/MODEL/",
     "20211108/MODEL/",
     "20230324/MODEL/",
+    "20240513/MODEL/",
 )
 NAMESPACES = frozenset(
     f"{scheme}://www.omg.org/spec/DMN/{version}" for scheme in ("http", "https") for version in _VERSIONS
@@ -130,9 +131,12 @@ def read_decisions(data: bytes, file: str) -> dict[str, Decision]:
     if etree.QName(root).localname != "definitions" or etree.QName(root).namespace not in NAMESPACES:
         raise DefinitionError([Finding(file, None, Severity.ERROR, "not_dmn", "This is not a DMN decision file.")])
     reader = TableReader(file, spoken_names(root))
+    reader.refuse_language(root, "The file")
+    uncallable = read_models(root, reader)
     elements = _elements(root, reader)
     finished: dict[str, Decision] = {}
     for key in _in_order(elements, reader):
+        _refuse_models(elements[key], uncallable, reader)
         decision = _decision(elements[key], finished, reader)
         if decision is not None:
             finished[key] = decision
@@ -185,14 +189,12 @@ def _decision(element: etree._Element, finished: Mapping[str, Decision], reader:
     result_name = (variable.get("name") if variable is not None else None) or key
     table = next(children(element, "decisionTable"), None)
     literal = next(children(element, "literalExpression"), None)
-    for model in _knowledge(element):
-        message = f"Decision “{name}” uses the business knowledge model “{model}”, which cannot be invoked; make it a decision."
-        reader.complain(element, "decision_knowledge", message)
     logic: Table | Expression | None = None
     if table is not None:
         logic = reader.table(table, f"Decision “{name}”", result_name)
     elif literal is not None:
-        logic = reader.attempt(literal, f"Decision “{name}”", compile_value, text_of(literal))
+        reader.refuse_language(literal, f"Decision “{name}”")
+        logic = reader.attempt(literal, f"Decision “{name}”", reader.value, text_of(literal))
     else:
         reader.complain(
             element,
@@ -206,10 +208,12 @@ def _decision(element: etree._Element, finished: Mapping[str, Decision], reader:
     )
 
 
-def _knowledge(element: etree._Element) -> list[str]:
-    """Name the business knowledge models that a decision requires."""
-    needs = children(element, "knowledgeRequirement")
-    return [one.get("href", "").rpartition("#")[2] for need in needs for one in children(need, "requiredKnowledge")]
+def _refuse_models(element: etree._Element, uncallable: Mapping[str, str], reader: TableReader) -> None:
+    name = element.get("name") or element.get("id", "")
+    for model in required_models(element):
+        if model in uncallable:
+            message = f"Decision “{name}” uses the business knowledge model “{model}”: {uncallable[model]}"
+            reader.complain(element, "decision_knowledge", message)
 
 
 def _boxed(element: etree._Element) -> str:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from engine import plain
 from engine.errors import ExpressionError
 from engine.evaluation import Budget
 from engine.expressions import Expression, compile_feel
-from engine.foreign import translate_feel
-from engine.foreign_phrases import SUBJECT, say_feel
+from engine.foreign_phrases import SUBJECT, Models, say_feel
 from engine.foreign_words import Token, feel_tokens
 
 ANYTHING = "-"
@@ -26,6 +26,7 @@ _BY_SIZE = ("<", "<=", ">", ">=")
 _OPENING = ("[", "(", "]")
 _CLOSING = ("]", ")", "[")
 _MOST_TESTS = 500
+_NO_MODELS: Models = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class InputCell:
         return any(test.matches(subject, names, budget) for test in self.tests) != self.is_negated
 
 
-def compile_input_cell(text: str) -> InputCell:
+def compile_input_cell(text: str, models: Models = _NO_MODELS) -> InputCell:
     """Read an input cell (unary tests); empty and `-` match everything; raise ExpressionError with a sentence."""
     if text.strip() in ("", ANYTHING):
         return InputCell(text, ())
@@ -121,12 +122,12 @@ def compile_input_cell(text: str) -> InputCell:
         words = words[2:-1]
         if not words:
             raise ExpressionError("not() needs something that shall not match.")
-    return InputCell(text, tuple(_test(part) for part in _split(words)), is_negated)
+    return InputCell(text, tuple(_test(part, models) for part in _split(words)), is_negated)
 
 
-def compile_value(text: str) -> Expression:
+def compile_value(text: str, models: Models = _NO_MODELS) -> Expression:
     """Read an output cell, an input expression or a literal decision; raise ExpressionError with a sentence."""
-    return replace(_tried(compile_feel(translate_feel(text))), text=text)
+    return replace(_tried(compile_feel(say_feel(feel_tokens(text), models))), text=text)
 
 
 def list_values(text: str) -> tuple[Any, ...]:
@@ -191,19 +192,19 @@ def _length_of_value(words: Sequence[Token]) -> int:
     return len(words)
 
 
-def _test(words: Sequence[Token]) -> Test:
+def _test(words: Sequence[Token], models: Models) -> Test:
     if _length_of_range(words) == len(words):
-        return _range(words)
+        return _range(words, models)
     if any(word.is_sign("?") for word in words):
-        return Condition(_value(words))
+        return Condition(_value(words, models))
     if words[0].is_sign(*_COMPARISONS):
-        return Comparison(words[0].written.replace("==", "="), _value(words[1:]))
-    return Comparison("=", _value(words))
+        return Comparison(words[0].written.replace("==", "="), _value(words[1:], models))
+    return Comparison("=", _value(words, models))
 
 
-def _range(words: Sequence[Token]) -> Range:
+def _range(words: Sequence[Token], models: Models) -> Range:
     dots = next(number for number, word in enumerate(words) if word.is_sign(".."))
-    low, high = _value(words[1:dots]), _value(words[dots + 1 : -1])
+    low, high = _value(words[1:dots], models), _value(words[dots + 1 : -1], models)
     if not low.expression.names and not high.expression.names:
         ends = low.of({}, Budget()), high.of({}, Budget())
         if plain.less(ends[1], ends[0]):
@@ -211,10 +212,10 @@ def _range(words: Sequence[Token]) -> Range:
     return Range(low, high, words[0].is_sign("["), words[-1].is_sign("]"))
 
 
-def _value(words: Sequence[Token]) -> Value:
+def _value(words: Sequence[Token], models: Models) -> Value:
     if not words:
         raise ExpressionError("A value is missing.")
-    return Value(_tried(compile_feel(say_feel(words))))
+    return Value(_tried(compile_feel(say_feel(words, models))))
 
 
 def _tried(expression: Expression) -> Expression:

@@ -5,8 +5,9 @@ the words between them; an operand is a value with everything that is hung on it
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from engine.foreign_words import FEEL_CALLS, Token, untranslatable
 
@@ -80,6 +81,8 @@ _MOST_NESTED = 30
 _LONGEST_SAID = 20_000
 _NOTHING = Token("end", "")
 _NO_WORDS: frozenset[str] = frozenset()
+_NO_MODELS: Mapping[str, "Model"] = MappingProxyType({})
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 def say_juel(words: Sequence[Token]) -> str:
@@ -87,9 +90,37 @@ def say_juel(words: Sequence[Token]) -> str:
     return _Saying(words, is_feel=False).whole()
 
 
-def say_feel(words: Sequence[Token]) -> str:
-    """Join the words of a FEEL expression to one of our language."""
-    return _Saying(words, is_feel=True).whole()
+def say_feel(words: Sequence[Token], models: "Models" = _NO_MODELS) -> str:
+    """Join the words of a FEEL expression to one of our language; it may call the business knowledge models."""
+    return _Saying(words, is_feel=True, models=models).whole()
+
+
+def say_model(name: str, parameters: Sequence[str], words: Sequence[Token], models: "Models") -> "Model":
+    """Say the body of a business knowledge model, with names for its parameters that nothing else has."""
+    own = {parameter: f"of_{name}_{parameter}" for parameter in parameters}
+    return Model(tuple(own.values()), _Saying(words, is_feel=True, models=models, own=own).whole())
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A business knowledge model: the names of its parameters, and what it comes to, as our language says it."""
+
+    parameters: tuple[str, ...]
+    said: str
+
+    def of(self, name: str, arguments: Sequence[str]) -> str:
+        """Say what it comes to for these values."""
+        if len(arguments) != len(self.parameters):
+            raise untranslatable(f"{name}() takes {len(self.parameters)} values", None)
+        if not arguments:
+            return f"({self.said})"
+        values = ", ".join(arguments)
+        given = f"[{values}]" if len(arguments) == 1 else f"[[{values}]]"
+        return _bounded(f"[({self.said}) for {', '.join(self.parameters)} in {given}][0]")
+
+
+Models = Mapping[str, Model]
+"""Business knowledge models by the names under which expressions call them."""
 
 
 @dataclass(slots=True)
@@ -103,10 +134,20 @@ class _Part:
 class _Saying:
     """Reads the words of one expression from left to right."""
 
-    def __init__(self, words: Sequence[Token], *, is_feel: bool) -> None:
+    def __init__(
+        self,
+        words: Sequence[Token],
+        *,
+        is_feel: bool,
+        models: Mapping[str, Model] = _NO_MODELS,
+        own: Mapping[str, str] = _NO_NAMES,
+    ) -> None:
         self._words = words
+        self._models = models
+        self._own = own
         self._at = 0
         self._depth = 0
+        self._called = 0
         self._is_feel = is_feel
 
     def whole(self) -> str:
@@ -206,7 +247,7 @@ class _Saying:
         elif word.kind == "name" and self._next().is_sign("("):
             said = self._call(word)
         else:
-            said = _value(word)
+            said = _value(self._as_own(word))
         while True:
             if self._next().is_sign("[") and self._is_feel:
                 said = self._chosen(said)
@@ -216,6 +257,11 @@ class _Saying:
                 said = self._step(said, self._take().written[1:])
             else:
                 return said
+
+    def _as_own(self, word: Token) -> Token:
+        """Give a parameter of a business knowledge model the name that only it has."""
+        name, dot, path = word.written.partition(".")
+        return Token("name", f"{self._own[name]}{dot}{path}") if word.kind == "name" and name in self._own else word
 
     def _bracket(self, opening: Token) -> str:
         inside = ", ".join(self._list("]" if opening.written == "[" else ")"))
@@ -263,6 +309,12 @@ class _Saying:
         if owner and not self._is_feel:
             return _method(owner, method, arguments)
         spoken = " ".join(word.written.split())
+        if spoken in self._models:
+            said = self._models[spoken].of(spoken, arguments)
+            self._called += len(said)
+            if self._called > _LONGEST_SAID:
+                raise untranslatable("it calls too many business knowledge models", None)
+            return said
         names = FEEL_CALLS if self._is_feel else _FUNCTIONS
         return f"{names.get(spoken, spoken)}({', '.join(arguments)})"
 
@@ -362,7 +414,7 @@ class _Saying:
         while not loops or self._next().is_sign(","):
             if loops:
                 self._take()
-            name, between = self._take(), self._take()
+            name, between = self._as_own(self._take()), self._take()
             if name.kind != "name" or not name.written.isidentifier() or not between.is_name("in"):
                 raise untranslatable(f"“{kind}” is followed by a name and “in”", None)
             loops.append(f"for {name.written} in {self._run(frozenset({before}))}")

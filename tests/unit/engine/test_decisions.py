@@ -1,8 +1,10 @@
 """Decision tables by dmn-js's own cell syntax: cells, hit policies, requirements, and faults with rule and column."""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from time import monotonic
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
@@ -226,7 +228,7 @@ def test_all_faults_of_a_file_are_told_together() -> None:
     with pytest.raises(DefinitionError) as caught:
         read(table([(["1 +"], ["*"]), (["1"], ["2"])]), literal("other", "1 +"))
 
-    assert [finding.element for finding in caught.value.findings] == ["i1_1", "o1_1", None]
+    assert [finding.element for finding in caught.value.findings] == ["i1_1", "o1_1", "other"]
 
 
 @pytest.mark.parametrize(
@@ -456,16 +458,98 @@ def test_other_boxed_expressions_are_refused_by_name(boxed: str, what: str) -> N
     assert f"Decision “A” is {what};" in finding.message
 
 
-def test_a_business_knowledge_model_is_refused_by_name() -> None:
-    needs = '<knowledgeRequirement><requiredKnowledge href="#tariff"/></knowledgeRequirement>'
-    text = literal("a", "tariff(1)").replace("<literal", f"{needs}<literal", 1)
+def model(name: str, text: str, *parameters: str, requires: str = "", attributes: str = "") -> str:
+    needs = f'<knowledgeRequirement><requiredKnowledge href="#{requires}"/></knowledgeRequirement>' if requires else ""
+    names = "".join(f'<formalParameter name="{parameter}"/>' for parameter in parameters)
+    body = f"<literalExpression><text>{text}</text></literalExpression>"
+    key = name.replace(" ", "_")
+    return (
+        f'<businessKnowledgeModel id="{key}" name="{name}"><variable name="{name}"/>'
+        f"<encapsulatedLogic {attributes}>{names}{body}</encapsulatedLogic>{needs}</businessKnowledgeModel>"
+    )
 
+
+def using(key: str, decision: str) -> str:
+    needs = f'<knowledgeRequirement><requiredKnowledge href="#{key}"/></knowledgeRequirement>'
+    return decision.replace("<literal", f"{needs}<literal", 1).replace("<decisionTable", f"{needs}<decisionTable", 1)
+
+
+def test_a_business_knowledge_model_is_called_by_its_name() -> None:
+    decisions = read(
+        using("PMT", literal("payment", "PMT(loan.p, loan.r, n) + p")),
+        using("half_of", table([(["half of(p)"], ["half of(half of(p))"])])),
+        using("fixed", literal("fee", "fixed() + fixed()")),
+        model("PMT", "(p*r/12)/(1-(1+r/12)**-n)", "p", "r", "n"),
+        model("half of", "share(whole thing, 2) + sum(for share in [0] return share)", "whole thing", requires="share"),
+        model("share", "if p &lt; 0 then null else p / n", "p", "n"),
+        model("fixed", "5"),
+        model("never called", "no such function(1)"),
+    )
+
+    given = {"loan": {"p": Decimal(600_000), "r": Decimal("0.0375")}, "n": 360, "p": 100}
+    assert round(decisions["payment"].evaluate(given)["payment"], 6) == Decimal("2878.693549")
+    assert decisions["route"].evaluate({"p": 100, "amount": 50}) == {"way": 25}
+    assert decisions["route"].evaluate({"p": -1, "amount": None}) == {"way": None}
+    assert decisions["fee"].evaluate({}) == {"fee": 10}
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        '<businessKnowledgeModel id="tariff"/>',
+        "",
+        model("tariff", "tariff(1)", "p"),
+        model("tariff", "p +", "p"),
+        model("tariff", "p", "p", "p"),
+        model("tariff", "p", "p", attributes='kind="Java"'),
+        model("tariff", "p", "p", requires="tariff"),
+        model("tariff", "p", "p").replace("<literalExpression", '<literalExpression expressionLanguage="java"'),
+        model("tariff", "p", "p").replace("literalExpression", "context"),
+    ],
+)
+def test_a_business_knowledge_model_that_cannot_be_called_is_refused_by_name(written: str) -> None:
     with pytest.raises(DefinitionError) as caught:
-        read(text, '<businessKnowledgeModel id="tariff"/>')
+        read(using("tariff", literal("a", "tariff(1)")), written)
 
     first = caught.value.findings[0]
     assert (first.element, first.code) == ("a", "decision_knowledge")
     assert "“tariff”" in first.message
+
+
+def test_a_call_with_too_few_values_is_refused_in_its_cell() -> None:
+    with pytest.raises(DefinitionError, match=r"rule 1, column “amount”.*share\(\) takes 2 values"):
+        read(using("share", table([(["share(1)"], ["1"])])), model("share", "p / n", "p", "n"))
+
+
+def test_calls_within_calls_cannot_grow_without_end() -> None:
+    tower = [model("m0", "p", "p")]
+    tower += [model(f"m{n}", f"m{n - 1}(p) + m{n - 1}(p)", "p", requires=f"m{n - 1}") for n in range(1, 40)]
+    started = monotonic()
+
+    with pytest.raises(DefinitionError):
+        read(using("m39", literal("a", "m39(1)")), *tower)
+
+    assert monotonic() - started < 2
+
+
+@pytest.mark.parametrize("listed", ["", "-", "string length(?) > 2", "[1..5]"])
+def test_output_values_that_rank_nothing_are_passed_over(listed: str) -> None:
+    values = f"<outputValues><text>{escape(listed)}</text></outputValues>"
+    columns, of_table = re.subn(r"</output>", f"{values}</output>", table([(["1"], ["2"])]))
+
+    assert of_table == 1
+    assert read(columns)["route"].evaluate({"amount": 1}) == {"way": 2}
+
+
+@pytest.mark.parametrize("language", ["https://www.omg.org/spec/DMN/20240513/B-FEEL/", "javascript"])
+def test_another_language_of_a_file_or_a_decision_is_refused(language: str) -> None:
+    whole = f'<definitions xmlns="{DMN_13}" expressionLanguage="{language}">{literal("a", "1")}</definitions>'
+    alone = literal("a", "1").replace("<literalExpression", f'<literalExpression expressionLanguage="{language}"')
+
+    for text in (whole, f'<definitions xmlns="{DMN_13}">{alone}</definitions>'):
+        with pytest.raises(DefinitionError) as caught:
+            read_decisions(text.encode(), "x.dmn")
+        assert [one.code for one in caught.value.findings] == ["decision_language"]
 
 
 def test_input_data_and_other_elements_of_a_graph_are_passed_over() -> None:
@@ -502,7 +586,7 @@ def test_a_name_with_blanks_that_the_file_does_not_give_is_refused() -> None:
     with pytest.raises(DefinitionError) as caught:
         read(literal("greeting", "Full Name"), '<inputData id="i" name="Name"/>')
 
-    assert [(one.element, one.code) for one in caught.value.findings] == [(None, "decision_cell")]
+    assert [(one.element, one.code) for one in caught.value.findings] == [("greeting", "decision_cell")]
 
 
 def test_an_explanation_tells_inputs_rules_and_results() -> None:
@@ -579,6 +663,7 @@ def test_what_is_no_decision_file_is_refused(data: bytes) -> None:
         "https://www.omg.org/spec/DMN/20191111/MODEL/",
         "https://www.omg.org/spec/DMN/20211108/MODEL/",
         "https://www.omg.org/spec/DMN/20230324/MODEL/",
+        "https://www.omg.org/spec/DMN/20240513/MODEL/",
     ],
 )
 def test_files_of_all_versions_are_read(namespace: str) -> None:
