@@ -44,7 +44,7 @@ def _read(element: etree._Element, reader: TableReader) -> str | None:
     if len(set(parameters)) != len(parameters):
         return "its parameters need names of their own."
     try:
-        model = say_model(name, parameters, feel_tokens(reader.names.in_text(text_of(body))), reader.models)
+        model = say_model(parameters, feel_tokens(reader.names.in_text(text_of(body))), reader.models)
         compile_feel(model.said)
     except ExpressionError as error:
         return error.message

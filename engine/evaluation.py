@@ -11,7 +11,7 @@ import simpleeval
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
 from engine.feel_functions import FEEL_FUNCTIONS, NULL_AWARE, SCANNING, alike, property_of, shifted
-from engine.foreign_phrases import FILTERED
+from engine.foreign_phrases import BOUND, FILTERED
 from engine.functions import FUNCTIONS
 from engine.working_functions import COST, WORKING_FUNCTIONS
 
@@ -296,8 +296,8 @@ class FeelEvaluation(Evaluation):
         if FILTERED not in bound:
             return bound
         own = item if isinstance(item, dict) else {}
-        self.budget.charge(len(own))
-        return {"item": item, **own, **bound}
+        self.budget.charge(2 * len(own))
+        return {"item": item, **own, **{f"{BOUND}{name}": value for name, value in own.items()}, **bound}
 
     def _eval_compare(self, node: ast.Compare) -> bool | None:  # type: ignore[override]  # nothing is a third truth value
         left, is_unknown = self._eval(node.left), False

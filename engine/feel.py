@@ -184,7 +184,7 @@ def _length_of_range(words: Sequence[Token]) -> int | None:
 def _length_of_value(words: Sequence[Token]) -> int:
     depth = 0
     for number, word in enumerate(words):
-        depth += word.is_sign("(", "[") - word.is_sign(")", "]")
+        depth += word.is_sign("(", "[", "{") - word.is_sign(")", "]", "}")
         if depth == 0 and word.is_sign(","):
             if number == 0:
                 raise ExpressionError("A value is missing before a comma.")

@@ -13,6 +13,8 @@ from engine.foreign_words import FEEL_CALLS, Token, untranslatable
 
 FILTERED = "filtered_item"
 """The name in our language of an entry that FEEL's `list[condition]` looks at."""
+BOUND = "bound_"
+"""What the names of parameters of business knowledge models, and of entries of groups that are being made, begin with."""
 SUBJECT = "tested_value"
 """The name that FEEL's question mark, the value a cell looks at, has in our language."""
 _SIGNS = {"&&": "and", "||": "or", "=": "==", "===": "==", "!==": "!="}
@@ -95,9 +97,9 @@ def say_feel(words: Sequence[Token], models: "Models" = _NO_MODELS) -> str:
     return _Saying(words, is_feel=True, models=models).whole()
 
 
-def say_model(name: str, parameters: Sequence[str], words: Sequence[Token], models: "Models") -> "Model":
-    """Say the body of a business knowledge model, with names for its parameters that nothing else has."""
-    own = {parameter: f"of_{name}_{parameter}" for parameter in parameters}
+def say_model(parameters: Sequence[str], words: Sequence[Token], models: "Models") -> "Model":
+    """Say the body of a business knowledge model, with names for its parameters that no variable has."""
+    own = {parameter: f"{BOUND}{parameter}" for parameter in parameters}
     return Model(tuple(own.values()), _Saying(words, is_feel=True, models=models, own=own).whole())
 
 
@@ -194,7 +196,7 @@ class _Saying:
         word = self._next()
         return (
             word is _NOTHING
-            or word.is_sign(")", "]", ",", ":", "..")
+            or word.is_sign(")", "]", "}", ",", ":", "..")
             or (word.kind == "name" and word.written in stops)
         )
 
@@ -209,7 +211,7 @@ class _Saying:
         sign = self._sign(word)
         if sign == "!":
             return _Part(self._negated(), True)
-        if sign is None or word.is_sign("(", "[") or (word.is_sign("?") and self._is_feel):
+        if sign is None or word.is_sign("(", "[", "{") or (word.is_sign("?") and self._is_feel):
             return _Part(self._operand(), True)
         self._take()
         return _Part(_SIGNS.get(sign, sign), False)
@@ -244,6 +246,8 @@ class _Saying:
         word = self._take()
         if word.is_sign("(", "["):
             said = self._bracket(word)
+        elif word.is_sign("{") and self._is_feel:
+            said = self._group()
         elif word.kind == "name" and self._next().is_sign("("):
             said = self._call(word)
         else:
@@ -259,13 +263,39 @@ class _Saying:
                 return said
 
     def _as_own(self, word: Token) -> Token:
-        """Give a parameter of a business knowledge model the name that only it has."""
+        """Give a parameter of a business knowledge model, or an entry of a group, the name that no variable has."""
         name, dot, path = word.written.partition(".")
         return Token("name", f"{self._own[name]}{dot}{path}") if word.kind == "name" and name in self._own else word
 
     def _bracket(self, opening: Token) -> str:
         inside = ", ".join(self._list("]" if opening.written == "[" else ")"))
         return f"[{inside}]" if opening.written == "[" else f"({inside})"
+
+    def _group(self) -> str:
+        """Say FEEL's `{a: 1, b: a + 1}`, where an entry may be reckoned from those before it (DMN 1.3, 10.3.2.6)."""
+        outer, entries = self._own, dict[str, str]()
+        while not self._next().is_sign("}"):
+            key = self._key()
+            self._expect(":", key)
+            value = self._phrase(_NO_WORDS)
+            if not value or key in entries:
+                raise untranslatable(f"the entry “{key}” has no value of its own", None)
+            entries[key] = value
+            self._own = {**self._own, key: f"{BOUND}{key}"}
+            if not self._next().is_sign("}"):
+                self._expect(",", key)
+        self._take()
+        self._own = outer
+        loops = " ".join(f"for {BOUND}{key} in [{value}]" for key, value in entries.items())
+        whole = ", ".join(f"{key!r}: {BOUND}{key}" for key in entries)
+        return f"[{{{whole}}} {loops}][0]" if entries else "{}"
+
+    def _key(self) -> str:
+        word = self._take()
+        key = word.written[1:-1] if word.kind == "text" else word.written
+        if word.kind not in ("name", "text") or not key.isidentifier():
+            raise untranslatable("the entries of a group have names of one word", None)
+        return key
 
     def _list(self, closing: str) -> list[str]:
         """Say phrases divided by commas, up to the end of the bracket."""
@@ -474,7 +504,7 @@ def _is_condition(words: Sequence[Token]) -> bool:
     """Tell whether the words within [ ] compare or combine something, and are no number of an entry."""
     depth = 0
     for word in words:
-        depth += word.is_sign("(", "[") - word.is_sign(")", "]")
+        depth += word.is_sign("(", "[", "{") - word.is_sign(")", "]", "}")
         is_comparison = word.is_sign("=", "==", "!=", "<", "<=", ">", ">=") or word.is_name(
             "and", "or", "in", "between"
         )

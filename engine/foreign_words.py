@@ -80,7 +80,7 @@ _TOKEN = re.compile(
       |(?:[^\W\d]\w*:)?get(?:DataObject|DataInput|DataOutput|ProcessProperty)(?=\s*\()
       |[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     | (?P<path>\.[^\W\d]\w*)
-    | (?P<sign>&&|\|\||===|!==|==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?:])
+    | (?P<sign>&&|\|\||===|!==|==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?:{{}}])
     )""",
     re.VERBOSE,
 )

@@ -195,7 +195,7 @@ def test_a_cell_matches_what_it_says(cell: str, matching: list[Any], other: list
         "a[0]",
         "a[b]",
         "for x in y",
-        "{a: 1}",
+        "{a b: 1}",
         "between 1 and 2",
         "__import__('os')",
         "x.y()",
@@ -478,11 +478,13 @@ def test_a_business_knowledge_model_is_called_by_its_name() -> None:
     decisions = read(
         using("PMT", literal("payment", "PMT(loan.p, loan.r, n) + p")),
         using("half_of", table([(["half of(p)"], ["half of(half of(p))"])])),
+        using("dear", literal("found", "dear(1)")),
         using("fixed", literal("fee", "fixed() + fixed()")),
         model("PMT", "(p*r/12)/(1-(1+r/12)**-n)", "p", "r", "n"),
         model("half of", "share(whole thing, 2) + sum(for share in [0] return share)", "whole thing", requires="share"),
         model("share", "if p &lt; 0 then null else p / n", "p", "n"),
         model("fixed", "5"),
+        model("dear", "count(lines[price &gt; 5 and least = 2])", "least"),
         model("never called", "no such function(1)"),
     )
 
@@ -491,6 +493,7 @@ def test_a_business_knowledge_model_is_called_by_its_name() -> None:
     assert decisions["route"].evaluate({"p": 100, "amount": 50}) == {"way": 25}
     assert decisions["route"].evaluate({"p": -1, "amount": None}) == {"way": None}
     assert decisions["fee"].evaluate({}) == {"fee": 10}
+    assert decisions["found"].evaluate({"lines": [{"price": 9, "least": 2}, {"price": 7}]}) == {"found": 1}
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,34 @@ def test_lists_and_loops(text: str, value: object) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("{}", {}),
+        ('{a: 1, "b": a + 1}', {"a": 1, "b": 2}),
+        ("{kind: kind, word: {kind: word}}", {"kind": "small", "word": {"kind": "banana"}}),
+        ("{a: 1, b: {a: a + 1, c: a}}.b", {"a": 2, "c": 2}),
+        ("{two: 3, b: for two in [4] return two}.b", [4]),
+        ('{kind: "wide", found: lines[kind = "small"].price}.found', [5]),
+        ("{least: 10, found: lines[price > least].price}.found", [30]),
+        ("[{x: 1}, {x: 2}].x", [1, 2]),
+        ("[{x: 1, y: 2}, {x: 2, y: 3}][x = 1].y", [2]),
+        ("{a: 1, b: 2} = {b: 2, a: 1.0}", True),
+        ("if {a: null}.a = null then {b: 2} else null", {"b": 2}),
+    ],
+)
+def test_groups_of_entries(text: str, value: object) -> None:
+    assert said(text) == value
+
+
+@pytest.mark.parametrize(
+    "text", ["{a b: 1}", "{a: 1", "{a}", "{1: 2}", "{a: 1, a: 2}", "{a: }", "{a: 1}}", "{, a: 1}", "${{a: 1}}"]
+)
+def test_what_is_no_group_is_refused(text: str) -> None:
+    with pytest.raises(ExpressionError):
+        said(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
         ("5 in <= 5", True),
         ("5 in (1, < 5, >= 6)", False),
         ("5 in (1, (2..9))", True),
