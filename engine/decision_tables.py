@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
@@ -239,6 +239,13 @@ _READERS: dict[str, Callable[[str], Any]] = {
 }
 
 
+_NEVER: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("integer", "long", "double", "number"), (bool, date, time, timedelta)),
+    "boolean": (int, float, Decimal, date, time, timedelta),
+}
+"""Values that a column of that type never holds; comparing them would only ever not match, without a word."""
+
+
 def typed(value: Any, type_name: str) -> Any:
     """Give a text as the number or date that its column is declared to hold, and a date with time as a date for a date column."""
     kind = type_name.rpartition(":")[2].lower().replace(" ", "")
@@ -248,6 +255,8 @@ def typed(value: Any, type_name: str) -> Any:
         return value.date()
     if kind in ("datetime", "dateandtime") and isinstance(value, date) and not isinstance(value, datetime):
         raise ExpressionError("A date stands where a date with time is expected.")
+    if kind in _NEVER and isinstance(value, _NEVER[kind]) and not (kind == "boolean" and isinstance(value, bool)):
+        raise ExpressionError(f"{plain.kind_of(value).capitalize()} stands where a {kind} is expected.")
     if isinstance(value, Decimal) and kind in ("integer", "long") and value == value.to_integral_value():
         return int(value)
     return value

@@ -75,6 +75,8 @@ class Decision:
     """The name of a literal decision's value, or of a table's value to those who require it."""
     required: tuple["Decision", ...] = field(default=(), repr=False)
     spoken: SpokenNames = field(default_factory=SpokenNames, repr=False)
+    given: frozenset[str] = frozenset()
+    """The names of the input data that it requires, which outputs of other decisions do not hide."""
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -98,7 +100,9 @@ class Decision:
         if self.id not in known:
             required = tuple(decision.work_out(names, budget, known) for decision in self.required)
             for decision, explanation in zip(self.required, required, strict=True):
-                given = decision.as_variables(explanation.result)
+                made = decision.as_variables(explanation.result)
+                hidden = self.given - {decision.result_name}
+                given = {name: value for name, value in made.items() if name not in hidden}
                 names = names | given | self.spoken.among(given)
             known[self.id] = self._conclude(names, budget, required)
         return known[self.id]
@@ -203,9 +207,17 @@ def _decision(element: etree._Element, finished: Mapping[str, Decision], reader:
         )
     if logic is None or missing:
         return None
-    return Decision(
-        key, name, reader.file, logic, result_name, tuple(finished[need] for need in _required(element)), reader.names
-    )
+    required = tuple(finished[need] for need in _required(element))
+    return Decision(key, name, reader.file, logic, result_name, required, reader.names, _given(element))
+
+
+def _given(element: etree._Element) -> frozenset[str]:
+    """Name the input data that a decision requires, by its variable's name or its own."""
+    needs = set(_references(element, "requiredInput"))
+    found = [one for one in element.itersiblings(preceding=True) if one.get("id") in needs]
+    found += [one for one in element.itersiblings() if one.get("id") in needs]
+    variables = [variable for one in found for variable in children(one, "variable")]
+    return frozenset(one.get("name", "") for one in (*found, *variables))
 
 
 def _refuse_models(element: etree._Element, uncallable: Mapping[str, str], reader: TableReader) -> None:
@@ -222,9 +234,14 @@ def _boxed(element: etree._Element) -> str:
 
 
 def _required(element: etree._Element) -> list[str]:
+    return _references(element, "requiredDecision")
+
+
+def _references(element: etree._Element, kind: str) -> list[str]:
+    """Give the ids of what a decision requires, each once."""
     found = [
         reference.get("href", "").rpartition("#")[2]
         for requirement in children(element, "informationRequirement")
-        for reference in children(requirement, "requiredDecision")
+        for reference in children(requirement, kind)
     ]
     return list(dict.fromkeys(found))

@@ -395,6 +395,20 @@ def test_a_failing_evaluation_names_table_rule_and_column(names: dict[str, Any],
     assert "Decision “Route”" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        ("boolean", "true", 1),
+        ("boolean", "not(true)", date(2026, 1, 31)),
+        ("number", "5", True),
+        ("number", "5", time(9)),
+    ],
+)
+def test_a_value_of_another_kind_than_its_column_is_told(kind: str, cell: str, value: object) -> None:
+    with pytest.raises(ExpressionError, match=rf"Decision “Route”, input “amount”: .* where a {kind} is expected"):
+        route([([cell], ["1"])], inputs=[("amount", kind)]).evaluate({"amount": value})
+
+
 def test_required_decisions_are_worked_out_first() -> None:
     decisions = read(
         table(
@@ -419,6 +433,22 @@ def test_a_table_gives_its_outputs_to_those_who_require_it() -> None:
     )
 
     assert decisions["total"].evaluate({"amount": 1}) == {"total": 14}
+
+
+def test_outputs_of_a_required_table_do_not_hide_input_data() -> None:
+    needs = "".join(
+        f'<informationRequirement><requiredInput href="#{key}"/></informationRequirement>' for key in ("state", "score")
+    )
+    text = 'status + " " + route.status + " " + string(Credit Score) + "/" + string(route.Credit Score) + kind'
+    decisions = read(
+        table([(["-"], ['"done"', "7", '"!"'])], outputs=[("status", ""), ("Credit Score", ""), ("kind", "")]),
+        literal("letter", escape(text), requires="route").replace("<literal", f"{needs}<literal", 1),
+        '<inputData id="state" name="status"/>',
+        '<inputData id="score" name="score"><variable name="Credit Score"/></inputData>',
+    )
+
+    given = {"amount": 1, "status": "new", "Credit Score": 500, "kind": "?"}
+    assert decisions["letter"].evaluate(given) == {"letter": "new done 500/7!"}
 
 
 def test_a_decision_required_twice_is_worked_out_once() -> None:
