@@ -272,7 +272,9 @@ class FeelEvaluation(Evaluation):
 
     def _called(self, name: str, arguments: list[Any]) -> Any:
         """Give null where an argument is null, unless the function takes it as a value or is one of ours alone."""
-        if name not in NULL_AWARE and name not in WORKING_FUNCTIONS and any(value is None for value in arguments):
+        is_within_list = name == "contains" and isinstance(arguments[0] if arguments else None, list | dict)
+        is_aware = is_within_list or name in NULL_AWARE or name in WORKING_FUNCTIONS
+        if not is_aware and any(value is None for value in arguments):
             return None
         return super()._called(name, arguments)
 

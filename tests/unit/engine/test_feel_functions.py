@@ -115,6 +115,8 @@ def test_functions_over_numbers(text: str, value: str) -> None:
         ("sublist(letters, 1, 2)", ["a", "b"]),
         ("list replace(letters, 3, word)", ["a", "b", "banana"]),
         ("list contains([1, null], null)", True),
+        ("contains([1, null], null)", True),
+        ("contains([1], nothing)", False),
         ("all([true, null])", None),
         ("all([])", True),
         ("any(null, true)", True),
@@ -254,6 +256,8 @@ def test_dates_times_and_durations(text: str, value: object) -> None:
         "sum([])",
         "mean([1, null])",
         "nothing.price",
+        'contains(nothing, "a")',
+        "contains(word, null)",
     ],
 )
 def test_what_is_made_of_nothing_is_nothing(text: str) -> None:
