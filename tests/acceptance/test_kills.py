@@ -20,7 +20,7 @@ from senders import ATTACHMENTS, Clerk, FileDropper, MailSender, Sent, at_work
 from sqlalchemy import create_engine, text
 
 from storage.audit import parcel_chain
-from web.assembly import assemble
+from web.assembly import System, assemble
 from web.settings import Settings
 
 KILLS = 10
@@ -72,10 +72,15 @@ def senders_to(installation: Installation, folder: Path) -> Senders:
     )
 
 
+def assembled(installation: Installation) -> System:
+    """Join the parts around the database of an installation, beside the process that serves it."""
+    url = None if installation.database_url is None else SecretStr(installation.database_url)
+    return assemble(Settings(data_folder=installation.folder, database_url=url))
+
+
 def add_waiting_items(installation: Installation, number: int) -> None:
     """Let work items wait from the beginning, so that there is always one to complete."""
-    url = None if installation.database_url is None else SecretStr(installation.database_url)
-    system = assemble(Settings(data_folder=installation.folder, database_url=url))
+    system = assembled(installation)
     try:
         with system.database.transaction() as tx:
             parcels = [tx.parcels.add(a_parcel(channel="upload")) for _ in range(number)]
@@ -167,7 +172,10 @@ def compare(installation: Installation, senders: Senders) -> None:
     assert completed(installation) == Counter(senders.clerk.sent.offered)
     assert senders.clerk.refusals == []
     wait_for_work(installation)
-    assert wrongly_started(installation) == []
+    assert {row[1:] for row in not_simply_started(installation)} <= {(0, 1), (1, 1)}
+    retry_what_stopped(installation)
+    wait_for_work(installation)
+    assert not_simply_started(installation) == []
     check(installation)
 
 
@@ -198,12 +206,28 @@ def completed(installation: Installation) -> Counter[str]:
     return Counter(str(item) for (item,) in rows(installation, statement))
 
 
-def wrongly_started(installation: Installation) -> list[tuple[object, ...]]:
-    """Give the parcels that have not one instance of their process each, but for those whose job died at each try."""
-    statement = """SELECT number FROM parcel WHERE 1 <>
-        (SELECT count(*) FROM process_instance WHERE parcel_id = parcel.id)
-        + (SELECT count(*) FROM job WHERE parcel_id = parcel.id AND state = 'stopped')"""
+def not_simply_started(installation: Installation) -> list[tuple[object, ...]]:
+    """Give the parcels that have not one instance or a stopped job: number, instances, stopped jobs.
+
+    A job that died at each try may have died with its deed done and not yet marked: then its parcel has an instance too.
+    """
+    statement = """SELECT number, instances, stopped FROM (SELECT number,
+        (SELECT count(*) FROM process_instance WHERE parcel_id = parcel.id) AS instances,
+        (SELECT count(*) FROM job WHERE parcel_id = parcel.id AND state = 'stopped') AS stopped
+        FROM parcel) AS counted WHERE instances <> 1 OR stopped <> 0"""
     return rows(installation, statement)
+
+
+def retry_what_stopped(installation: Installation) -> None:
+    """Let an operator try each job again that was stopped because the process died at each of its tries."""
+    system = assembled(installation)
+    try:
+        with system.database.reading() as tx:
+            incidents = [incident.id for incident in tx.incidents.still_open(limit=10_000)]
+        for incident in incidents:
+            system.incident_desk.retry(incident, "clerk")
+    finally:
+        system.close()
 
 
 def wait_for_work(installation: Installation) -> None:
