@@ -2,11 +2,12 @@
 
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from oracle.play import BERLIN, Play
 from oracle.random_diagrams import Block, RandomDiagram, drawn, smaller
-from oracle.tokens import Engine
+from oracle.tokens import Endless, Engine
 
 from engine.diagrams.normalise import normalise
 from engine.diagrams.reader import read_diagram
@@ -29,6 +30,7 @@ class Both:
         self.random = random.Random(seed)
         data = {**self.diagram.data, "bits": self.random.getrandbits(6)}
         self.moves: list[str] = []
+        self.is_endless = False
         self.play = Play(program, data)
         self.oracle = Engine(self.diagram.xml, self.diagram.effects, self.diagram.questions, data)
 
@@ -39,6 +41,8 @@ class Both:
             if self.play.step.state is not ExecutionState.ACTIVE:
                 break
             self.move()
+            if self.is_endless:
+                return
         self.compare_ends()
 
     def move(self) -> None:
@@ -61,7 +65,7 @@ class Both:
         token = self.oracle.waiting("work")[place]
         assert token.data["hist"] == hist[:-1], f"other data at {wait.key}, after {self.moves}"
         self.play.took(self.play.execution.complete(wait.key, answers, self.play.now))
-        self.oracle.complete(token, answers)
+        self.follow(lambda: self.oracle.complete(token, answers))
 
     def trigger(self, events: list[Wait], place: int) -> None:
         """Let one event happen in both."""
@@ -72,7 +76,16 @@ class Both:
             self.play.took(self.play.execution.fire(wait.key, self.play.now))
         else:
             self.play.took(self.play.execution.deliver(wait.key, {}, self.play.now))
-        self.oracle.trigger(token)
+        self.follow(lambda: self.oracle.trigger(token))
+
+    def follow(self, move: Callable[[], None]) -> None:
+        """Let the second engine move too; where it goes round for ever, the product has stopped at its limit of steps."""
+        try:
+            move()
+        except Endless:
+            self.is_endless = True
+        stopped = {stuck.code for stuck in self.play.stuck} == {"step_limit"}
+        assert self.is_endless == stopped, f"only one of them goes round for ever, after {self.moves}"
 
     def compare(self) -> None:
         """Both wait at the same places, have passed the same nodes and sent the same things."""
@@ -108,7 +121,7 @@ class Migrated(Both):
         """Move, and carry the instance over."""
         super().move()
         program = self.programs[0]
-        if self.play.step.state is not ExecutionState.ACTIVE:
+        if self.is_endless or self.play.step.state is not ExecutionState.ACTIVE:
             return
         before = self.play.execution.save()
         passage = self.play.execution.passage(program, {})

@@ -101,6 +101,13 @@ class Flow:
     target: str
 
 
+MOST_VISITS = 1_500
+
+
+class Endless(Exception):
+    """The diagram goes round and never waits."""
+
+
 class Graph:
     """One scope."""
 
@@ -232,11 +239,15 @@ class Engine:
     # -- moving
 
     def run(self) -> None:
-        """Run until all wait."""
+        """Run until all wait; raise `Endless` when they seem never to."""
         self.look()
+        visits = 0
         while self.urgent or self.queue:
             token = (self.urgent or self.queue).popleft()
             if token.state == "ready" and token in token.net.tokens:
+                visits += 1
+                if visits > MOST_VISITS:
+                    raise Endless
                 self.visit(token)
                 if not self.urgent:
                     self.settle()
