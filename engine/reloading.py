@@ -1,6 +1,6 @@
 """Loads saved states for checking: what an instance waits for, and whether saving it again gives the same bytes."""
 
-from functools import cache
+from functools import lru_cache
 
 from engine.deployment import ProgramCache
 from engine.spiff.execution import Execution
@@ -8,11 +8,13 @@ from engine.spiff.program import Program
 from storage.check import Reload, Reloaded
 from storage.database import Database
 
+_PROGRAMS_AT_HAND = 16
+
 
 def reloader(database: Database, programs: ProgramCache) -> Reload:
     """Give the function that loads the saved state of an instance of a definition (by its id)."""
 
-    @cache
+    @lru_cache(_PROGRAMS_AT_HAND)
     def program_of(definition_id: int) -> Program:
         with database.reading() as tx:
             return programs.of(tx, tx.deployments.definition(definition_id).deployment_id)
