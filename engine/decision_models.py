@@ -8,7 +8,7 @@ from engine.decision_names import spoken
 from engine.decision_reading import TableReader, children, is_in_feel, text_of
 from engine.errors import ExpressionError
 from engine.expressions import compile_feel
-from engine.foreign_phrases import say_model
+from engine.feel_phrases import say_model
 from engine.foreign_words import feel_tokens
 
 

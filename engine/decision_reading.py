@@ -11,7 +11,7 @@ from engine.decision_tables import Aggregation, HitPolicy, Input, Output, Rule, 
 from engine.errors import ExpressionError, Finding, Severity
 from engine.expressions import Expression
 from engine.feel import InputCell, compile_input_cell, compile_value, list_values
-from engine.foreign_phrases import Model
+from engine.feel_phrases import Model
 
 MOST_CELLS = 20_000
 """Cells of all tables of a file together."""

@@ -11,7 +11,7 @@ import simpleeval
 from engine import plain
 from engine.errors import CostlyExpression, ExpressionError
 from engine.feel_functions import FEEL_FUNCTIONS, NULL_AWARE, SCANNING, alike, property_of, shifted
-from engine.foreign_phrases import BOUND, FILTERED
+from engine.feel_phrases import BOUND, FILTERED
 from engine.functions import FUNCTIONS
 from engine.working_functions import COST, WORKING_FUNCTIONS
 

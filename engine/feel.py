@@ -9,7 +9,7 @@ from engine import plain
 from engine.errors import ExpressionError
 from engine.evaluation import Budget
 from engine.expressions import Expression, compile_feel
-from engine.foreign_phrases import SUBJECT, Models, say_feel
+from engine.feel_phrases import SUBJECT, Models, say_feel
 from engine.foreign_words import Token, feel_tokens
 
 ANYTHING = "-"

@@ -1,7 +1,8 @@
 """Simple expressions of other languages, `${a == b}` (JUEL) and `= a = b` (FEEL), said in our own expression language."""
 
-from engine.foreign_phrases import say_feel, say_juel
+from engine.feel_phrases import say_feel
 from engine.foreign_words import feel_tokens, tokens, untranslatable
+from engine.juel_phrases import say_juel
 
 
 def is_foreign(text: str) -> bool:

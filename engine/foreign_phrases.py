@@ -1,75 +1,27 @@
-"""Says the words of a JUEL or FEEL expression in our own expression language, bracket by bracket.
+"""Reads the words of a foreign expression bracket by bracket, and says them in our own expression language.
 
 A phrase reaches to the end of its bracket, to a comma, or to a word that ends it, such as `then`. It is made of operands and of
 the words between them; an operand is a value with everything that is hung on it: `order.lines[1].price`, `name.trim().length()`.
+Here is what JUEL and FEEL have in common; what each has for itself stands in a room of its own.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import ClassVar
 
-from engine.foreign_words import FEEL_CALLS, Token, untranslatable
+from engine.foreign_words import Token, untranslatable
 
-FILTERED = "filtered_item"
-"""The name in our language of an entry that FEEL's `list[condition]` looks at."""
-BOUND = "bound_"
-"""What the names of parameters of business knowledge models, and of entries of groups that are being made, begin with."""
-SUBJECT = "tested_value"
-"""The name that FEEL's question mark, the value a cell looks at, has in our language."""
-_SIGNS = {"&&": "and", "||": "or", "=": "==", "===": "==", "!==": "!="}
+MOST_NESTED = 30
+NO_WORDS: frozenset[str] = frozenset()
+AND_OR = frozenset({"and", "or"})
+SIGNS = {"&&": "and", "||": "or", "=": "==", "===": "==", "!==": "!="}
+"""Signs that our language writes otherwise."""
 _WORDS = {"true": "True", "false": "False", "null": "None"}
-_JUEL_SIGNS = {
-    "eq": "==",
-    "ne": "!=",
-    "lt": "<",
-    "gt": ">",
-    "le": "<=",
-    "ge": ">=",
-    "div": "/",
-    "mod": "%",
-    "empty": "!",
-}
-_FUNCTIONS = {
-    "date and time": "datetime",
-    "starts with": "starts_with",
-    "ends with": "ends_with",
-    "upper case": "upper",
-    "lower case": "lower",
-    "string length": "len",
-    "list contains": "contains",
-}
-"""What is understood of FEEL's functions where no mark tells that it is FEEL."""
-MATCHED = "matched_value"
-"""The name that the value before FEEL's `in` has in the tests that follow it."""
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{6})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "'": "'", "\\": "\\"}
 _LAST_LETTER = 0x10FFFF
-_GETTERS = frozenset(
-    {"execution.getVariable", "execution.getVariableLocal", "task.getVariable", "execution.variables.get"}
-)
-_GETTER = re.compile(r"(?:get|is)([A-Z]\w*)")
-"""A method of Java that gives what a value holds: `order.getTotal()`, `order.isUrgent()`."""
-_ASKING = frozenset({"execution.hasVariable", "execution.hasVariableLocal", "task.hasVariable"})
-_OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProcessProperty"})
-"""Functions by which BPMN lets an XPath expression name data (10.4.3)."""
-_METHODS = {
-    ("size", 0): "len({0})",
-    ("length", 0): "len({0})",
-    ("isEmpty", 0): "(len({0}) == 0)",
-    ("toString", 0): "str({0})",
-    ("trim", 0): "strip({0})",
-    ("toLowerCase", 0): "lower({0})",
-    ("toUpperCase", 0): "upper({0})",
-    ("contains", 1): "contains({0}, {1})",
-    ("containsKey", 1): "contains({0}, {1})",
-    ("equals", 1): "(({0}) == ({1}))",
-    ("equalsIgnoreCase", 1): "(lower({0}) == lower({1}))",
-    ("startsWith", 1): "starts_with({0}, {1})",
-    ("endsWith", 1): "ends_with({0}, {1})",
-    ("get", 1): "({0})[{1}]",
-}
-"""Methods of Java that only look at a value, by name and number of arguments."""
 _UNSUPPORTED = frozenset({"return", "satisfies", "instance", "function", "lambda"})
 _BETWEEN = frozenset({"and", "or", "in", "is"})
 """Names that stand between operands, as they do in our language."""
@@ -79,306 +31,183 @@ _OVER_LISTS = {
     "for": ("return", "[({}) {}]"),
 }
 _COMPARING = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "not", "is"})
-_MOST_NESTED = 30
-_LONGEST_SAID = 20_000
 _NOTHING = Token("end", "")
-_NO_WORDS: frozenset[str] = frozenset()
-_NO_MODELS: Mapping[str, "Model"] = MappingProxyType({})
-_NO_NAMES: Mapping[str, str] = MappingProxyType({})
-
-
-def say_juel(words: Sequence[Token]) -> str:
-    """Join the words of a JUEL expression to one of our language."""
-    return _Saying(words, is_feel=False).whole()
-
-
-def say_feel(words: Sequence[Token], models: "Models" = _NO_MODELS) -> str:
-    """Join the words of a FEEL expression to one of our language; it may call the business knowledge models."""
-    return _Saying(words, is_feel=True, models=models).whole()
-
-
-def say_model(parameters: Sequence[str], words: Sequence[Token], models: "Models") -> "Model":
-    """Say the body of a business knowledge model, with names for its parameters that no variable has."""
-    own = {parameter: f"{BOUND}{parameter}" for parameter in parameters}
-    return Model(tuple(own.values()), _Saying(words, is_feel=True, models=models, own=own).whole())
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A business knowledge model: the names of its parameters, and what it comes to, as our language says it."""
-
-    parameters: tuple[str, ...]
-    said: str
-
-    def of(self, name: str, arguments: Sequence[str]) -> str:
-        """Say what it comes to for these values."""
-        if len(arguments) != len(self.parameters):
-            raise untranslatable(f"{name}() takes {len(self.parameters)} values", None)
-        if not arguments:
-            return f"({self.said})"
-        values = ", ".join(arguments)
-        given = f"[{values}]" if len(arguments) == 1 else f"[[{values}]]"
-        return _bounded(f"[({self.said}) for {', '.join(self.parameters)} in {given}][0]")
-
-
-Models = Mapping[str, Model]
-"""Business knowledge models by the names under which expressions call them."""
 
 
 @dataclass(slots=True)
-class _Part:
-    """A piece of a phrase as it is said here, and whether it is an operand."""
+class Part:
+    """A piece of a phrase as our language says it, and whether it is an operand."""
 
     said: str
     is_operand: bool
 
 
-class _Saying:
+class Saying(ABC):
     """Reads the words of one expression from left to right."""
 
-    def __init__(
-        self,
-        words: Sequence[Token],
-        *,
-        is_feel: bool,
-        models: Mapping[str, Model] = _NO_MODELS,
-        own: Mapping[str, str] = _NO_NAMES,
-    ) -> None:
-        self._words = words
-        self._models = models
-        self._own = own
-        self._at = 0
+    opening: ClassVar[tuple[str, ...]] = ("(", "[", "{")
+    """Signs that an operand may begin with."""
+
+    def __init__(self, words: Sequence[Token]) -> None:
+        self.words = words
+        self.at = 0
         self._depth = 0
-        self._called = 0
-        self._is_feel = is_feel
 
     def whole(self) -> str:
-        """Say all of it."""
-        said = self._phrase(_NO_WORDS)
-        if self._at < len(self._words):
-            raise untranslatable(f"“{self._next().written}” stands alone", "")
+        """Say all of it; raise ExpressionError for what is not understood."""
+        said = self.phrase(NO_WORDS)
+        if self.at < len(self.words):
+            raise untranslatable(f"“{self.next().written}” stands alone", "")
         return said
 
-    def _next(self) -> Token:
-        return self._words[self._at] if self._at < len(self._words) else _NOTHING
+    def next(self) -> Token:
+        """Look at the word that is to be said next."""
+        return self.words[self.at] if self.at < len(self.words) else _NOTHING
 
-    def _take(self) -> Token:
-        word = self._next()
-        self._at += 1
+    def take(self) -> Token:
+        """Go on to the word behind it."""
+        word = self.next()
+        self.at += 1
         return word
 
-    def _expect(self, word: str, after: str) -> None:
-        if self._take().written != word:
+    def expect(self, word: str, after: str) -> None:
+        """Pass over a word that must stand here."""
+        if self.take().written != word:
             raise untranslatable(f"“{word}” is missing after “{after}”", "")
 
-    def _phrase(self, stops: frozenset[str]) -> str:
+    def phrase(self, stops: frozenset[str]) -> str:
         """Say the words up to one of the stop words, a comma, or the end of the bracket."""
         self._depth += 1
-        if self._depth > _MOST_NESTED:
+        if self._depth > MOST_NESTED:
             raise untranslatable("it is nested too deeply", "")
-        parts: list[_Part] = []
+        parts: list[Part] = []
         while not self._is_over(stops):
-            if self._next().is_sign("?") and not self._is_feel:
-                parts = [_Part(self._choice(parts, stops), True)]
-            elif self._next().is_name("between") and parts:
-                parts = self._between(parts, stops)
-            elif self._next().is_name("in") and parts and self._is_range_at(self._at + 1):
-                parts = self._in_range(parts)
-            elif self._next().is_name("in") and parts and self._is_feel:
-                parts = self._in_tests(parts, stops)
-            else:
-                parts.append(self._part(stops))
+            self.go_on(parts, stops)
             _refuse_neighbours(parts)
         self._depth -= 1
-        return _joined(parts)
+        return joined(parts)
+
+    def go_on(self, parts: list[Part], stops: frozenset[str]) -> None:
+        """Say the next part of a phrase, which may take up those before it, as `between` does."""
+        if self.next().is_name("between") and parts:
+            self._between(parts, stops)
+        elif self.next().is_name("in") and parts and self.is_range_at(self.at + 1):
+            self.take()
+            self.in_range(parts)
+        else:
+            parts.append(self._part(stops))
 
     def _is_over(self, stops: frozenset[str]) -> bool:
-        word = self._next()
+        word = self.next()
         return (
             word is _NOTHING
             or word.is_sign(")", "]", "}", ",", ":", "..")
             or (word.kind == "name" and word.written in stops)
         )
 
-    def _part(self, stops: frozenset[str]) -> _Part:
-        word = self._next()
+    def _part(self, stops: frozenset[str]) -> Part:
+        word = self.next()
         if word.is_name("if", *_OVER_LISTS):
-            return _Part(self._if(stops) if word.written == "if" else self._over_list(stops), True)
+            return Part(self._if(stops) if word.written == "if" else self._over_list(stops), True)
         if word.is_name("not"):
-            return self._not()
+            return self.denied()
         if word.is_name(*_BETWEEN):
-            return _Part(self._take().written, False)
-        sign = self._sign(word)
+            return Part(self.take().written, False)
+        sign = self.sign(word)
         if sign == "!":
-            return _Part(self._negated(), True)
-        if sign is None or word.is_sign("(", "[", "{") or (word.is_sign("?") and self._is_feel):
-            return _Part(self._operand(), True)
-        self._take()
-        return _Part(_SIGNS.get(sign, sign), False)
+            return Part(self._negated(), True)
+        if sign is None or word.is_sign(*self.opening):
+            return Part(self.operand(), True)
+        self.take()
+        return Part(SIGNS.get(sign, sign), False)
 
-    def _sign(self, word: Token) -> str | None:
-        if word.kind == "name" and not self._is_feel:
-            return _JUEL_SIGNS.get(word.written)
+    def sign(self, word: Token) -> str | None:
+        """Give the sign that a word is."""
         return word.written if word.kind == "sign" else None
 
-    def _not(self) -> _Part:
-        """Say `not`, which is a function in FEEL, and elsewhere reaches as far as it does in our language."""
-        self._take()
-        if self._is_feel and self._next().is_sign("("):
-            return _Part(f"(not {self._operand()})", True)
-        return _Part("not", False)
+    def denied(self) -> Part:
+        """Say `not`, which reaches as far as it does in our language."""
+        self.take()
+        return Part("not", False)
 
     def _negated(self) -> str:
         """Let a negation bind tighter than a comparison, as it does in JUEL."""
         count = 0
-        while self._sign(self._next()) == "!":
+        while self.sign(self.next()) == "!":
             count += 1
-            if count > _MOST_NESTED:
+            if count > MOST_NESTED:
                 raise untranslatable("it is nested too deeply", "")
-            self._take()
-        operand = self._operand()
+            self.take()
+        operand = self.operand()
         for _ in range(count):
             operand = f"(not {operand})"
         return operand
 
-    def _operand(self) -> str:
+    def operand(self) -> str:
         """Say a value and what hangs on it: the rest of its path, entries, methods."""
-        word = self._take()
-        if word.is_sign("(", "["):
-            said = self._bracket(word)
-        elif word.is_sign("{") and self._is_feel:
-            said = self._group()
-        elif word.kind == "name" and self._next().is_sign("("):
-            said = self._call(word)
-        else:
-            said = _value(self._as_own(word))
-        while True:
-            if self._next().is_sign("[") and self._is_feel:
-                said = self._chosen(said)
-            elif self._next().is_sign("["):
-                said = f"{said}[{self._entry()}]"
-            elif self._next().kind == "path":
-                said = self._step(said, self._take().written[1:])
-            else:
-                return said
-
-    def _as_own(self, word: Token) -> Token:
-        """Give a parameter of a business knowledge model, or an entry of a group, the name that no variable has."""
-        name, dot, path = word.written.partition(".")
-        return Token("name", f"{self._own[name]}{dot}{path}") if word.kind == "name" and name in self._own else word
-
-    def _bracket(self, opening: Token) -> str:
-        inside = ", ".join(self._list("]" if opening.written == "[" else ")"))
-        return f"[{inside}]" if opening.written == "[" else f"({inside})"
-
-    def _group(self) -> str:
-        """Say FEEL's `{a: 1, b: a + 1}`, where an entry may be reckoned from those before it (DMN 1.3, 10.3.2.6)."""
-        outer, entries = self._own, dict[str, str]()
-        while not self._next().is_sign("}"):
-            key = self._key()
-            self._expect(":", key)
-            value = self._phrase(_NO_WORDS)
-            if not value or key in entries:
-                raise untranslatable(f"the entry “{key}” has no value of its own", None)
-            entries[key] = value
-            self._own = {**self._own, key: f"{BOUND}{key}"}
-            if not self._next().is_sign("}"):
-                self._expect(",", key)
-        self._take()
-        self._own = outer
-        loops = " ".join(f"for {BOUND}{key} in [{value}]" for key, value in entries.items())
-        whole = ", ".join(f"{key!r}: {BOUND}{key}" for key in entries)
-        return f"[{{{whole}}} {loops}][0]" if entries else "{}"
-
-    def _key(self) -> str:
-        word = self._take()
-        key = word.written[1:-1] if word.kind == "text" else word.written
-        if word.kind not in ("name", "text") or not key.isidentifier():
-            raise untranslatable("the entries of a group have names of one word", None)
-        return key
-
-    def _list(self, closing: str) -> list[str]:
-        """Say phrases divided by commas, up to the end of the bracket."""
-        said: list[str] = []
-        while not self._next().is_sign(closing):
-            said.append(self._phrase(_NO_WORDS))
-            if not said[-1]:
-                raise untranslatable("a value is missing in a bracket", "")
-            if not self._next().is_sign(closing):
-                self._expect(",", said[-1])
-        self._take()
+        word = self.take()
+        said = self.call(word) if word.kind == "name" and self.next().is_sign("(") else self.simple(word)
+        while (longer := self._with_next(said)) is not None:
+            said = longer
         return said
 
-    def _entry(self) -> str:
-        """Say which entry of a list is meant; FEEL counts from 1, and may choose by a condition."""
-        self._take()
-        entry = self._phrase(_NO_WORDS)
-        self._expect("]", "[")
+    @abstractmethod
+    def call(self, word: Token) -> str:
+        """Say the call of a function, whose bracket comes next."""
+
+    def simple(self, word: Token) -> str:
+        """Say a value that is no call, or a bracket."""
+        if not word.is_sign("(", "["):
+            return _value(word)
+        closing = "]" if word.written == "[" else ")"
+        return f"{word.written}{', '.join(self.phrases(closing))}{closing}"
+
+    def _with_next(self, said: str) -> str | None:
+        """Say a value with the next thing that hangs on it, if there is one."""
+        if self.next().is_sign("["):
+            return self.at_entry(said)
+        if self.next().kind == "path":
+            return self.step(said, self.take().written[1:])
+        return None
+
+    def at_entry(self, said: str) -> str:
+        """Say which entry of a value is meant."""
+        return f"{said}[{self.entry()}]"
+
+    def step(self, said: str, name: str) -> str:
+        """Say the next step of a path."""
+        return f"{said}.{name}"
+
+    def entry(self) -> str:
+        """Say what stands in [ ]."""
+        self.take()
+        entry = self.phrase(NO_WORDS)
+        self.expect("]", "[")
         return entry
 
-    def _chosen(self, said: str) -> str:
-        """Say which entries of a list FEEL means: one by its number, counted from 1, or those for which a condition holds."""
-        begin = self._at + 1
-        entry = self._entry()
-        number = entry.replace(" ", "")
-        if number.lstrip("-").isdecimal() and int(number):
-            place = int(number)
-            return f"{said}[{place - 1 if place > 0 else place}]"
-        if not _is_condition(self._words[begin : self._at - 1]):
-            raise untranslatable("entries are chosen by a number, the first is 1, or by a condition in [ ]", "")
-        return _bounded(f"[{FILTERED} for {FILTERED} in feel_concatenate({said}) if {entry}]")
+    def phrases(self, closing: str) -> list[str]:
+        """Say phrases divided by commas, up to the end of the bracket."""
+        said: list[str] = []
+        while not self.next().is_sign(closing):
+            said.append(self.phrase(NO_WORDS))
+            if not said[-1]:
+                raise untranslatable("a value is missing in a bracket", "")
+            if not self.next().is_sign(closing):
+                self.expect(",", said[-1])
+        self.take()
+        return said
 
-    def _call(self, word: Token) -> str:
-        self._take()
-        owner, _, method = word.written.rpartition(".")
-        if self._is_getter(word) and _is_named(self._words[self._at : self._at + 2]):
-            name = self._take().written[1:-1]
-            self._take()
-            return f"is_set({name})" if word.written in _ASKING else name
-        arguments = self._list(")")
-        if owner and not self._is_feel:
-            return _method(owner, method, arguments)
-        spoken = " ".join(word.written.split())
-        if spoken in self._models:
-            said = self._models[spoken].of(spoken, arguments)
-            self._called += len(said)
-            if self._called > _LONGEST_SAID:
-                raise untranslatable("it calls too many business knowledge models", None)
-            return said
-        names = FEEL_CALLS if self._is_feel else _FUNCTIONS
-        return f"{names.get(spoken, spoken)}({', '.join(arguments)})"
-
-    def _is_getter(self, word: Token) -> bool:
-        is_of_data = word.written.rpartition(":")[2] in _OF_DATA
-        if is_of_data and list(self._words[self._at + 2 : self._at + 3]) == [Token("sign", "/")]:
-            raise untranslatable("a path into data is written with dots here", "")
-        return not self._is_feel and (is_of_data or word.written in _GETTERS | _ASKING)
-
-    def _step(self, said: str, name: str) -> str:
-        if self._is_feel or not self._next().is_sign("("):
-            return f"{said}.{name}"
-        self._take()
-        return _method(said, name, self._list(")"))
-
-    def _choice(self, parts: list[_Part], stops: frozenset[str]) -> str:
-        """Say `condition ? one : other`."""
-        self._take()
-        condition = " ".join(part.said for part in parts)
-        one = self._phrase(_NO_WORDS)
-        self._expect(":", "?")
-        return f"(({one}) if ({condition}) else ({self._phrase(stops)}))"
-
-    def _between(self, parts: list[_Part], stops: frozenset[str]) -> list[_Part]:
+    def _between(self, parts: list[Part], stops: frozenset[str]) -> None:
         """Say `value between low and high`, which ends at the next `and` or `or`."""
-        self._take()
-        low = self._phrase(frozenset({"and", "or"}))
-        self._expect("and", "between")
-        return _within(parts, low, "<=", "<=", self._phrase(stops | {"and", "or"}))
+        self.take()
+        low = self.phrase(AND_OR)
+        self.expect("and", "between")
+        _within(parts, low, "<=", "<=", self.phrase(stops | AND_OR))
 
-    def _is_range_at(self, place: int) -> bool:
+    def is_range_at(self, place: int) -> bool:
         """Tell whether a range such as `[1..5)` begins there."""
         depth = 0
-        for number, word in enumerate(self._words[place:]):
+        for number, word in enumerate(self.words[place:]):
             if number == 0 and not word.is_sign("[", "(", "]"):
                 return False
             depth += 1 if number == 0 or word.is_sign("(", "[") else -word.is_sign(")", "]")
@@ -388,108 +217,78 @@ class _Saying:
                 return False
         return False
 
-    def _in_range(self, parts: list[_Part]) -> list[_Part]:
-        """Say `value in [low..high]`; round and outward brackets leave the end out."""
-        self._take()
-        return self._range(parts)
-
-    def _in_tests(self, parts: list[_Part], stops: frozenset[str]) -> list[_Part]:
-        """Say FEEL's `value in` a test, `(1, < 5)`, a list whose members may be ranges, or a value."""
-        self._take()
-        begin, value = _since_and(parts, "in")
-        if self._next().is_sign("(", "["):
-            closing = ")" if self._take().written == "(" else "]"
-            tests = [self._test(_NO_WORDS)]
-            while self._next().is_sign(","):
-                self._take()
-                tests.append(self._test(_NO_WORDS))
-            self._expect(closing, "in")
-        else:
-            tests = [self._test(stops | {"and", "or"})]
-        said = _bounded(f"[{' or '.join(tests)} for {MATCHED} in [{value}]][0]")
-        return [*parts[:begin], _Part(said, True)]
-
-    def _test(self, stops: frozenset[str]) -> str:
-        """Say one test of the value before `in`."""
-        if self._is_range_at(self._at):
-            return self._range([_Part(MATCHED, True)])[0].said
-        sign = self._take().written if self._next().is_sign("<", "<=", ">", ">=", "=", "==", "!=") else None
-        said = self._phrase(stops)
-        if not said:
-            raise untranslatable("a value is missing after “in”", "")
-        return f"feel_in({MATCHED}, {said})" if sign is None else f"({MATCHED} {_SIGNS.get(sign, sign)} ({said}))"
-
-    def _range(self, parts: list[_Part]) -> list[_Part]:
-        opens = self._take().written
-        low = self._phrase(_NO_WORDS)
-        self._expect("..", low)
-        high, closes = self._phrase(_NO_WORDS), self._take().written
+    def in_range(self, parts: list[Part]) -> None:
+        """Say that what was said lies in `[low..high]`; round and outward brackets leave the end out."""
+        opens = self.take().written
+        low = self.phrase(NO_WORDS)
+        self.expect("..", low)
+        high, closes = self.phrase(NO_WORDS), self.take().written
         if closes not in (")", "]"):
             raise untranslatable("a range ends with ) or ] here", "")
-        return _within(parts, low, "<=" if opens == "[" else "<", "<=" if closes == "]" else "<", high)
+        _within(parts, low, "<=" if opens == "[" else "<", "<=" if closes == "]" else "<", high)
 
     def _if(self, stops: frozenset[str]) -> str:
-        self._take()
-        condition = self._phrase(frozenset({"then"}))
-        self._expect("then", "if")
-        chosen = self._phrase(frozenset({"else"}))
-        self._expect("else", "if")
-        return f"(({chosen}) if ({condition}) else ({self._phrase(stops)}))"
+        self.take()
+        condition = self.phrase(frozenset({"then"}))
+        self.expect("then", "if")
+        chosen = self.phrase(frozenset({"else"}))
+        self.expect("else", "if")
+        return f"(({chosen}) if ({condition}) else ({self.phrase(stops)}))"
 
     def _over_list(self, stops: frozenset[str]) -> str:
         """Say `some x in list satisfies …`, `every …` and `for x in list, y in other return …`."""
-        kind = self._take().written
+        kind = self.take().written
         before, written = _OVER_LISTS[kind]
         loops: list[str] = []
-        while not loops or self._next().is_sign(","):
+        while not loops or self.next().is_sign(","):
             if loops:
-                self._take()
-            name, between = self._as_own(self._take()), self._take()
+                self.take()
+            name, between = self.own(self.take()), self.take()
             if name.kind != "name" or not name.written.isidentifier() or not between.is_name("in"):
                 raise untranslatable(f"“{kind}” is followed by a name and “in”", None)
-            loops.append(f"for {name.written} in {self._run(frozenset({before}))}")
-        self._expect(before, kind)
-        return written.format(self._phrase(stops), " ".join(loops))
+            loops.append(f"for {name.written} in {self.run(frozenset({before}))}")
+        self.expect(before, kind)
+        return written.format(self.phrase(stops), " ".join(loops))
 
-    def _run(self, stops: frozenset[str]) -> str:
-        """Say what a loop goes through: a list, or FEEL's `1..5`."""
-        first = self._phrase(stops)
-        if not self._is_feel or not self._next().is_sign(".."):
-            return f"({first})"
-        self._take()
-        return f"feel_range({first}, {self._phrase(stops)})"
+    def own(self, word: Token) -> Token:
+        """Give a name of the expression's own making the name that it has in our language."""
+        return word
+
+    def run(self, stops: frozenset[str]) -> str:
+        """Say what a loop goes through."""
+        return f"({self.phrase(stops)})"
 
 
-def _within(parts: Sequence[_Part], low: str, above: str, below: str, high: str) -> list[_Part]:
+def _within(parts: list[Part], low: str, above: str, below: str, high: str) -> None:
     """Say that what was said since the last `and` or `or` lies between two limits."""
-    begin, value = _since_and(parts, "between")
+    begin, value = since_and(parts, "between")
     if not (low and high):
         raise untranslatable("“between” and “in” stand between a value and two limits", "")
-    return [*parts[:begin], _Part(f"(({low}) {above} ({value}) {below} ({high}))", True)]
+    parts[begin:] = [Part(f"(({low}) {above} ({value}) {below} ({high}))", True)]
 
 
-def _since_and(parts: Sequence[_Part], word: str) -> tuple[int, str]:
+def since_and(parts: Sequence[Part], word: str) -> tuple[int, str]:
     """Give what was said since the last `and` or `or`, and where it begins."""
     begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
     if not parts[begin:] or any(part.said in _COMPARING for part in parts[begin:]):
         raise untranslatable(f"“{word}” follows a value", "")
-    return begin, _joined(parts[begin:])
+    return begin, joined(parts[begin:])
 
 
-def _joined(parts: Sequence[_Part]) -> str:
+def joined(parts: Sequence[Part]) -> str:
     """Join a phrase; powers go from left to right, and a sign before a number belongs to it first (DMN 1.3, 10.3.1.2)."""
     if not any(part.said == "**" for part in parts):
         return " ".join(part.said for part in parts)
-    said: list[_Part] = []
+    said: list[Part] = []
     for part in parts:
         said.append(part)
         _bind_signs(said)
         if len(said) > 2 and part.is_operand and said[-2].said == "**":  # noqa: PLR2004  # base, sign and exponent
-            said[-3:] = [_Part(f"({said[-3].said} ** {said[-1].said})", True)]
+            said[-3:] = [Part(f"({said[-3].said} ** {said[-1].said})", True)]
     return " ".join(part.said for part in said)
 
 
-def _bind_signs(said: list[_Part]) -> None:
+def _bind_signs(said: list[Part]) -> None:
     """Make one value of the last one and the signs that stand before it, as in `2 * -3`."""
     while (
         len(said) > 1
@@ -497,49 +296,12 @@ def _bind_signs(said: list[_Part]) -> None:
         and said[-2].said in ("-", "+")
         and not (len(said) > 2 and said[-3].is_operand)  # noqa: PLR2004  # what stands before the sign
     ):
-        said[-2:] = [_Part(f"({said[-2].said}{said[-1].said})", True)]
+        said[-2:] = [Part(f"({said[-2].said}{said[-1].said})", True)]
 
 
-def _is_condition(words: Sequence[Token]) -> bool:
-    """Tell whether the words within [ ] compare or combine something, and are no number of an entry."""
-    depth = 0
-    for word in words:
-        depth += word.is_sign("(", "[", "{") - word.is_sign(")", "]", "}")
-        is_comparison = word.is_sign("=", "==", "!=", "<", "<=", ">", ">=") or word.is_name(
-            "and", "or", "in", "between"
-        )
-        if depth == 0 and is_comparison:
-            return True
-    return bool(words) and words[0].is_name("not", "some", "every")
-
-
-def _bounded(said: str) -> str:
-    """Pass on what is said of nested brackets, unless it has grown too long to be read."""
-    if len(said) > _LONGEST_SAID:
-        raise untranslatable("it is nested too deeply", None)
-    return said
-
-
-def _refuse_neighbours(parts: Sequence[_Part]) -> None:
+def _refuse_neighbours(parts: Sequence[Part]) -> None:
     if len(parts) > 1 and parts[-1].is_operand and parts[-2].is_operand:
         raise untranslatable(f"a sign or comma is missing before {parts[-1].said}", "")
-
-
-def _method(owner: str, method: str, arguments: Sequence[str]) -> str:
-    """Say the call of a method that only looks at a value."""
-    written = _METHODS.get((method, len(arguments)))
-    if written is None and not arguments and (entry := _GETTER.fullmatch(method)):
-        return f"{owner}.{entry[1][0].lower()}{entry[1][1:]}"
-    if written is None:
-        raise untranslatable(f"the method {method}() is not understood", "")
-    return written.format(owner, *arguments)
-
-
-def _is_named(arguments: Sequence[Token]) -> bool:
-    match arguments:
-        case [name, closing]:
-            return name.kind == "text" and name.written[1:-1].isidentifier() and closing.is_sign(")")
-    return False
 
 
 def _value(word: Token) -> str:
@@ -550,8 +312,6 @@ def _value(word: Token) -> str:
             return repr(_ESCAPE.sub(_unescaped, word.written[1:-1]))
         case "name" if word.written not in _UNSUPPORTED:
             return _WORDS.get(word.written, word.written)
-        case "sign" if word.written == "?":
-            return SUBJECT
     raise untranslatable(f"“{word.written}” is not understood" if word.written else "it ends too early", "")
 
 

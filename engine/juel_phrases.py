@@ -1,0 +1,126 @@
+"""Says JUEL expressions, and those without a mark that mean the same, in our own expression language."""
+
+import re
+from collections.abc import Sequence
+
+from engine.foreign_phrases import NO_WORDS, Part, Saying
+from engine.foreign_words import Token, untranslatable
+
+_SIGNS = {
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "gt": ">",
+    "le": "<=",
+    "ge": ">=",
+    "div": "/",
+    "mod": "%",
+    "empty": "!",
+}
+_FUNCTIONS = {
+    "date and time": "datetime",
+    "starts with": "starts_with",
+    "ends with": "ends_with",
+    "upper case": "upper",
+    "lower case": "lower",
+    "string length": "len",
+    "list contains": "contains",
+}
+"""What is understood of FEEL's functions where no mark tells that it is FEEL."""
+_GETTERS = frozenset(
+    {"execution.getVariable", "execution.getVariableLocal", "task.getVariable", "execution.variables.get"}
+)
+_GETTER = re.compile(r"(?:get|is)([A-Z]\w*)")
+"""A method of Java that gives what a value holds: `order.getTotal()`, `order.isUrgent()`."""
+_ASKING = frozenset({"execution.hasVariable", "execution.hasVariableLocal", "task.hasVariable"})
+_OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProcessProperty"})
+"""Functions by which BPMN lets an XPath expression name data (10.4.3)."""
+_METHODS = {
+    ("size", 0): "len({0})",
+    ("length", 0): "len({0})",
+    ("isEmpty", 0): "(len({0}) == 0)",
+    ("toString", 0): "str({0})",
+    ("trim", 0): "strip({0})",
+    ("toLowerCase", 0): "lower({0})",
+    ("toUpperCase", 0): "upper({0})",
+    ("contains", 1): "contains({0}, {1})",
+    ("containsKey", 1): "contains({0}, {1})",
+    ("equals", 1): "(({0}) == ({1}))",
+    ("equalsIgnoreCase", 1): "(lower({0}) == lower({1}))",
+    ("startsWith", 1): "starts_with({0}, {1})",
+    ("endsWith", 1): "ends_with({0}, {1})",
+    ("get", 1): "({0})[{1}]",
+}
+"""Methods of Java that only look at a value, by name and number of arguments."""
+
+
+def say_juel(words: Sequence[Token]) -> str:
+    """Join the words of a JUEL expression to one of our language; raise ExpressionError for what is not understood."""
+    return _Juel(words).whole()
+
+
+class _Juel(Saying):
+    """What JUEL has for itself: words for signs, `condition ? one : other`, methods and getters of Java."""
+
+    def sign(self, word: Token) -> str | None:
+        """Give the sign that a word is or stands for."""
+        return _SIGNS.get(word.written) if word.kind == "name" else super().sign(word)
+
+    def go_on(self, parts: list[Part], stops: frozenset[str]) -> None:
+        """Say the next part of a phrase; a question mark takes up all before it."""
+        if self.next().is_sign("?"):
+            parts[:] = [Part(self._choice(parts, stops), True)]
+        else:
+            super().go_on(parts, stops)
+
+    def _choice(self, parts: Sequence[Part], stops: frozenset[str]) -> str:
+        """Say `condition ? one : other`."""
+        self.take()
+        condition = " ".join(part.said for part in parts)
+        one = self.phrase(NO_WORDS)
+        self.expect(":", "?")
+        return f"(({one}) if ({condition}) else ({self.phrase(stops)}))"
+
+    def call(self, word: Token) -> str:
+        """Say the call of a getter, a method or a function."""
+        self.take()
+        if self._is_getter(word) and _is_named(self.words[self.at : self.at + 2]):
+            name = self.take().written[1:-1]
+            self.take()
+            return f"is_set({name})" if word.written in _ASKING else name
+        owner, _, method = word.written.rpartition(".")
+        arguments = self.phrases(")")
+        if owner:
+            return _method(owner, method, arguments)
+        spoken = " ".join(method.split())
+        return f"{_FUNCTIONS.get(spoken, spoken)}({', '.join(arguments)})"
+
+    def _is_getter(self, word: Token) -> bool:
+        is_of_data = word.written.rpartition(":")[2] in _OF_DATA
+        if is_of_data and list(self.words[self.at + 2 : self.at + 3]) == [Token("sign", "/")]:
+            raise untranslatable("a path into data is written with dots here", "")
+        return is_of_data or word.written in _GETTERS | _ASKING
+
+    def step(self, said: str, name: str) -> str:
+        """Say the next step of a path, or a method."""
+        if not self.next().is_sign("("):
+            return super().step(said, name)
+        self.take()
+        return _method(said, name, self.phrases(")"))
+
+
+def _method(owner: str, method: str, arguments: Sequence[str]) -> str:
+    """Say the call of a method that only looks at a value."""
+    written = _METHODS.get((method, len(arguments)))
+    if written is None and not arguments and (entry := _GETTER.fullmatch(method)):
+        return f"{owner}.{entry[1][0].lower()}{entry[1][1:]}"
+    if written is None:
+        raise untranslatable(f"the method {method}() is not understood", "")
+    return written.format(owner, *arguments)
+
+
+def _is_named(arguments: Sequence[Token]) -> bool:
+    match arguments:
+        case [name, closing]:
+            return name.kind == "text" and name.written[1:-1].isidentifier() and closing.is_sign(")")
+    return False
