@@ -2,19 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
+from storage.base import Unit
 from storage.incidents import Incident, IncidentState
 from storage.jobs import Job, NewJob
 from storage.processes import MessageSubscription, ProcessInstance
 from storage.steps import NewItem, NewSubscription, NewTimer
 from storage.timers import Timer
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem
-
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class CarriedRows:
     ended: Sequence[str] = field(default=())
 
 
-def carry_over(unit: "Transaction", instance_id: int, definition_id: int, rows: CarriedRows) -> None:
+def carry_over(unit: Unit, instance_id: int, definition_id: int, rows: CarriedRows) -> None:
     """Hang an instance over to another definition; its next step must follow in the same transaction."""
     execute = unit.connection.execute
     execute(update(ProcessInstance).where(ProcessInstance.id == instance_id).values(definition_id=definition_id))
@@ -42,7 +40,7 @@ def carry_over(unit: "Transaction", instance_id: int, definition_id: int, rows: 
         execute(statement)
 
 
-def _carry_item(unit: "Transaction", instance_id: int, key: str, item: NewItem) -> None:
+def _carry_item(unit: Unit, instance_id: int, key: str, item: NewItem) -> None:
     """Give a work item what the other version says of it; who has it, since when and until when stays."""
     execute = unit.connection.execute
     this = WorkItem.instance_id == instance_id, WorkItem.key == key, WorkItem.state.in_(OPEN_WORK)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, OperationalError
@@ -16,28 +16,27 @@ from sqlalchemy.orm.exc import StaleDataError
 from storage.access import AccessMatrix, RuleCache
 from storage.audit import AuditTrail
 from storage.base import Unit, Wake
+from storage.deployments import Deployments
 from storage.documents import DocumentStore
+from storage.drafts import Drafts
 from storage.errors import AlreadyExists, Conflict, Invalid, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
 from storage.guards import APPEND_ONLY, SEALED
 from storage.incidents import Incidents
+from storage.instance_migrations import Migrations
+from storage.instances import Processes
+from storage.jobs import Jobs
+from storage.messages import Messages
 from storage.nodes import Nodes
 from storage.orders import Orders
 from storage.parcels import Parcels
 from storage.people import People
+from storage.reports import Reports
+from storage.search import Search
 from storage.sign_in import SignIns
 from storage.statements import driver_connection, driver_errors
+from storage.steps import StepWriter
 from storage.timers import Timers
-
-if TYPE_CHECKING:
-    from storage.deployments import Deployments
-    from storage.drafts import Drafts
-    from storage.instance_migrations import Migrations
-    from storage.instances import Processes
-    from storage.jobs import Jobs
-    from storage.messages import Messages
-    from storage.reports import Reports
-    from storage.search import Search
-    from storage.worklist import WorkItems
+from storage.worklist import WorkItems
 
 Clock = Callable[[], datetime]
 
@@ -100,60 +99,44 @@ class Transaction(Unit):
         return AccessMatrix(self, self._rules)
 
     @cached_property
-    def search(self) -> "Search":
+    def search(self) -> Search:
         """Lists, filters, counts and full text."""
-        from storage.search import Search  # noqa: PLC0415 - it looks at all the others
-
         return Search(self, self.access)
 
     @cached_property
-    def reports(self) -> "Reports":
+    def reports(self) -> Reports:
         """Figures over many parcels."""
-        from storage.reports import Reports  # noqa: PLC0415
-
         return Reports(self, self.access)
 
     @cached_property
-    def processes(self) -> "Processes":
+    def processes(self) -> Processes:
         """The process definitions and instances."""
-        from storage.instances import Processes  # noqa: PLC0415
-
-        return Processes(self)
+        return Processes(self, self.audit, StepWriter(self, self.audit, self.incidents, self.jobs))
 
     @cached_property
-    def migrations(self) -> "Migrations":
+    def migrations(self) -> Migrations:
         """The migrations of instances to other versions."""
-        from storage.instance_migrations import Migrations  # noqa: PLC0415
-
         return Migrations(self)
 
     @cached_property
-    def deployments(self) -> "Deployments":
+    def deployments(self) -> Deployments:
         """The deployments, definitions and drafts."""
-        from storage.deployments import Deployments  # noqa: PLC0415
-
-        return Deployments(self)
+        return Deployments(self, self.documents)
 
     @cached_property
-    def drafts(self) -> "Drafts":
+    def drafts(self) -> Drafts:
         """What people have typed into work items and not handed in."""
-        from storage.drafts import Drafts  # noqa: PLC0415
-
         return Drafts(self)
 
     @cached_property
-    def work(self) -> "WorkItems":
+    def work(self) -> WorkItems:
         """The work items."""
-        from storage.worklist import WorkItems  # noqa: PLC0415
-
-        return WorkItems(self)
+        return WorkItems(self, self.people, self.access)
 
     @cached_property
-    def jobs(self) -> "Jobs":
+    def jobs(self) -> Jobs:
         """The jobs."""
-        from storage.jobs import Jobs  # noqa: PLC0415
-
-        return Jobs(self)
+        return Jobs(self, self.incidents)
 
     @cached_property
     def timers(self) -> Timers:
@@ -180,11 +163,9 @@ class Transaction(Unit):
                 self.session.close()
 
     @cached_property
-    def messages(self) -> "Messages":
+    def messages(self) -> Messages:
         """The messages that nobody has received."""
-        from storage.messages import Messages  # noqa: PLC0415
-
-        return Messages(self)
+        return Messages(self, self.audit)
 
     def complete(self) -> None:
         """Write what is still held back; called once, before the commit."""
@@ -248,7 +229,7 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema up to date, or make it; raises `Refused` when a newer version has made it."""
-        from storage.schema import upgrade  # noqa: PLC0415 - it needs every table, and takes a second to load
+        from storage.schema import upgrade  # noqa: PLC0415 - Alembic takes its time to load, and few need it
 
         engine = _open_sqlite(self.url, pragmas=("foreign_keys=OFF",)) if self.is_sqlite else self.engine
         with _translated(), engine.begin() as connection:

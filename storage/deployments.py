@@ -1,10 +1,11 @@
 """Deployed files and definitions, drafts, and what starts a definition."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, delete, func, select, update
 
+from storage.base import Unit
+from storage.documents import DocumentStore
 from storage.errors import NotFound, StaleVersion
 from storage.processes import (
     Deployment,
@@ -19,10 +20,6 @@ from storage.statements import Fixed
 from storage.steps import NewSubscription, NewTimer
 from storage.timers import Timer
 
-if TYPE_CHECKING:
-    from storage.database import Transaction
-
-
 _d = ProcessDefinition.__table__.c
 _STARTABLE = select(_d.id, _d.key, _d.version, _d.deployment_id)
 _TO_START = Fixed(_STARTABLE.where(_d.id == bindparam("definition")))
@@ -32,8 +29,9 @@ _NEWEST_TO_START = Fixed(_STARTABLE.where(_d.key == bindparam("process")).order_
 class Deployments:
     """The deployments, definitions and drafts of one transaction."""
 
-    def __init__(self, unit: "Transaction") -> None:
+    def __init__(self, unit: Unit, documents: DocumentStore) -> None:
         self._unit = unit
+        self._documents = documents
 
     def add(self, name: str, files: Mapping[str, bytes], login: str, note: str) -> Deployment:
         """Keep a set of files (by path) byte for byte."""
@@ -41,7 +39,7 @@ class Deployments:
         deployment = Deployment(name=name, note=note, deployed_by=login, deployed_at=now)
         self._unit.add(deployment)
         for path, content in sorted(files.items()):
-            stored = self._unit.documents.put(content)
+            stored = self._documents.put(content)
             self._unit.add(
                 DeploymentFile(deployment_id=deployment.id, path=path, sha256=stored.sha256, size=stored.size)
             )
@@ -201,14 +199,14 @@ class Deployments:
         ).all()
         if not rows:
             raise NotFound("There is no such deployment.")
-        return {row.path: self._unit.documents.read(row.sha256) for row in rows}
+        return {row.path: self._documents.read(row.sha256) for row in rows}
 
     def file(self, deployment_id: int, path: str) -> bytes:
         """Give one file of a deployment; raises `NotFound`."""
         row = self._unit.session.get(DeploymentFile, (deployment_id, path))
         if row is None:
             raise NotFound(f"The deployment has no file {path}; add it and deploy again.")
-        return self._unit.documents.read(row.sha256)
+        return self._documents.read(row.sha256)
 
     def drafts(self) -> Sequence[Draft]:
         """Give all drafts by name."""
@@ -255,7 +253,7 @@ class Deployments:
         rows = self._unit.session.scalars(
             select(DraftFile).where(DraftFile.draft_id == draft_id).order_by(DraftFile.path)
         ).all()
-        return {row.path: self._unit.documents.read(row.sha256) for row in rows}
+        return {row.path: self._documents.read(row.sha256) for row in rows}
 
     def drop_draft(self, draft_id: int) -> None:
         """Throw a draft away; its files stay in the document store until they are swept."""
@@ -263,7 +261,7 @@ class Deployments:
         self._unit.session.execute(delete(Draft).where(Draft.id == draft_id))
 
     def _put(self, draft_id: int, path: str, content: bytes) -> None:
-        stored = self._unit.documents.put(content)
+        stored = self._documents.put(content)
         self._unit.add(DraftFile(draft_id=draft_id, path=path, sha256=stored.sha256, size=stored.size))
 
 

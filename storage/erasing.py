@@ -1,9 +1,8 @@
 """Erasing a process instance with all its rows; what the audit trail tells of it stays."""
 
-from typing import TYPE_CHECKING
-
 from sqlalchemy import delete, select, update
 
+from storage.base import Unit
 from storage.drafts import WorkDraft
 from storage.errors import StaleVersion
 from storage.incidents import Incident
@@ -12,11 +11,8 @@ from storage.processes import BufferedMessage, MessageSubscription, ProcessInsta
 from storage.timers import Timer
 from storage.work import FurtherCandidate, WorkItem
 
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
-
-def erase_instance(unit: "Transaction", instance_id: int, seen: int) -> None:
+def erase_instance(unit: Unit, instance_id: int, seen: int) -> None:
     """Remove an instance as read at version `seen`, with its work items, jobs, timers, subscriptions and incidents.
 
     Raises `StaleVersion` when it has moved meanwhile.

@@ -4,16 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, identity
+from storage.base import Base, Unit, identity
 from storage.errors import Conflict, NotFound
-
-if TYPE_CHECKING:
-    from storage.base import Unit
 
 
 class IncidentState(StrEnum):
@@ -70,7 +67,7 @@ class NewIncident:
 class Incidents:
     """The incidents of one transaction."""
 
-    def __init__(self, unit: "Unit") -> None:
+    def __init__(self, unit: Unit) -> None:
         self._unit = unit
 
     def open(self, incident: NewIncident, *, instance_id: int | None = None, parcel_id: int | None = None) -> None:

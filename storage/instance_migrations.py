@@ -8,17 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ForeignKey, func, insert, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import BIG, Base, identity
+from storage.base import BIG, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
-
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
 CHUNK = 100
 
@@ -72,7 +69,7 @@ class Running:
 class Migrations:
     """The migrations of one transaction."""
 
-    def __init__(self, unit: "Transaction") -> None:
+    def __init__(self, unit: Unit) -> None:
         self._unit = unit
 
     def running(

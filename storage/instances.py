@@ -21,7 +21,8 @@ from sqlalchemy import (
     update,
 )
 
-from storage.audit import AuditEvent, parcel_chain
+from storage.audit import AuditEvent, AuditTrail, parcel_chain
+from storage.base import Unit
 from storage.errors import Conflict, NotFound, Suspended
 from storage.incidents import Incident, IncidentState
 from storage.parcels import Parcel
@@ -38,13 +39,11 @@ from storage.processes import (
     SubscriptionKind,
 )
 from storage.statements import Fixed, insertion
-from storage.steps import NewMessage, StepRecord, write_step, write_steps
+from storage.steps import NewMessage, StepRecord, StepWriter
 from storage.timers import Timer
 
 if TYPE_CHECKING:
     from datetime import timedelta
-
-    from storage.database import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +197,10 @@ def live_instance(row: Sequence[Any]) -> LiveInstance:
 class Processes:
     """The process instances of one transaction, and what is on its way to them."""
 
-    def __init__(self, unit: "Transaction") -> None:
+    def __init__(self, unit: Unit, audit: AuditTrail, steps: StepWriter) -> None:
         self._unit = unit
+        self._audit = audit
+        self._steps = steps
 
     def live(self, instance_id: int, *, also_suspended: bool = False) -> LiveInstance:
         """Take up an instance; raises `NotFound`, `Suspended` unless that is wanted too, and `Conflict` when it has ended."""
@@ -214,7 +215,7 @@ class Processes:
             raise Suspended("The process instance is suspended; let it go on first.")
         if live.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED):
             raise Conflict(f"The process instance is {live.state} and does not go on.")
-        self._unit.audit.know_head(live.chain, live.chain_number, live.chain_hash)
+        self._audit.know_head(live.chain, live.chain_number, live.chain_hash)
         return live
 
     def one(self, instance_id: int) -> ProcessInstance:
@@ -294,12 +295,12 @@ class Processes:
 
     def apply(self, record: StepRecord) -> None:
         """Write all rows that a step has changed; raises `StaleVersion` when somebody else has stepped the instance."""
-        write_step(self._unit, record)
+        self._steps.write([record])
 
     def apply_all(self, records: Sequence[StepRecord]) -> None:
         """Write all rows that steps of different instances have changed, or raise `StaleVersion` and write none."""
         if records:
-            write_steps(self._unit, records)
+            self._steps.write(records)
 
     def due(self, limit: int, *, but_for: Collection[int] = ()) -> Sequence[DueTimer]:
         """Take up instances whose timers are due, oldest first, but for some timers; what another node is at is left out."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import (
     ForeignKey,
@@ -27,15 +27,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, identity
+from storage.base import Base, Unit, identity
 from storage.errors import Conflict, NotFound
-from storage.incidents import NewIncident
+from storage.incidents import Incidents, NewIncident
 from storage.nodes import NodeHeartbeat
 from storage.processes import rests
 from storage.statements import Batch, Fixed
-
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
 
 class JobKind(StrEnum):
@@ -162,8 +159,9 @@ def _finished(changed: int) -> None:
 class Jobs:
     """The jobs of one transaction."""
 
-    def __init__(self, unit: "Transaction") -> None:
+    def __init__(self, unit: Unit, incidents: Incidents) -> None:
         self._unit = unit
+        self._incidents = incidents
 
     def add(self, job: NewJob, *, instance_id: int | None = None, parcel_id: int | None = None) -> int | None:
         """Owe a job from now on; gives its id, or None when a job with this key is known already.
@@ -307,7 +305,7 @@ class Jobs:
         if not self._settle(job_id, attempt, values):
             return False
         job = self.one(job_id)
-        self._unit.incidents.open(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
+        self._incidents.open(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
         return True
 
     def restart(self, job_id: int) -> None:

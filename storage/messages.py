@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from sqlalchemy import delete, or_, select, update
 
-from storage.audit import SYSTEM_CHAIN
+from storage.audit import SYSTEM_CHAIN, AuditTrail
+from storage.base import Unit
 from storage.errors import Conflict, NotFound
 from storage.processes import BufferedMessage, MessageState
-
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
 KEPT_FOR_OPERATORS: Final = timedelta(days=90)
 """How long an expired or discarded message can still be looked at."""
@@ -22,8 +20,9 @@ _UNDELIVERED: Final = (MessageState.WAITING, MessageState.EXPIRED)
 class Messages:
     """The undelivered messages of one transaction."""
 
-    def __init__(self, unit: "Transaction") -> None:
+    def __init__(self, unit: Unit, audit: AuditTrail) -> None:
         self._unit = unit
+        self._audit = audit
 
     def undelivered(self, limit: int = 200) -> Sequence[BufferedMessage]:
         """Give the messages that wait or have expired, the newest first."""
@@ -82,7 +81,7 @@ class Messages:
             raise Conflict("The message was delivered or discarded already; load the page again.")
 
     def _record(self, by: str, action: str, message_id: int, details: Mapping[str, Any]) -> None:
-        self._unit.audit.record(SYSTEM_CHAIN, by, action, f"message:{message_id}", details)
+        self._audit.record(SYSTEM_CHAIN, by, action, f"message:{message_id}", details)
 
 
 def _told(message: BufferedMessage) -> dict[str, Any]:

@@ -2,15 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base
-
-if TYPE_CHECKING:
-    from storage.base import Unit
+from storage.base import Base, Unit
 
 
 class NodeHeartbeat(Base):
@@ -26,7 +22,7 @@ class NodeHeartbeat(Base):
 class Nodes:
     """The nodes of one transaction."""
 
-    def __init__(self, unit: "Unit") -> None:
+    def __init__(self, unit: Unit) -> None:
         self._unit = unit
 
     def beat(self, node: str) -> None:

@@ -4,15 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import bindparam, cast, delete, func, insert, null, or_, select, text, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from storage.audit import AuditTrail
+from storage.base import Unit
 from storage.errors import StaleVersion
 from storage.failpoints import failpoint
-from storage.incidents import Incident, IncidentState, NewIncident
-from storage.jobs import NewJob
+from storage.incidents import Incident, Incidents, IncidentState, NewIncident
+from storage.jobs import Jobs, NewJob
 from storage.parcels import Parcel, ParcelState, StatusChange
 from storage.people import NOBODY, User
 from storage.processes import (
@@ -26,9 +28,6 @@ from storage.processes import (
 from storage.statements import Batch, Fixed, adding, for_each
 from storage.timers import Timer
 from storage.work import OPEN_WORK, UNKNOWN_ASSIGNEE, FurtherCandidate, WorkItem, WorkState
-
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
 LATEST = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -234,41 +233,54 @@ _ROUTE = for_each(
 )
 
 
-def write_step(unit: "Transaction", record: StepRecord) -> None:
-    """Write the step, and what the audit trail has taken down of it; raises `StaleVersion` when another was faster."""
-    write_steps(unit, [record])
+@dataclass(frozen=True, slots=True)
+class StepWriter:
+    """Writes what steps have changed, with what the audit trail has taken down of it."""
+
+    unit: Unit
+    audit: AuditTrail
+    incidents: Incidents
+    jobs: Jobs
+
+    def write(self, records: Sequence[StepRecord]) -> None:
+        """Write steps of different instances in one batch, all of them or, by `StaleVersion` when another was faster, none.
+
+        There is one statement for each kind of row, however many the instances.
+        """
+        unit = self.unit
+        people = _people(unit, {item.assignee for record in records for item in record.items if item.assignee})
+        batch = Batch(unit.connection)
+        _write_states(batch, unit, records)
+        batch.mark("step.state_saved")
+        _complete_items(batch, unit, records)
+        _close_waits(batch, unit, records)
+        _open_items(batch, unit, records, people)
+        batch.mark("step.items_inserted")
+        _open_waits(batch, unit, records)
+        _set_statuses(batch, unit, records)
+        _route(batch, records)
+        self._settle_jobs(batch, records)
+        self.audit.write_with(batch)
+        batch.send()
+        for record in records:
+            for incident in (*record.incidents, *_for_nobody(record, people)):
+                self.incidents.open(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
+        failpoint("step.jobs_inserted")
+
+    def _settle_jobs(self, batch: Batch, records: Sequence[StepRecord]) -> None:
+        for record in records:
+            if record.done_job_id is not None:
+                self.jobs.finish_with(batch, record.done_job_id)
+            self.jobs.cancel_with(batch, record.instance_id, record.cancelled_jobs)
+            for job in record.jobs:
+                self.jobs.add_with(batch, job, instance_id=record.instance_id, parcel_id=record.parcel_id)
 
 
-def write_steps(unit: "Transaction", records: Sequence[StepRecord]) -> None:
-    """Write steps of different instances in one batch, all of them or, by `StaleVersion` when another was faster, none.
-
-    There is one statement for each kind of row, however many the instances.
-    """
-    people = _people(unit, {item.assignee for record in records for item in record.items if item.assignee})
-    batch = Batch(unit.connection)
-    _write_states(batch, unit, records)
-    batch.mark("step.state_saved")
-    _complete_items(batch, unit, records)
-    _close_waits(batch, unit, records)
-    _open_items(batch, unit, records, people)
-    batch.mark("step.items_inserted")
-    _open_waits(batch, unit, records)
-    _set_statuses(batch, unit, records)
-    _route(batch, records)
-    _settle_jobs(batch, unit, records)
-    unit.audit.write_with(batch)
-    batch.send()
-    for record in records:
-        for incident in (*record.incidents, *_for_nobody(record, people)):
-            unit.incidents.open(incident, instance_id=record.instance_id, parcel_id=record.parcel_id)
-    failpoint("step.jobs_inserted")
-
-
-def _write_states(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+def _write_states(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:
     batch.add(_STATE, *(_state_row(unit, record) for record in records), check=partial(_moved_on, len(records)))
 
 
-def _state_row(unit: "Transaction", record: StepRecord) -> dict[str, Any]:
+def _state_row(unit: Unit, record: StepRecord) -> dict[str, Any]:
     is_over = record.state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED)
     return {
         "instance": record.instance_id,
@@ -287,7 +299,7 @@ def _moved_on(expected: int, changed: int) -> None:
         raise StaleVersion("Somebody else has moved this process on; load it again and repeat.")
 
 
-def _complete_items(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+def _complete_items(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:
     for done in (record.completed for record in records if record.completed is not None):
         values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
         batch.add(_COMPLETE, values, check=_completed)
@@ -298,7 +310,7 @@ def _completed(changed: int) -> None:
         raise StaleVersion("Somebody else has completed this work item; choose another one.")
 
 
-def _close_waits(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+def _close_waits(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:
     at = unit.now
     withdrawn = [_wait(record, key) | {"at": at} for record in records for key in record.withdrawn_items]
     batch.add(_WITHDRAW, *withdrawn)
@@ -314,20 +326,20 @@ def _wait(record: StepRecord, key: str) -> dict[str, Any]:
     return {"instance": record.instance_id, "wait": key}
 
 
-def _open_items(batch: Batch, unit: "Transaction", records: Sequence[StepRecord], people: Mapping[str, int]) -> None:
+def _open_items(batch: Batch, unit: Unit, records: Sequence[StepRecord], people: Mapping[str, int]) -> None:
     batch.add(_ADD_ITEM, *(_item_row(unit, record, item, people) for record in records for item in record.items))
     further = [(record, item, group) for record in records for item in record.items for group in item.groups[1:]]
     batch.add(_ADD_FURTHER_CANDIDATE, *(_wait(record, item.key) | {"group": group} for record, item, group in further))
 
 
-def _people(unit: "Transaction", logins: set[str]) -> Mapping[str, int]:
+def _people(unit: Unit, logins: set[str]) -> Mapping[str, int]:
     if not logins:
         return {}
     found = unit.connection.execute(select(User.login, User.id).where(User.login.in_(logins)))
     return {row.login: row.id for row in found}
 
 
-def _item_row(unit: "Transaction", record: StepRecord, item: NewItem, people: Mapping[str, int]) -> dict[str, Any]:
+def _item_row(unit: Unit, record: StepRecord, item: NewItem, people: Mapping[str, int]) -> dict[str, Any]:
     assignee_id = people.get(item.assignee) if item.assignee else None
     return {
         "instance_id": record.instance_id,
@@ -363,7 +375,7 @@ def _for_nobody(record: StepRecord, people: Mapping[str, int]) -> Iterator[NewIn
             yield NewIncident(UNKNOWN_ASSIGNEE, message, key=item.key, node=item.node, data=data)
 
 
-def _open_waits(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+def _open_waits(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:
     batch.add(_ADD_TIMER, *(_timer_row(record, timer) for record in records for timer in record.timers))
     awaited = ((record, subscription) for record in records for subscription in record.subscriptions)
     batch.add(_ADD_SUBSCRIPTION, *(_subscription_row(unit, record, subscription) for record, subscription in awaited))
@@ -379,7 +391,7 @@ def _timer_row(record: StepRecord, timer: NewTimer) -> dict[str, Any]:
     }
 
 
-def _subscription_row(unit: "Transaction", record: StepRecord, subscription: NewSubscription) -> dict[str, Any]:
+def _subscription_row(unit: Unit, record: StepRecord, subscription: NewSubscription) -> dict[str, Any]:
     return {
         "instance_id": record.instance_id,
         "key": subscription.key,
@@ -396,7 +408,7 @@ def _route(batch: Batch, records: Sequence[StepRecord]) -> None:
     batch.add(_ROUTE, *({"parcel": parcel} for parcel in begun))
 
 
-def _set_statuses(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
+def _set_statuses(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:
     at = unit.now
     changed = [(record.parcel_id, record.statuses) for record in records if record.statuses and record.parcel_id]
     batch.add(_SET_STATUS, *({"parcel": parcel, "changed_to": statuses[-1]} for parcel, statuses in changed))
@@ -433,16 +445,7 @@ def _change_status(*, is_sqlite: bool) -> Any:
 _CHANGE_STATUS = {name: Fixed(_change_status(is_sqlite=name == "sqlite")) for name in ("sqlite", "postgresql")}
 
 
-def _settle_jobs(batch: Batch, unit: "Transaction", records: Sequence[StepRecord]) -> None:
-    for record in records:
-        if record.done_job_id is not None:
-            unit.jobs.finish_with(batch, record.done_job_id)
-        unit.jobs.cancel_with(batch, record.instance_id, record.cancelled_jobs)
-        for job in record.jobs:
-            unit.jobs.add_with(batch, job, instance_id=record.instance_id, parcel_id=record.parcel_id)
-
-
-def post_messages(unit: "Transaction", messages: Sequence[NewMessage], time_to_live: timedelta) -> None:
+def post_messages(unit: Unit, messages: Sequence[NewMessage], time_to_live: timedelta) -> None:
     """Put messages that an instance has thrown on their way."""
     if messages:
         rows = [message.row(unit.now, time_to_live) for message in messages]

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ForeignKey, UniqueConstraint, delete, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, identity
+from storage.base import Base, Unit, identity
 from storage.errors import Conflict
 from storage.processes import rests
-
-if TYPE_CHECKING:
-    from storage.base import Unit
 
 
 class Timer(Base):
@@ -36,7 +33,7 @@ class Timer(Base):
 class Timers:
     """The timers of one transaction."""
 
-    def __init__(self, unit: "Unit") -> None:
+    def __init__(self, unit: Unit) -> None:
         self._unit = unit
 
     def one(self, timer_id: int) -> Timer | None:

@@ -3,23 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, bindparam, or_, select, tuple_, union_all, update
 
-from storage.access import REVISION, Rights, Scope
+from storage.access import REVISION, AccessMatrix, Rights, Scope
+from storage.base import Unit
 from storage.beside import Beside, beside
 from storage.errors import AlreadyTaken, Conflict, NotFound
 from storage.instances import LIVE_COLUMNS, LIVE_FROM, LiveInstance, live_instance
 from storage.numbering import NumberSeries
 from storage.parcels import Parcel
-from storage.people import NOBODY, Actor
+from storage.people import NOBODY, Actor, People
 from storage.processes import InstanceState, ProcessInstance
 from storage.statements import Fixed
 from storage.work import OPEN_WORK, FurtherCandidate, WorkItem, WorkState
-
-if TYPE_CHECKING:
-    from storage.database import Transaction
 
 PAGE = 50
 
@@ -99,8 +97,10 @@ _OF_ITEM = slice(len(LIVE_COLUMNS), len(LIVE_COLUMNS) + 12)
 class WorkItems:
     """The work items of one transaction."""
 
-    def __init__(self, unit: "Transaction") -> None:
+    def __init__(self, unit: Unit, people: People, access: AccessMatrix) -> None:
         self._unit = unit
+        self._people = people
+        self._access = access
 
     def in_hand(self, item_id: int, actor: Actor) -> ItemInHand:
         """Take up an item with its instance; raises `NotFound` when it does not exist or the person may not see it."""
@@ -131,7 +131,7 @@ class WorkItems:
         when = item.completed_at or item.claimed_at
         if person is None or when is None:
             return Conflict("This work item is not wanted any more; choose another one.")
-        return AlreadyTaken(self._unit.people.names([person]).get(person, "Somebody"), when)
+        return AlreadyTaken(self._people.names([person]).get(person, "Somebody"), when)
 
     def claim(self, item_id: int, user_id: int) -> bool:
         """Assign an item that nobody has; False when somebody has it."""
@@ -146,7 +146,7 @@ class WorkItems:
 
     def give_to_named(self, instance_id: int, key: str, login: str) -> None:
         """Give an item that was for nobody known to the person of that login; raises `Conflict` while there is none."""
-        person = self._unit.people.with_login(login)
+        person = self._people.with_login(login)
         if person is None or not person.is_active:
             raise Conflict(f"Nobody signs in as “{login}”; add the person first, or give up.")
         values = {"assignee_id": person.id, "candidate_group": None, "state": WorkState.CLAIMED}
@@ -218,7 +218,7 @@ class WorkItems:
             scopes.add(Scope.OWN)
         if row.customer_id is not None and row.customer_id == actor.customer_id:
             scopes.add(Scope.CUSTOMER)
-        matrix = self._unit.access.at(row.revision or 0)
+        matrix = self._access.at(row.revision or 0)
         return matrix.rights(actor.roles, row.parcel_process_key, row.parcel_status, frozenset(scopes))
 
     def _change(self, chosen: Sequence[ColumnElement[bool]], values: Mapping[str, Any]) -> bool:
@@ -240,7 +240,7 @@ class WorkItems:
         return statement
 
     def _allowed(self, actor: Actor) -> ColumnElement[bool]:
-        return or_(_w.parcel_id.is_(None), self._unit.access.actionable(actor))
+        return or_(_w.parcel_id.is_(None), self._access.actionable(actor))
 
     def _merged(self, branches: Sequence[Select[tuple[int, datetime]]], limit: int) -> Sequence[WorkItem]:
         if not branches:
