@@ -1,7 +1,7 @@
 """One builder for each tag of the diagram: it makes the specification and reads its details; what cannot run is refused."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from lxml import etree
 from SpiffWorkflow.specs.base import TaskSpec
@@ -9,14 +9,13 @@ from SpiffWorkflow.specs.base import TaskSpec
 from engine.diagrams import vocabulary as words
 from engine.diagrams.working_copy import stands_alone, targets_of
 from engine.spiff import ad_hoc, choices, complex_gateway, events, joins, nesting, nodes, parts
+from engine.spiff.flows import Flow
+from engine.spiff.parser import Builders, ElementParser, ScopeParser
 from engine.spiff.tokens import STARTED, WAITING
 from engine.spiff.triggers import Cancel, Compensation, Error, parts_of
 
-if TYPE_CHECKING:
-    from engine.spiff.parser import ElementParser, ScopeParser
 
-
-def _start(parser: "ElementParser") -> Any:
+def _start(parser: ElementParser) -> Any:
     spec = parser.event(events.StartEvent)
     spec.interrupts = words.is_true(parser.node, "isInterrupting", default=True)
     if parser.node.getparent().tag == words.PROCESS:
@@ -24,7 +23,7 @@ def _start(parser: "ElementParser") -> Any:
     return spec
 
 
-def _boundary(parser: "ElementParser") -> Any:
+def _boundary(parser: ElementParser) -> Any:
     spec = parser.event(
         events.BoundaryEvent, cancel_activity=words.is_true(parser.node, "cancelActivity", default=True)
     )
@@ -41,7 +40,7 @@ def _boundary(parser: "ElementParser") -> Any:
     return spec
 
 
-def _end(parser: "ElementParser") -> Any:
+def _end(parser: ElementParser) -> Any:
     spec = parser.event(events.EndEvent)
     cancels = any(isinstance(trigger, Cancel) for trigger in parts_of(spec.trigger))
     if cancels and parser.node.getparent().tag != words.TRANSACTION:
@@ -50,7 +49,7 @@ def _end(parser: "ElementParser") -> Any:
     return spec
 
 
-def _catch(parser: "ElementParser") -> Any:
+def _catch(parser: ElementParser) -> Any:
     spec = parser.event(events.CatchEvent)
     if spec.trigger is None:
         parser.reader.refuse(parser.node, "event_missing", f"{words.title(parser.node)} needs something to wait for.")
@@ -58,8 +57,8 @@ def _catch(parser: "ElementParser") -> Any:
     return spec
 
 
-def _work(spec_class: Any) -> "Callable[[ElementParser], Any]":
-    def build(parser: "ElementParser") -> Any:
+def _work(spec_class: Any) -> Callable[[ElementParser], Any]:
+    def build(parser: ElementParser) -> Any:
         spec = parser.make(spec_class)
         spec.details = parser.reader.work(parser.node, parser.lane or parser.reader.lanes.get(parser.bpmn_id))
         return spec
@@ -67,8 +66,8 @@ def _work(spec_class: Any) -> "Callable[[ElementParser], Any]":
     return build
 
 
-def _operation(spec_class: Any) -> "Callable[[ElementParser], Any]":
-    def build(parser: "ElementParser") -> Any:
+def _operation(spec_class: Any) -> Callable[[ElementParser], Any]:
+    def build(parser: ElementParser) -> Any:
         spec = parser.make(spec_class)
         spec.operation = parser.reader.operation(parser.node)
         spec.outward_state = STARTED
@@ -77,7 +76,7 @@ def _operation(spec_class: Any) -> "Callable[[ElementParser], Any]":
     return build
 
 
-def _send(parser: "ElementParser") -> Any:
+def _send(parser: ElementParser) -> Any:
     if words.operation(parser.node) or not parser.node.get("messageRef"):
         return _operation(nodes.SendingTask)(parser)
     spec = parser.make(events.SendTask, event_definition=None)
@@ -85,14 +84,14 @@ def _send(parser: "ElementParser") -> Any:
     return spec
 
 
-def _receive(parser: "ElementParser") -> Any:
+def _receive(parser: ElementParser) -> Any:
     spec = parser.make(events.ReceiveTask, event_definition=None)
     spec.trigger = parser.reader.message(parser.node, parser.node)
     spec.outward_state = WAITING
     return spec
 
 
-def _decision(parser: "ElementParser") -> Any:
+def _decision(parser: ElementParser) -> Any:
     is_known = words.decision(parser.node) in parser.reader.decisions
     if not is_known and (parser.reader.is_trial or (not words.decision(parser.node) and words.operation(parser.node))):
         return _operation(nodes.ServiceTask)(parser)
@@ -102,8 +101,8 @@ def _decision(parser: "ElementParser") -> Any:
     return spec
 
 
-def _join(spec_class: Any) -> "Callable[[ElementParser], Any]":
-    def build(parser: "ElementParser") -> Any:
+def _join(spec_class: Any) -> Callable[[ElementParser], Any]:
+    def build(parser: ElementParser) -> Any:
         spec = parser.make(spec_class)
         spec.policy = words.conflict_policy(parser.node)
         return spec
@@ -111,26 +110,26 @@ def _join(spec_class: Any) -> "Callable[[ElementParser], Any]":
     return build
 
 
-def _event_gateway(parser: "ElementParser") -> Any:
+def _event_gateway(parser: ElementParser) -> Any:
     spec = parser.make(events.EventGateway, event_definition=None)
     spec.instantiates = parser.node.get(words.rewritten("instantiates")) is not None
     spec.needs_all = spec.instantiates and parser.node.get("eventGatewayType") == "Parallel"
     return spec
 
 
-def _complex(parser: "ElementParser") -> Any:
+def _complex(parser: ElementParser) -> Any:
     spec = _join(complex_gateway.ComplexGateway)(parser)
     spec.activation = parser.reader.expression(parser.node, words.child_text(parser.node, "activationCondition"))
     return spec
 
 
-def _quantity(parser: "ElementParser") -> Any:
+def _quantity(parser: ElementParser) -> Any:
     spec = parser.make(joins.QuantityJoin)
     spec.quantity = int(parser.node.get("quantity", "1"))
     return spec
 
 
-def _inner(parser: "ElementParser") -> "ScopeParser":
+def _inner(parser: ElementParser) -> ScopeParser:
     parent, node = parser.process_parser, parser.node
     parent.parser.create_parser(node, parent.filename, lane=parser.lane or parser.reader.lanes.get(parser.bpmn_id))
     inner: ScopeParser = parent.parser.process_parsers[parser.bpmn_id]
@@ -138,7 +137,7 @@ def _inner(parser: "ElementParser") -> "ScopeParser":
     return inner
 
 
-def _subprocess(parser: "ElementParser") -> Any:
+def _subprocess(parser: ElementParser) -> Any:
     if words.is_event_subprocess(parser.node):
         return _handler(parser)
     spec = parser.make(nesting.SubProcess, subworkflow_spec=parser.bpmn_id)
@@ -150,7 +149,7 @@ def _subprocess(parser: "ElementParser") -> Any:
     return spec
 
 
-def _ad_hoc(parser: "ElementParser") -> Any:
+def _ad_hoc(parser: ElementParser) -> Any:
     spec = parser.make(ad_hoc.AdHocSubProcess, subworkflow_spec=parser.bpmn_id)
     spec.scope = _inner(parser).get_spec()
     spec.scope.is_ad_hoc = True
@@ -170,7 +169,7 @@ def _heads(scope: etree._Element) -> list[str]:
     return [key for node in nodes if not incoming[key := node.get("id", "")]]
 
 
-def _handler(parser: "ElementParser") -> Any:
+def _handler(parser: ElementParser) -> Any:
     spec = parser.make(nesting.EventSubprocess, subworkflow_spec=parser.bpmn_id)
     spec.scope = _inner(parser).get_spec()
     starts = spec.scope.bpmn_start_events
@@ -185,7 +184,7 @@ def _handler(parser: "ElementParser") -> Any:
     return spec
 
 
-def _stand_by(parser: "ElementParser", handler: Any, start: Any) -> None:
+def _stand_by(parser: ElementParser, handler: Any, start: Any) -> None:
     """Move the trigger from the start event inside to the net around, where it waits."""
     waiting = nesting.HandlerTrigger(parser.spec, f"{parser.bpmn_id}.trigger", event_definition=None)
     waiting.drawn, waiting.title = start.drawn, start.title
@@ -194,12 +193,12 @@ def _stand_by(parser: "ElementParser", handler: Any, start: Any) -> None:
     waiting.interrupts = start.interrupts or isinstance(waiting.trigger, Error)
     if isinstance(waiting.trigger, events.OUTWARD):
         waiting.outward_state = WAITING
-    waiting.flows = (nodes.Flow(waiting.name, None, handler, None, is_default=False),)
+    waiting.flows = (Flow(waiting.name, None, handler, None, is_default=False),)
     TaskSpec.connect(waiting, handler)
     parser.spec.handlers.append(waiting)
 
 
-def _call(parser: "ElementParser") -> Any:
+def _call(parser: ElementParser) -> Any:
     called = words.called_element(parser.node) or ""
     spec = parser.make(nesting.CallActivity, subworkflow_spec=called)
     spec.into, spec.takes_all = parser.reader.mapping(parser.node, "in")
@@ -210,11 +209,11 @@ def _call(parser: "ElementParser") -> Any:
     return spec
 
 
-def _script(parser: "ElementParser") -> Any:
+def _script(parser: ElementParser) -> Any:
     return parser.make(nodes.ScriptTask, script=parser.reader.script(parser.node))
 
 
-BUILDERS: "dict[str, Callable[[ElementParser], Any]]" = {
+BUILDERS: Builders = {
     "startEvent": _start,
     "endEvent": _end,
     "intermediateThrowEvent": lambda parser: parser.event(events.ThrowEvent),

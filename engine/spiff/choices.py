@@ -7,7 +7,8 @@ from typing import Any
 from SpiffWorkflow.bpmn.specs import defaults
 
 from engine.spiff.faults import NoWayOut
-from engine.spiff.nodes import Flow, Node
+from engine.spiff.flows import Flow
+from engine.spiff.nodes import Node
 from engine.spiff.tokens import Token
 
 

@@ -16,8 +16,8 @@ from engine.diagrams.vocabulary import ConflictPolicy as Policy
 from engine.expressions import Expression
 from engine.spiff.changes import shared
 from engine.spiff.choices import all_matches
+from engine.spiff.flows import Flow
 from engine.spiff.joins import InclusiveGateway, oldest_per_flow
-from engine.spiff.nodes import Flow
 from engine.spiff.tokens import COMPLETED, WAITING, Token, gathered
 
 COUNT: Final = "activationCount"

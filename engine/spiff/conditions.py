@@ -1,17 +1,14 @@
 """Conditional events: looked at before each step, over the newest variables of their scope and of those it shares them with."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.errors import ExpressionError
+from engine.spiff.nets import Net, Whole
 from engine.spiff.tokens import WAITING, Token
 from engine.spiff.triggers import Condition
 
-if TYPE_CHECKING:
-    from engine.spiff.instances import Instance
-    from engine.spiff.nets import Net
 
-
-def check(instance: "Instance") -> None:
+def check(instance: Whole) -> None:
     """Fire the waiting conditional events whose condition has become true."""
     waiting = [token for token in instance.tokens() if _is_watched(token)]
     instance.watching = bool(waiting)
@@ -24,7 +21,7 @@ def _is_watched(token: Token) -> bool:
     return token.state == WAITING and token.fault is None and isinstance(token.task_spec.trigger, Condition)
 
 
-def _visible(net: "Net") -> dict[str, Any]:
+def _visible(net: Net) -> dict[str, Any]:
     """Give the newest variables of all the scopes that share theirs with this one."""
     while net.owner is not None and net.owner.task_spec.shares_variables and not net.owner.is_inner:
         net = net.owner.workflow

@@ -9,7 +9,7 @@ and its script environment are not used.
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from SpiffWorkflow.bpmn.workflow import BpmnWorkflow
 
@@ -19,12 +19,10 @@ from engine.spiff.changes import copied
 from engine.spiff.closed import CLOSED_ENGINE
 from engine.spiff.journal import Journal, stuck_at
 from engine.spiff.nets import Net
+from engine.spiff.program import Program
 from engine.spiff.tokens import CANCELLED, FUTURE, READY, STARTED, WAITING, Token
 from engine.spiff.waiting import Waiting
 from engine.steps import ExecutionState, Failure
-
-if TYPE_CHECKING:
-    from engine.spiff.program import Program
 
 MOST_STEPS: Final = 1_000
 MOST_TOKENS: Final = 10_000
@@ -33,7 +31,7 @@ MOST_TOKENS: Final = 10_000
 class Instance(Net, BpmnWorkflow):
     """A whole process instance: the outermost net, the queue of ready tokens, and the nets inside."""
 
-    def __init__(self, program: "Program", process: Any) -> None:
+    def __init__(self, program: Program, process: Any) -> None:
         self.owner = None
         self.log = []
         self.program = program

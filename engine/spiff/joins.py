@@ -17,7 +17,8 @@ from engine.diagrams.vocabulary import ConflictPolicy as Policy
 from engine.spiff.changes import merge
 from engine.spiff.choices import all_matches
 from engine.spiff.faults import MergeConflict
-from engine.spiff.nodes import Flow, Node
+from engine.spiff.flows import Flow
+from engine.spiff.nodes import Node
 from engine.spiff.tokens import CANCELLED, WAITING, Token, gathered, move_to_common_ancestor
 
 

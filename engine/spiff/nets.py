@@ -2,18 +2,16 @@
 # ruff: noqa: SLF001 - the library hands its own members to subclasses under private names
 """Nets: the process and the subprocesses inside it, each a tree of tokens; what a token does to the tree around it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Protocol
 
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 
 from engine.diagrams.vocabulary import ConflictPolicy as Policy
 from engine.spiff.changes import copied, shared
+from engine.spiff.flows import Flow
+from engine.spiff.journal import Journal
 from engine.spiff.tokens import COMPLETED, LIVE, WAITING, Token, gathered, rebased
-
-if TYPE_CHECKING:
-    from engine.spiff.instances import Instance
-    from engine.spiff.nodes import Flow
 
 
 class Net:
@@ -28,7 +26,7 @@ class Net:
     process: str
     log: list[dict[str, Any]]
     """Completed activities that can be undone, oldest first."""
-    top_workflow: Any
+    top_workflow: "Whole"
 
     def begin(self, variables: dict[str, Any], starts: Sequence[Any], facts: Mapping[str, Any] | None = None) -> None:
         """Put a token on each start event, which knows the facts, and arm the event subprocesses."""
@@ -49,7 +47,7 @@ class Net:
         token.flow = flow
         return token
 
-    def follow(self, token: Token, flows: "Sequence[Flow]") -> None:
+    def follow(self, token: Token, flows: Sequence[Flow]) -> None:
         """Send a token along flows; each branch of several gets variables of its own."""
         if not flows or (self.spec.is_ad_hoc and self.owner is not None and self.owner.facts.get("is_enough")):
             flows = ()
@@ -145,10 +143,58 @@ class Net:
         del self.tasks[token.id]
 
 
+class Whole(Protocol):
+    """What tokens, nets and specifications ask of the instance they live in; it is the outermost net itself."""
+
+    journal: Journal
+    program: Any
+    time_zone: Any
+    subprocesses: "dict[int, InnerNet]"
+    stirred: dict[int, Token]
+    touched: list[Net]
+    watching: bool
+    was_terminated: bool
+
+    def next_number(self) -> int:
+        """Count on; numbers name tokens and order arrivals."""
+
+    def tokens(self) -> Iterator[Token]:
+        """Go through the live tokens of all nets."""
+
+    def keeps(self, token: Token) -> bool:
+        """Tell whether a finished token must stay in the tree."""
+
+    def enqueue(self, token: Token) -> None:
+        """Let a ready token have its turn."""
+
+    def arrive(self, token: Token, *, again: bool = False) -> None:
+        """Let a token reach its flow node."""
+
+    def attempt(self, token: Token, phase: str, deed: Callable[[], Any]) -> None:
+        """Do something for a token; what goes wrong takes its arrow, or stops the token."""
+
+    def block(self, token: Token, phase: str, code: str, message: str, expression: str | None = None) -> None:
+        """Stop a token where it is until somebody retries it."""
+
+    def retire(self, token: Token) -> None:
+        """Remember a finished token; it leaves the tree when the step is over."""
+
+    def withdraw(self, token: Token) -> None:
+        """Take a token away with all that hangs on it."""
+
+    def release(self, token: Token) -> None:
+        """Withdraw the events attached to an activity."""
+
+    def fail(self, token: Token, code: str, message: str) -> None:
+        """End the instance by an error that nobody caught."""
+
+
 class InnerNet(Net, BpmnSubWorkflow):
     """A subprocess, or a called process, that runs for one token of the net around it."""
 
-    def __init__(self, spec: Any, owner: Token, top: "Instance") -> None:
+    owner: Token
+
+    def __init__(self, spec: Any, owner: Token, top: Whole) -> None:
         self.owner = owner
         self.log = []
         self.process = spec.process
@@ -157,7 +203,7 @@ class InnerNet(Net, BpmnSubWorkflow):
     @property
     def parent_workflow(self) -> Any:
         """The net around this one."""
-        return self.owner.workflow if self.owner else None
+        return self.owner.workflow
 
     def _calculate_depth(self) -> int:
         return int(self.parent_workflow.depth) + 1

@@ -18,6 +18,7 @@ from engine.expressions import Expression
 from engine.spiff import undoing
 from engine.spiff.changes import copied
 from engine.spiff.faults import Unfit
+from engine.spiff.flows import Flow
 from engine.spiff.tokens import READY, STARTED, Token
 from engine.spiff.triggers import Trigger
 from engine.steps import OperationWait, Wait, WaitKind, WorkWait
@@ -25,17 +26,6 @@ from engine.timing import TimerDefinition
 
 if TYPE_CHECKING:
     from engine.decisions import Decision
-
-
-@dataclass(frozen=True, slots=True)
-class Flow:
-    """A sequence flow to the specification `target`; `drawn` is its id if somebody drew it."""
-
-    id: str
-    drawn: str | None
-    target: Any
-    condition: Expression | None
-    is_default: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ specification first, and the flows connect them afterwards: two thousand nodes i
 reaches (compensation handlers) are there as well.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lxml import etree
@@ -16,8 +17,8 @@ from SpiffWorkflow.specs.base import TaskSpec
 
 from engine.diagrams import vocabulary as words
 from engine.diagrams.vocabulary import BOUNDARY_EVENT, MULTI_INSTANCE
-from engine.spiff import choices, events, joins, nesting, nodes, repetition
-from engine.spiff.builders import BUILDERS
+from engine.spiff import choices, events, joins, nesting, repetition
+from engine.spiff.flows import Flow
 from engine.spiff.reading import Reader
 from engine.spiff.scopes import Scope
 from engine.spiff.tokens import WAITING
@@ -59,7 +60,7 @@ class ElementParser(TaskParser):
 
     def create_task(self) -> Any:
         """Make the specification for the node's tag."""
-        return BUILDERS[words.kind(self.node)](self)
+        return self.process_parser.parser.builders[words.kind(self.node)](self)
 
     def make(self, spec_class: Any, **kwargs: Any) -> Any:
         """Make a specification of a class."""
@@ -164,7 +165,7 @@ class ScopeParser(ProcessParser):
 
     def _connect(self) -> None:
         specs = self.spec.task_specs
-        leaving: dict[str, list[nodes.Flow]] = {}
+        leaving: dict[str, list[Flow]] = {}
         arriving: dict[str, dict[str, str]] = {}
         defaults = {node.get("default") for node in self.node if node.get("default")}
         for element in self.node.findall(words.SEQUENCE_FLOW):
@@ -176,7 +177,7 @@ class ScopeParser(ProcessParser):
                 continue
             entry = specs.get(f"{target}.BoundaryEventSplit", specs[target])
             condition = self.reader.expression(element, words.condition(element))
-            flow = nodes.Flow(key, self.reader.diagram.drawn(key), entry, condition, key in defaults)
+            flow = Flow(key, self.reader.diagram.drawn(key), entry, condition, key in defaults)
             leaving.setdefault(source, []).append(flow)
             arriving.setdefault(entry.name, {})[key] = source
             TaskSpec.connect(specs[source], entry)
@@ -198,13 +199,18 @@ class ScopeParser(ProcessParser):
             )
 
 
+Builders = Mapping[str, Callable[[ElementParser], Any]]
+"""What makes the specification of a flow node, by the local name of its tag."""
+
+
 class DiagramParser(BpmnParser):
     """Takes normalised diagrams; one parser for one program."""
 
     PROCESS_PARSER_CLASS = ScopeParser
 
-    def __init__(self) -> None:
+    def __init__(self, builders: Builders) -> None:
         super().__init__()
+        self.builders = builders
         self.readers: dict[int, Reader] = {}
         self.calls: list[tuple[Any, str, etree._Element, Reader]] = []
 
@@ -217,7 +223,7 @@ class DiagramParser(BpmnParser):
 
     def knows(self, tag: Any) -> bool:
         """Tell whether a tag is a flow node."""
-        return isinstance(tag, str) and etree.QName(tag).localname in BUILDERS
+        return isinstance(tag, str) and etree.QName(tag).localname in self.builders
 
     def _get_parser_class(self, tag: str) -> tuple[Any, Any]:
         return ElementParser, Scope if tag == words.PROCESS else TaskSpec

@@ -17,6 +17,7 @@ from engine.diagrams import vocabulary as words
 from engine.diagrams.normalise import NormalisedDiagram
 from engine.errors import DefinitionError, Finding, Severity
 from engine.expressions import Expression
+from engine.spiff.builders import BUILDERS
 from engine.spiff.entrances import Entrance, entrances
 from engine.spiff.events import Throwing
 from engine.spiff.parser import DiagramParser
@@ -101,7 +102,7 @@ def compile_program(
 
     For a trial, tasks may lack their operation or table, and what an operation does not return is null.
     """
-    parser, readers = DiagramParser(), [Reader(diagram, decisions, is_trial=is_trial) for diagram in diagrams]
+    parser, readers = DiagramParser(BUILDERS), [Reader(diagram, decisions, is_trial=is_trial) for diagram in diagrams]
     findings: list[Finding] = []
     with _PARSING:
         for reader in readers:

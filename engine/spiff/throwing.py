@@ -6,21 +6,19 @@ receiver, inside the instance first; a signal to all, inside and outside.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from engine.spiff.changes import copied, shared
+from engine.spiff.nets import Whole
 from engine.spiff.tokens import WAITING, Token
 from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger
 from engine.steps import Thrown, WaitKind
 from storage.processes import ANY_KEY
 
-if TYPE_CHECKING:
-    from engine.spiff.instances import Instance
-
 
 def throw(token: Token, trigger: Trigger, *, is_over: bool = True) -> None:
     """Throw for a token; `is_over` tells whether its event has done what it is for, and is not left by what it throws."""
-    top: Instance = token.workflow.top_workflow
+    top: Whole = token.workflow.top_workflow
     match trigger:
         case Error(code):
             if is_over:
@@ -40,7 +38,7 @@ def raise_error(source: Token, code: str, message: str) -> bool:
     catcher = _catcher(source, Error, code)
     if catcher is None:
         return False
-    top: Instance = source.workflow.top_workflow
+    top: Whole = source.workflow.top_workflow
     if not source.is_quiet:
         top.journal.failed(source)
         source.is_quiet = True
@@ -120,7 +118,7 @@ def _payload(token: Token, trigger: Message | Signal) -> dict[str, Any]:
 
 def send_message(token: Token, message: Message) -> None:
     """Give a message to the first receiver inside the instance that fits, else to the world outside."""
-    top: Instance = token.workflow.top_workflow
+    top: Whole = token.workflow.top_workflow
     payload = _payload(token, message)
     key = message.key_to_send(token.data, payload)
     for receiver in _waiting(top, Message, message.name):
@@ -132,7 +130,7 @@ def send_message(token: Token, message: Message) -> None:
 
 def send_signal(token: Token, signal: Signal) -> None:
     """Give a signal to everybody inside who waits for it, and to the world outside."""
-    top: Instance = token.workflow.top_workflow
+    top: Whole = token.workflow.top_workflow
     payload = _payload(token, signal)
     for receiver in _waiting(top, Signal, signal.name):
         if receiver.state == WAITING:
@@ -140,7 +138,7 @@ def send_signal(token: Token, signal: Signal) -> None:
     top.journal.thrown.append(Thrown(WaitKind.SIGNAL, signal.name, payload, None, token.key))
 
 
-def _waiting(top: "Instance", kind: type[Message] | type[Signal], name: str) -> list[Token]:
+def _waiting(top: Whole, kind: type[Message] | type[Signal], name: str) -> list[Token]:
     found = (
         token
         for token in top.tokens()

@@ -18,7 +18,7 @@ from storage.orders import Party
 from storage.people import User
 from web.assembly import System
 from web.auth import hash_password
-from web.commands.importing import read_customers as read_customer_rows
+from web.customer_files import read_customers as read_customer_rows
 from web.demo.orders import Customer, read_customers, write_order
 from web.demo.papers import draw_page, fax, scan, word_document
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner, Result
 
 from storage.errors import AlreadyExists, ParcelflowError
 from web.cli import cli
-from web.commands.importing import read_customers
+from web.customer_files import read_customers
 from web.settings import Settings
 
 ROOT = Path(__file__).parents[3]
