@@ -84,6 +84,10 @@ class Repeating(Node):
         """Take over what one instance made; go on with the next, or close."""
         raise NotImplementedError
 
+    def keep(self, token: Token, number: int, made: dict[str, Any]) -> None:
+        """Take over what one instance has changed."""
+        raise NotImplementedError
+
     def close(self, token: Token) -> None:
         """Complete the activity; instances that still run are withdrawn."""
         token.facts = {name: value for name, value in token.facts.items() if name == "hidden"}
@@ -154,7 +158,7 @@ class MultiInstance(Repeating):
         is_enough = details.condition is not None and bool(details.condition.evaluate(counted))
         told = [one.trigger for one in details.tells if one.is_due(done, counted)]
         if is_new:
-            self._keep(token, number, made)
+            self.keep(token, number, made)
             facts["done"] = done
         if told:
             facts["taken"] = number
@@ -166,7 +170,7 @@ class MultiInstance(Repeating):
         elif self.is_sequential:
             token.workflow.top_workflow.arrive(self._next(token))
 
-    def _keep(self, token: Token, number: int, made: dict[str, Any]) -> None:
+    def keep(self, token: Token, number: int, made: dict[str, Any]) -> None:
         """Take over what an instance has changed, and its output item."""
         if self.repetition.output and self.repetition.output_item:
             token.facts["outputs"][str(number)] = made.get(self.repetition.output_item)
@@ -256,9 +260,14 @@ class StandardLoop(Repeating, defaults.StandardLoopTask):
         """Go on with what the round has left, or leave."""
         token.facts["done"] = number + 1
         goes_on = self._goes_on(token, made)
-        outer = {COUNTER: token.data[COUNTER]} if COUNTER in token.data else {}
-        token.data = {**{name: value for name, value in made.items() if name != COUNTER}, **outer}
+        self.keep(token, number, made)
         if goes_on:
             self._round(token)
         else:
             self.close(token)
+
+    def keep(self, token: Token, number: int, made: dict[str, Any]) -> None:
+        """Take over what a round has left, but not its number."""
+        del number
+        outer = {COUNTER: token.data[COUNTER]} if COUNTER in token.data else {}
+        token.data = {**{name: value for name, value in made.items() if name != COUNTER}, **outer}

@@ -68,14 +68,20 @@ def _told(token: Token) -> None:
 
 def leave_transaction(token: Token) -> None:
     """Let the cancel event of the transaction take its way, if it has one."""
-    net = token.workflow
-    if net.owner is None:
-        return
-    around = net.owner.workflow.live()
-    catcher = next((t for t in around if t.host == net.owner.id and isinstance(t.task_spec.trigger, Cancel)), None)
-    if catcher is not None:
+    owner = token.workflow.owner
+    catcher = None if owner is None else cancel_event_of(owner)
+    if catcher is not None and owner is not None:
         _told(token)
+        if owner.is_inner:
+            owner.task_spec.repeated_by.keep(owner.parent, owner.facts["instance"], owner.workflow.variables_at(owner))
         _interrupt(catcher, {})
+
+
+def cancel_event_of(transaction: Token) -> Token | None:
+    """Find the cancel event that is attached to a transaction; to all its instances, if it is done several times."""
+    main = transaction.parent if transaction.is_inner else transaction
+    around = transaction.workflow.live()
+    return next((t for t in around if t.host == main.id and isinstance(t.task_spec.trigger, Cancel)), None)
 
 
 def _interrupt(catcher: Token, payload: dict[str, Any]) -> None:

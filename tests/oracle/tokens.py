@@ -665,7 +665,7 @@ class Engine:
         else:
             net.owner.data = data
             if net.log and net.owner.node.handler is None:
-                net.owner.net.log.append(Entry(net.graph, None, {}, net.log))
+                net.owner.net.log.append(Entry(net.graph, None, self._own_names(net.owner), net.log))
             self.finish(net.owner)
 
     def cancel(self, token: Token) -> None:
@@ -848,8 +848,13 @@ class Engine:
         """Note a completed activity that can be undone."""
         if token.node.handler is None or (self._repeats(token.node) and not token.is_single):
             return
-        local = {name: token.data[name] for name in ("loopCounter", "item") if token.is_single and name in token.data}
-        token.net.log.append(Entry(token.net.graph, token.node.handler, copy.deepcopy(local), []))
+        token.net.log.append(Entry(token.net.graph, token.node.handler, self._own_names(token), []))
+
+    @staticmethod
+    def _own_names(token: Token) -> Data:
+        """What only one instance of a repeated activity knows."""
+        own = {name: token.data[name] for name in ("loopCounter", "item") if token.is_single and name in token.data}
+        return copy.deepcopy(own)
 
     def undo(self, token: Token) -> None:
         """Undo what is done in the scope, newest first."""
@@ -860,11 +865,13 @@ class Engine:
                     self.cancel(other)
             token.net.ends.clear()
             token.net.base = copy.deepcopy(token.data)
-        net = token.net
-        while net.owner is not None and net.owner.node in net.owner.net.graph.handlers:
-            net = net.owner.net
+        nets = [token.net]
+        while nets[0].owner is not None and nets[0].owner.node in nets[0].owner.net.graph.handlers:
+            nets.insert(0, nets[0].owner.net)
         token.state = "undo"
-        token.memory["left"], net.log = net.log, []
+        token.memory["left"] = [entry for net in nets for entry in net.log]
+        for net in nets:
+            net.log = []
         self.undo_next(token)
 
     def undo_next(self, token: Token) -> None:
@@ -873,7 +880,9 @@ class Engine:
         while left:
             entry = left.pop()
             if entry.handler is None:
-                left.extend(entry.inner)
+                left.extend(
+                    Entry(one.graph, one.handler, {**entry.local, **one.local}, one.inner) for one in entry.inner
+                )
                 continue
             token.memory["local"] = entry.local
             data = {**copy.deepcopy(token.data), **copy.deepcopy(entry.local)}
