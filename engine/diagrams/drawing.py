@@ -114,6 +114,11 @@ class Drawing:
         """Give the sequence flows that leave a node, in the order they are written."""
         return self._outgoing.get(identity(node) or "", [])
 
+    def only_joins(self, gateway: etree._Element) -> bool:
+        """Tell whether flows end together at a gateway: it has none that leave and several that come (10.6, flow connections)."""
+        is_awaiting = gateway.tag == bpmn("eventBasedGateway")
+        return not is_awaiting and not self.outgoing(gateway) and len(self.incoming(gateway)) > 1
+
     def attached(self, node: etree._Element) -> list[etree._Element]:
         """Give the boundary events attached to a node."""
         return self._boundary.get(identity(node) or "", [])

@@ -34,9 +34,9 @@ _AWAITED: Final = {
 
 
 def ways_out(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find gateways that lead nowhere."""
+    """Find gateways that lead nowhere; one that joins several flows may be where they end."""
     for gateway in drawing.root.iter(*GATEWAYS):
-        if not drawing.outgoing(gateway):
+        if not drawing.outgoing(gateway) and not drawing.only_joins(gateway):
             message = f"No flow leaves the gateway {title(gateway)}; draw where it goes on."
             yield Fault("gateway_without_outgoing", gateway, message)
 

@@ -98,7 +98,7 @@ def loose_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
                     f"{title(scope)} has a start event, and no flow leads to {title(node)}; connect it or delete it."
                 )
                 yield Fault("node_not_connected", node, message)
-            if ends and node.tag not in GATEWAYS and not drawing.outgoing(node):
+            if ends and not drawing.outgoing(node) and (node.tag not in GATEWAYS or drawing.only_joins(node)):
                 message = f"{title(scope)} has an end event, and no flow leads away from {title(node)}; draw where it goes on."
                 yield Fault("node_not_connected", node, message)
 

@@ -1,7 +1,7 @@
 """Gateways and flows, tried from end to end: trace, order, outcome and variables as the standard says."""
 
 import pytest
-from drawn import Case, end, play, script, start, tag, task
+from drawn import Case, end, play, script, start, sub, tag, task
 
 CASES = (
     Case(
@@ -281,6 +281,53 @@ CASES = (
         "start s x s x s x end",
         start={"n": 0},
         variables={"n": 3},
+    ),
+    *(
+        Case(
+            f"{kind} where the flows end",
+            [
+                start(),
+                sub(
+                    "s",
+                    start("s2"),
+                    tag("parallelGateway", "f"),
+                    task("a", "b"),
+                    tag(f"{kind}Gateway", "j"),
+                    "s2 > f > a > j",
+                    "f > b > j",
+                ),
+                task("c"),
+                "start > s > c",
+            ],
+            trace,
+        )
+        for kind, trace in (
+            ("parallel", "start s2 f a b j s c"),
+            ("inclusive", "start s2 f a b j s c"),
+            ("exclusive", "start s2 f a b j j s c"),
+        )
+    ),
+    Case(
+        "parallel where the flows end beside an end event",
+        [
+            start(),
+            tag("parallelGateway", "f"),
+            tag("parallelGateway", "j"),
+            task("a", "b", "c"),
+            end(),
+            "start > f > a > j",
+            "f > b > j",
+            "f > c > end",
+        ],
+        "start f a b c j end",
+    ),
+    Case(
+        "parallel that one flow leads to and none away from",
+        [start(), task("a"), tag("parallelGateway", "j"), "start > a > j"],
+        "",
+        "refused",
+        "gateway_without_outgoing",
+        "j",
     ),
     Case(
         "loop that never waits",

@@ -355,6 +355,16 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         process(line(node("parallelGateway", "g"))),
     ),
     (
+        "gateway_without_outgoing",
+        process(START + node("parallelGateway", "g") + flow("start", "g")),
+        process(START + node("parallelGateway", "g") + flow("start", "g") + flow("start", "g", key="second")),
+    ),
+    (
+        "node_not_connected",
+        beside(node("parallelGateway", "g") + flow("work", "g") + flow("work", "g", key="second")),
+        beside(node("parallelGateway", "g") + flow("work", "g")),
+    ),
+    (
         "flow_without_condition",
         choice("exclusiveGateway", "x", ""),
         choice("exclusiveGateway", "x", "", default="choice_b"),
