@@ -17,6 +17,7 @@ from engine.diagrams.vocabulary import (
     child_text,
     collection,
     correlation_key,
+    error_message,
     group_expression,
     identity,
     inputs,
@@ -127,6 +128,7 @@ def _own_expressions(element: etree._Element) -> Iterator[tuple[str, str | None]
     yield "priority", priority(element)
     yield "correlation key", correlation_key(element)
     yield "payload", payload(element)
+    yield "message", error_message(element)
     for item in (*inputs(element), *outputs(element)):
         yield f"value for “{item.name[:80]}”", item.expression
     for passing in (*passed_in(element), *passed_out(element)):
@@ -135,7 +137,7 @@ def _own_expressions(element: etree._Element) -> Iterator[tuple[str, str | None]
 
 def _carriers() -> tuple[str, ...]:
     events = ("startEvent", "intermediateCatchEvent", "intermediateThrowEvent", "endEvent", "boundaryEvent")
-    return (*ACTIVITIES, *map(bpmn, (*events, "message")))
+    return (*ACTIVITIES, *map(bpmn, (*events, "message", "error")))
 
 
 def owner(element: etree._Element) -> etree._Element:

@@ -199,8 +199,11 @@ def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fa
     ):
         for definition in drawing.root.iterchildren(bpmn(tag)):
             if identity(definition) in used and not (definition.get(attribute) or "").strip():
-                what = "name" if attribute == "name" else "code"
-                message = f"The {tag} {title(definition)} has no {what} of its own, so another one stands for it; give it one."
+                message = f"The {tag} {title(definition)} has no name of its own, so its id stands for it; give it one."
+                if attribute != "name":
+                    message = (
+                        f"The {tag} {title(definition)} has no code: who waits for it catches every {tag}; give it one."
+                    )
                 yield Fault("definition_without_name", definition, message)
 
 

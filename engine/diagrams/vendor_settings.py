@@ -20,9 +20,11 @@ from engine.diagrams.vocabulary import (
     EXTENSIONS,
     MULTI_INSTANCE,
     READ_VENDOR_ATTRIBUTES,
+    THROWING_EVENTS,
     VENDORS,
     Binding,
     bpmn,
+    event_definitions,
     kind,
     ours,
 )
@@ -31,6 +33,8 @@ from engine.expressions import compile_expression
 from engine.foreign import is_foreign, translate
 from engine.timing import compile_timer
 
+_ERROR: Final = bpmn("errorEventDefinition")
+_SIGNAL: Final = bpmn("signalEventDefinition")
 _USER: Final = bpmn("userTask")
 _RULE: Final = bpmn("businessRuleTask")
 _CALL: Final = bpmn("callActivity")
@@ -69,7 +73,9 @@ def settings(element: etree._Element) -> Iterator[Setting]:
     for extension in element.iterchildren(EXTENSIONS):
         for child in islice(extension.iterchildren("*"), _MOST):
             vendor, path = _vendor(str(child.tag))
-            if vendor:
+            if vendor and element.tag == _SIGNAL and kind(child) == "in":
+                yield _carried(element, child, f"{vendor}:in ({_named(child)})")
+            elif vendor:
                 yield from _in_extension(element, child, f"{vendor}:{path[:80]}")
 
 
@@ -102,6 +108,8 @@ def _owners(diagram: Diagram) -> Iterator[etree._Element]:
 def _write(element: etree._Element, found: list[Setting]) -> None:
     for one in found:
         said = one.said or ""
+        if not said:
+            continue
         if one.target in {"in", "out"}:
             extension = element.find(EXTENSIONS)
             if extension is not None:
@@ -149,6 +157,28 @@ def _passing(child: etree._Element) -> str | None:
     is_name = "sourceExpression" in child.attrib or source.isidentifier()
     said = _expression(source) if is_foreign(source) else _guarded(source) if is_name else None
     return f"{said}\n{target}" if said and target.isidentifier() and "\n" not in said else None
+
+
+def _carried(definition: etree._Element, child: etree._Element, name: str) -> Setting:
+    """Say what a thrown signal carries: all that is listed is one payload of ours, so a part of it would be a guess."""
+    event = definition.getparent()
+    listed = [one for one in definition.iterfind(f"{EXTENSIONS}/{child.tag}") if "businessKey" not in one.attrib]
+    if event is not None and child in listed and event.tag in THROWING_EVENTS and len(event_definitions(event)) == 1:
+        said = _payload(listed) if event.get(ours("payload")) is None else None
+        if said is not None:
+            return Setting(name, event, "payload", said)
+    return Setting(name, definition, hint="parcelflow:payload")
+
+
+def _payload(listed: list[etree._Element]) -> str | None:
+    """Say variables that are passed as a group of entries; nothing need be said where all are passed."""
+    passed = [None if "local" in one.attrib else _passing(one) for one in listed[:_MOST]]
+    if passed == ["\n"]:
+        return ""
+    entries = [one.split("\n") for one in passed if one is not None]
+    if len(entries) < len(listed) or not all(target for _, target in entries):
+        return None
+    return f"{{{', '.join(f'{target!r}: {source}' for source, target in entries)}}}"
 
 
 def _named(child: etree._Element) -> str:
@@ -238,6 +268,10 @@ _COUNTERPARTS: Final = {
     "resultVariable": _Counterpart(_RULE, "resultVariable", _name),
     "calledElementBinding": _Counterpart(_CALL, "binding", _binding),
     "calledElementVersion": _Counterpart(_CALL, "version", _count),
+    "errorCodeVariable": _Counterpart(_ERROR, "codeVariable", _name),
+    "errorMessageVariable": _Counterpart(_ERROR, "messageVariable", _name),
+    "escalationCodeVariable": _Counterpart(bpmn("escalationEventDefinition"), "codeVariable", _name),
+    "errorMessage": _Counterpart(bpmn("error"), "errorMessage", _expression),
     "assignmentDefinition/assignee": _Counterpart(_USER, "assignee", _expression),
     "assignmentDefinition/candidateGroups": _Counterpart(_USER, "candidateGroups", _keys),
     "taskSchedule/dueDate": _Counterpart(_USER, "dueDate", _due),
@@ -255,6 +289,10 @@ _RETRIES: Final = "set for each operation"
 _DRAWN: Final = "drawn as a task of its own"
 _HERE: Final = {
     "assignee": "parcelflow:assignee",
+    "errorCodeVariable": "parcelflow:codeVariable",
+    "errorMessageVariable": "parcelflow:messageVariable",
+    "escalationCodeVariable": "parcelflow:codeVariable",
+    "errorMessage": "parcelflow:errorMessage",
     "candidateUsers": "parcelflow:candidateGroups",
     "candidateGroups": "parcelflow:candidateGroups",
     "assignmentDefinition": "parcelflow:assignee, parcelflow:candidateGroups",

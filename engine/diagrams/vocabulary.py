@@ -56,12 +56,15 @@ OUR_ATTRIBUTES: Final = frozenset(
             "assignee",
             "binding",
             "candidateGroups",
+            "codeVariable",
             "collection",
             "correlationKey",
             "decision",
             "dueDate",
             "elementVariable",
+            "errorMessage",
             "form",
+            "messageVariable",
             "onConflict",
             "operation",
             "outcome",
@@ -501,6 +504,21 @@ def correlation_key(element: etree._Element) -> str | None:
 def payload(element: etree._Element) -> str | None:
     """Give the expression for what a thrown message carries; None means every variable."""
     return _own(element, "payload")
+
+
+def code_variable(definition: etree._Element) -> str | None:
+    """Give the variable that takes the code of what an event catches."""
+    return _own(definition, "codeVariable")
+
+
+def message_variable(definition: etree._Element) -> str | None:
+    """Give the variable that takes what a caught error says."""
+    return _own(definition, "messageVariable")
+
+
+def error_message(error: etree._Element) -> str | None:
+    """Give the expression for what a thrown error says."""
+    return _own(error, "errorMessage")
 
 
 def collection(loop: etree._Element) -> str | None:

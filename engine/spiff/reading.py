@@ -111,10 +111,8 @@ class Reader:
             EventKind.MESSAGE: lambda: self.message(event, definition),
             EventKind.SIGNAL: lambda: self._signal(event, definition),
             EventKind.TIMER: lambda: self._timer(event, definition),
-            EventKind.ERROR: lambda: Error(self._code(event, definition.get("errorRef"), "errorCode")),
-            EventKind.ESCALATION: lambda: Escalation(
-                self._code(event, definition.get("escalationRef"), "escalationCode")
-            ),
+            EventKind.ERROR: lambda: self._coded(Error, event, definition),
+            EventKind.ESCALATION: lambda: self._coded(Escalation, event, definition),
             EventKind.CONDITIONAL: lambda: Condition(
                 self.required(event, words.child_text(definition, "condition"), "a condition")
             ),
@@ -174,11 +172,21 @@ class Reader:
             self.refuse(event, "not_executable", message)
         return Compensation(definition.get("activityRef"))
 
-    def _code(self, event: etree._Element, reference: str | None, attribute: str) -> str | None:
+    def _coded(
+        self, kind: type[Error] | type[Escalation], event: etree._Element, definition: etree._Element
+    ) -> Error | Escalation:
+        """Read an error or escalation: its code, or what stands for it, what it says, and the variables that take both."""
+        what = "error" if kind is Error else "escalation"
+        reference = definition.get(f"{what}Ref")
         found = self._defined.get(reference or "")
         if reference and found is None:
             self.refuse(event, "unknown_reference", f"{words.title(event)} names {reference}, which is not defined.")
-        return None if found is None else found.get(attribute) or found.get("name") or reference
+        names = words.code_variable(definition), words.message_variable(definition)
+        if found is None:
+            return kind(None, True, *names)
+        code = (found.get(f"{what}Code") or "").strip()
+        says = self.expression(event, words.error_message(found))
+        return kind(code or found.get("name") or reference, bool(code), *names, says)
 
     # -- tasks
 

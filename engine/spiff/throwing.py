@@ -21,10 +21,12 @@ def throw(token: Token, trigger: Trigger, *, is_over: bool = True) -> None:
     top: Whole = token.workflow.top_workflow
     match trigger:
         case Error(code):
+            text = token.task_spec.title if trigger.message is None else trigger.message.evaluate(token.data)
+            text = "" if text is None else str(text)
             if is_over:
                 _told(token)
-            if not raise_error(token, code or "", token.task_spec.title):
-                top.fail(token, code or "", token.task_spec.title or "An error that nobody caught ended the process.")
+            if not raise_error(token, code or "", text):
+                top.fail(token, code or "", text or "An error that nobody caught ended the process.")
         case Escalation(code):
             raise_escalation(token, code, is_over=is_over)
         case Message():
@@ -42,7 +44,8 @@ def raise_error(source: Token, code: str, message: str) -> bool:
     if not source.is_quiet:
         top.journal.failed(source)
         source.is_quiet = True
-    _interrupt(catcher, {"error_code": code, "error_message": message})
+    named = catcher.task_spec.trigger.named(code, message)
+    _interrupt(catcher, {"error_code": code, "error_message": message, **named})
     return True
 
 
@@ -51,7 +54,7 @@ def raise_escalation(source: Token, code: str | None, *, is_over: bool = True) -
     catcher = _catcher(source, Escalation, code)
     if catcher is None:
         return
-    payload = {"escalation_code": code}
+    payload = {"escalation_code": code, **catcher.task_spec.trigger.named(code, "")}
     if not catcher.task_spec.interrupts:
         catcher.task_spec.fire(catcher, payload)
         return
@@ -110,9 +113,9 @@ def _best(tokens: Iterable[Token], kind: type[Error] | type[Escalation], code: s
         for token in tokens
         if token.state == WAITING
         and isinstance(token.task_spec.trigger, kind)
-        and token.task_spec.trigger.code in {None, code}
+        and token.task_spec.trigger.catches(code)
     ]
-    return min(matching, key=lambda token: token.task_spec.trigger.code is None, default=None)
+    return min(matching, key=lambda token: token.task_spec.trigger.code != code, default=None)
 
 
 def _payload(token: Token, trigger: Message | Signal) -> dict[str, Any]:

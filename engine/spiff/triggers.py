@@ -56,17 +56,37 @@ class Timer:
 
 
 @dataclass(frozen=True, slots=True)
-class Error:
-    """A BPMN error by code; without a code it catches every error."""
+class Coded:
+    """What goes outwards from the activity that throws, and bears a code.
+
+    Where the diagram gives no code, the name stands for it: who throws bears it, who catches prefers it and takes any other.
+    """
 
     code: str | None
+    is_given: bool = True
+    code_variable: str | None = None
+    message_variable: str | None = None
+    message: Expression | None = None
+    """What a thrown error says."""
+
+    def named(self, code: str | None, message: str) -> dict[str, Any]:
+        """Tell who catches what was thrown, under the names it asks for."""
+        told = {self.code_variable: code, self.message_variable: message}
+        return {name: value for name, value in told.items() if name is not None}
+
+    def catches(self, code: str | None) -> bool:
+        """Tell whether an event with this trigger catches what bears a code."""
+        return not self.is_given or self.code in {None, code}
 
 
 @dataclass(frozen=True, slots=True)
-class Escalation:
-    """An escalation by code; without a code it catches every escalation."""
+class Error(Coded):
+    """A BPMN error by code; without a code it catches every error."""
 
-    code: str | None
+
+@dataclass(frozen=True, slots=True)
+class Escalation(Coded):
+    """An escalation by code; without a code it catches every escalation."""
 
 
 @dataclass(frozen=True, slots=True)

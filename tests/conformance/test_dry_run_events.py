@@ -221,6 +221,26 @@ CASES = (
         is_any_order=True,
     ),
     Case(
+        "signal that carries what another tool lists",
+        [
+            start(),
+            tag("parallelGateway", "f"),
+            catch("c", SIGNAL),
+            end("e1"),
+            tag("userTask", "u"),
+            end(
+                "e2",
+                '<bpmn:signalEventDefinition signalRef="Signal_1"><bpmn:extensionElements>'
+                '<camunda:in source="sum" target="told"/></bpmn:extensionElements></bpmn:signalEventDefinition>',
+            ),
+            "start > f > c > e1",
+            "f > u > e2",
+        ],
+        "start f u e2 c e1",
+        start={"sum": 3},
+        variables={"sum": 3, "told": 3},
+    ),
+    Case(
         "signal end event",
         [
             start(),

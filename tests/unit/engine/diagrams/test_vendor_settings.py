@@ -170,6 +170,30 @@ def test_the_collection_of_another_product_is_looped_over() -> None:
     assert any("zeebe:loopCharacteristics/@outputCollection" in one.message for one in lint(data))
 
 
+@pytest.mark.parametrize(
+    ("listed", "payload"),
+    [
+        ('<camunda:in source="a" target="b"/>', "{'b': (a) if is_set(a) else None}"),
+        ('<camunda:in source="a" target="b"/><camunda:in businessKey="${k}"/>', "{'b': (a) if is_set(a) else None}"),
+        ('<camunda:in sourceExpression="${a + 1}" target="b"/>', "{'b': (a + 1) if is_set(a) else None}"),
+        ('<camunda:in variables="all"/>', None),
+        ('<camunda:in variables="all" local="true"/>', None),
+        ('<camunda:in variables="all"/><camunda:in source="a" target="b"/>', None),
+        ('<camunda:in source="a" target="b"/><camunda:in sourceExpression="${bean.of(a)}" target="c"/>', None),
+    ],
+)
+def test_what_a_thrown_signal_carries_is_followed_as_a_whole(listed: str, payload: str | None) -> None:
+    signal = f"<bpmn:signalEventDefinition><bpmn:extensionElements>{listed}</bpmn:extensionElements></bpmn:signalEventDefinition>"
+    data = drawn("intermediateThrowEvent").replace(
+        b"</bpmn:intermediateThrowEvent>", f"{signal}</bpmn:intermediateThrowEvent>".encode(), 1
+    )
+    found = [one.message for one in lint(data) if one.code == "vendor_ignored"]
+
+    assert vocabulary.payload(task(data)) == payload
+    is_followed = listed == '<camunda:in variables="all"/>' or (payload is not None and "businessKey" not in listed)
+    assert any("camunda:in (" in message for message in found) is not is_followed
+
+
 def test_ours_counts_where_both_are_given() -> None:
     data = drawn("userTask", 'camunda:assignee="demo" parcelflow:assignee="owner"')
 
