@@ -36,9 +36,13 @@ class UnknownOperation(EngineError):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often a worker does what; `retry_after` holds the pauses between the tries of a job, so there is one try more."""
+    """How often a worker does what; `retry_after` holds the pauses between the tries of a job, so there is one try more.
+
+    A try that is cut off because its worker ended does not count among them; `most_interruptions` is for a job that ends it.
+    """
 
     retry_after: tuple[timedelta, ...] = (timedelta(seconds=10), timedelta(minutes=1))
+    most_interruptions: int = 20
     tick: timedelta = timedelta(seconds=0.5)
     rest: timedelta = timedelta(seconds=30)
     heartbeat: timedelta = timedelta(seconds=5)
@@ -130,8 +134,11 @@ class Worker:
         failpoint("job.claimed")
         if job is None:
             return
-        if job.attempts > len(self._pace.pauses(job)) + 1:
-            self._stop_trying(job, "worker_died", "The worker died at each try of this job; look into its log.")
+        if job.interruptions > self._pace.most_interruptions:
+            message = (
+                f"The worker ended {job.interruptions} times while it was at this job; look into its log, then retry."
+            )
+            self._stop_trying(job, "worker_died", message)
             return
         try:
             self._work(job)
@@ -240,13 +247,13 @@ class Worker:
     def _note_failure(self, job: Job, error: Exception) -> None:
         code = error.code if isinstance(error, ParcelflowError) else "operation_failed"
         message = error.message if isinstance(error, ParcelflowError) else f"{type(error).__name__}: {error}"
-        _log.warning("job %s (%s), try %s: %s", job.id, job.operation, job.attempts, message, exc_info=error)
+        _log.warning("job %s (%s), try %s: %s", job.id, job.operation, job.tries, message, exc_info=error)
         failpoint("job.failed")
         pauses = self._pace.pauses(job)
-        if job.attempts > len(pauses):
+        if job.tries > len(pauses):
             self._stop_trying(job, code, message)
             return
-        delay = pauses[job.attempts - 1]
+        delay = pauses[job.tries - 1]
         with self._database.transaction() as tx:
             tx.jobs.postpone(job.id, job.attempts, message[:_LONGEST_MESSAGE], delay)
             failpoint("job.postponed")

@@ -19,6 +19,7 @@ from sqlalchemy import (
     UniqueConstraint,
     and_,
     bindparam,
+    case,
     or_,
     select,
     text,
@@ -89,12 +90,20 @@ class Job(Base):
     arguments: Mapped[dict[str, Any]]
     state: Mapped[JobState]
     attempts: Mapped[int]
+    """Tries so far, those that were cut off too."""
+    interruptions: Mapped[int] = mapped_column(server_default="0")
+    """Tries that were cut off: their worker ended before they did, which is seldom their fault."""
     due_at: Mapped[datetime]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     worker: Mapped[str | None]
     last_error: Mapped[str | None]
+
+    @property
+    def tries(self) -> int:
+        """How many tries came to their end, or are on their way to it."""
+        return self.attempts - self.interruptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,8 @@ class NewJob:
 
 
 _UNFINISHED = (JobState.WAITING, JobState.RUNNING)
+_IS_CUT_OFF = case((Job.state == JobState.RUNNING, 1), else_=0)
+"""One for a job that is taken from a worker, nothing for one that waits."""
 _RANKS = MappingProxyType({JobKind.OPERATION: 1, JobKind.START: 2, JobKind.TASK: 3})
 """Which wake-ups go first: what has begun goes on before more begins."""
 
@@ -118,6 +129,7 @@ _VALUES = {
     name: bindparam(name, type_=Job.__table__.c[name].type)
     for name in (
         *("instance_id", "parcel_id", "key", "kind", "operation", "node", "arguments", "state", "attempts"),
+        "interruptions",
         *("due_at", "created_at"),
     )
 }
@@ -129,7 +141,10 @@ def _add_alone(dialect: Any) -> Fixed:
 
 def _add_to_instance(dialect: Any) -> Fixed:
     adding = dialect.insert(Job).inline().values(_VALUES)
-    renewed = {name: adding.excluded[name] for name in ("state", "attempts", "due_at", "arguments", "finished_at")}
+    renewed = {
+        name: adding.excluded[name]
+        for name in ("state", "attempts", "interruptions", "due_at", "arguments", "finished_at")
+    }
     is_over = or_(Job.state == JobState.DONE, Job.state == JobState.CANCELLED)
     renewing = adding.on_conflict_do_update(index_elements=["instance_id", "key"], set_=renewed, where=is_over)
     return Fixed(renewing.returning(Job.id))
@@ -193,6 +208,7 @@ class Jobs:
             "arguments": dict(job.arguments),
             "state": JobState.WAITING,
             "attempts": 0,
+            "interruptions": 0,
             "due_at": self._unit.now + job.delay,
             "created_at": self._unit.now,
         }
@@ -241,7 +257,13 @@ class Jobs:
         claimed = self._unit.connection.execute(
             update(Job)
             .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned), ~rests(Job.instance_id))
-            .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
+            .values(
+                state=JobState.RUNNING,
+                attempts=Job.attempts + 1,
+                interruptions=Job.interruptions + _IS_CUT_OFF,
+                worker=worker,
+                started_at=self._unit.now,
+            )
         )
         return self.one(job_id) if claimed.rowcount == 1 else None
 
@@ -253,7 +275,8 @@ class Jobs:
         taken = [Job.worker == worker, Job.state == JobState.RUNNING, Job.id.not_in(but_for)]
         if since_more_than is not None:
             taken.append(Job.started_at <= self._unit.now - since_more_than)
-        self._unit.connection.execute(update(Job).where(*taken).values(state=JobState.WAITING))
+        values = {"state": JobState.WAITING, "interruptions": Job.interruptions + 1}
+        self._unit.connection.execute(update(Job).where(*taken).values(values))
 
     def put_back(self, job_id: int, attempt: int) -> None:
         """Let a job wait as if it had not been tried: its instance rests, and could not take the result."""
@@ -272,7 +295,11 @@ class Jobs:
             return
         is_begun = and_(Job.state == JobState.RUNNING, Job.worker == worker)
         unsettled = Job.id.in_(job_ids), or_(is_begun, Job.state == JobState.WAITING)
-        values = {"state": JobState.WAITING, "due_at": self._unit.now}
+        values = {
+            "state": JobState.WAITING,
+            "due_at": self._unit.now,
+            "interruptions": Job.interruptions + _IS_CUT_OFF,
+        }
         statement = update(Job).where(*unsettled).values(values).returning(Job.id, Job.kind)
         for job_id, kind in self._unit.connection.execute(statement).all():
             self._wake(job_id, kind, timedelta(0))
@@ -313,7 +340,7 @@ class Jobs:
         changed = self._unit.connection.execute(
             update(Job)
             .where(Job.id == job_id, Job.state == JobState.STOPPED)
-            .values(state=JobState.WAITING, attempts=0, due_at=self._unit.now)
+            .values(state=JobState.WAITING, attempts=0, interruptions=0, due_at=self._unit.now)
         )
         if changed.rowcount != 1:
             raise Conflict("The job is not stopped any more; load the page again.")

@@ -95,7 +95,8 @@ class Order:
     due_at: datetime | None = None
     owed_at: datetime | None = None
     paid_early: int = 0
-    attempts: int = 0
+    tries: int = 0
+    interruptions: int = 0
     is_stopped: bool = False
     is_suspended: bool = False
     is_over: bool = False
@@ -128,7 +129,8 @@ class Order:
     def complete(self, node: str, now: datetime) -> None:
         self.leave(node)
         if node == "enter":
-            self.waits, self.attempts, self.is_stopped, self.owed_at = {"write"}, 0, False, now
+            self.waits, self.is_stopped, self.owed_at = {"write"}, False, now
+            self.tries = self.interruptions = 0
         elif node == "look":
             self.arrive("looked")
         else:
@@ -142,7 +144,8 @@ class Order:
         self.waits, self.owed_at = {"enter"}, None
 
     def retried(self, now: datetime) -> None:
-        self.is_stopped, self.attempts, self.owed_at = False, 0, now
+        self.is_stopped, self.owed_at = False, now
+        self.tries = self.interruptions = 0
 
     def pay(self) -> None:
         if self.can_move and "payment" in self.waits:

@@ -57,6 +57,7 @@ COMMITTED = "step.committed"
 POINTS = ("step.run", "step.state_saved", "step.items_inserted", "step.jobs_inserted", "step.before_commit", COMMITTED)
 MIGRATING = ("migrate.asked", "migrate.begun", "migrate.rows_carried", "migrate.settled", "migrate.committed")
 TRIES = 2
+INTERRUPTIONS = 1
 MOST_ORDERS = 6
 RUNS, STEPS = 10, 30
 PARTS, LONG_STEPS = 6, 100
@@ -124,7 +125,7 @@ class Office(RuleBasedStateMachine):
         self.migrator = Migrator(self.database, self.engine, programs)
         self.operator = Operator(self.engine)
         self.worklist = Worklist(self.database)
-        pace = Pace(retry_after=(timedelta(0),) * (TRIES - 1))
+        pace = Pace(retry_after=(timedelta(0),) * (TRIES - 1), most_interruptions=INTERRUPTIONS)
         operations = {"work": self.work, OPERATION: migrating_operation(self.migrator)}
         self.worker = Worker(self.database, self.engine, operations, node="one", pace=pace)
         with self.database.transaction() as tx:
@@ -320,8 +321,14 @@ class Office(RuleBasedStateMachine):
         return due
 
     def tried(self, order: Order, mood: str) -> None:
-        order.attempts += 1
-        if order.attempts > TRIES or (mood == "ill" and order.attempts == TRIES):
+        if order.interruptions > INTERRUPTIONS:
+            order.is_stopped = True
+            return
+        if mood == "cut":
+            order.interruptions += 1
+        else:
+            order.tries += 1
+        if mood == "ill" and order.tries == TRIES:
             order.is_stopped = True
         elif mood == "ill":
             order.owed_at = self.clock.now  # put off till now; what was cut off is owed since it was
@@ -526,7 +533,7 @@ def _until_cut(due: list[Order | Asked]) -> Iterator[Order | Asked]:
     """Give what was taken up before the power went: all up to the first operation that was carried out."""
     for one in due:
         yield one
-        if isinstance(one, Order) and one.attempts <= TRIES:
+        if isinstance(one, Order) and not one.is_stopped:
             return
 
 

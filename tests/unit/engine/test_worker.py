@@ -191,16 +191,39 @@ def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -
     office.deploy(SERVED)
     office.engine.start("order")
     desk = Desk()
-    with office.database.transaction() as tx:
-        [job_id] = tx.jobs.waiting()
-        for _ in range(len(AT_ONCE.retry_after) + 1):
-            tx.jobs.claim(job_id, "died")
+    job_id = _cut_off(office, AT_ONCE.most_interruptions + 1)
 
     _worker(office, desk).run_job(job_id)
 
     assert desk.calls == []
     with office.database.reading() as tx:
-        assert [incident.code for incident in tx.incidents.still_open()] == ["worker_died"]
+        [incident] = tx.incidents.still_open()
+        assert (incident.code, "21 times" in incident.message) == ("worker_died", True)
+
+
+def test_tries_that_were_cut_off_do_not_count_among_those_that_failed(office: Office) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    desk = Desk(failures=len(AT_ONCE.retry_after))
+    job_id = _cut_off(office, AT_ONCE.most_interruptions)
+    worker = _worker(office, desk)
+
+    for _ in range(len(AT_ONCE.retry_after) + 1):
+        worker.run_job(job_id)
+
+    assert len(desk.calls) == len(AT_ONCE.retry_after) + 1
+    assert "look" in office.items(instance)
+
+
+def _cut_off(office: Office, times: int) -> int:
+    """Let workers take the one job that waits and die, by turns found by their heirs and by nobody; give the job."""
+    with office.database.transaction() as tx:
+        [job_id] = tx.jobs.waiting()
+        for number in range(times):
+            tx.jobs.claim(job_id, "died")
+            if number % 2 or number == times - 1:
+                tx.jobs.give_back("died")
+    return job_id
 
 
 def test_a_job_whose_outcome_could_not_be_written_down_is_tried_again_at_once(
