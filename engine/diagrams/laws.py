@@ -192,6 +192,9 @@ LAWS: Final[dict[str, Law]] = {
     "link_target_twice": _error(_EVENTS),
     "link_with_flow": _error(_EVENTS),
     "compensation_without_handler": _error(_COMPENSATION),
+    "compensation_twice": _error(_COMPENSATION),
+    "compensation_out_of_reach": _error(_EVENTS),
+    "never_caught": _warning(_EVENTS),
     # activities and data
     "ad_hoc_contents": _error(_ACTIVITIES),
     "receive_start": _error(_ACTIVITIES),

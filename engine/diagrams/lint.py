@@ -5,6 +5,7 @@ from typing import Final
 
 from engine.diagrams import (
     lint_activities,
+    lint_catching,
     lint_choreographies,
     lint_collaboration,
     lint_data,
@@ -39,6 +40,7 @@ RULES: Final[tuple[Rule, ...]] = (
     *lint_choreographies.RULES,
     *lint_gateways.RULES,
     *lint_events.RULES,
+    *lint_catching.RULES,
     *lint_activities.RULES,
     *lint_loops.RULES,
     *lint_data.RULES,

@@ -1,4 +1,4 @@
-"""Laws about events: which kind may stand where, what each needs, links and compensation."""
+"""Laws about events: which kind may stand where, what each needs, and links."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -8,7 +8,6 @@ from lxml import etree
 from engine.diagrams.drawing import Drawing, Links, described, link_name
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
-    ACTIVITIES,
     BOUNDARY_EVENT,
     CATCH_EVENT,
     END_EVENT,
@@ -20,10 +19,8 @@ from engine.diagrams.vocabulary import (
     EventKind,
     bpmn,
     child_text,
-    identity,
     is_event_subprocess,
     is_true,
-    local_reference,
     title,
 )
 from engine.errors import Severity
@@ -126,34 +123,6 @@ def links(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         yield from _link_flows(drawing, found)
 
 
-def compensation(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find compensation boundary events without a handler."""
-    links = drawing.root.iter(bpmn("association"))
-    ends = [(local_reference(link.get("sourceRef")), drawing.named(link.get("targetRef"))) for link in links]
-    leaving = {source: target for source, target in ends if target is not None and target.tag in ACTIVITIES}
-    used = {target for _, target in ends}
-    for activity in drawing.nodes:
-        if is_true(activity, "isForCompensation") and not is_event_subprocess(activity) and activity not in used:
-            message = (
-                f"Nothing leads to the compensation handler {title(activity)}; connect a compensation event with it."
-            )
-            yield Fault("handler_without_event", activity, message)
-    for event in drawing.root.iter(BOUNDARY_EVENT):
-        if EventKind.COMPENSATION not in drawing.kinds(event):
-            continue
-        handler = leaving.get(identity(event))
-        if handler is None or not is_true(handler, "isForCompensation") or handler.getparent() is not event.getparent():
-            message = (
-                f"The compensation event {title(event)} has no handler; connect an activity marked for compensation."
-            )
-            yield Fault("compensation_without_handler", event, message)
-        if drawing.outgoing(event):
-            message = (
-                f"A sequence flow leaves the compensation event {title(event)}; connect its handler by an association."
-            )
-            yield Fault("handler_with_flows", event, message)
-
-
 def _nothing(drawing: Drawing, event: etree._Element) -> list[EventKind]:
     """Give the kind of an event without any definition; what refers to a definition that is not there is told elsewhere."""
     return [] if event.find(bpmn("eventDefinitionRef")) is not None else [drawing.kind(event)]
@@ -202,5 +171,4 @@ RULES: Final[tuple[Rule, ...]] = (
     cancellations,
     contents,
     links,
-    compensation,
 )

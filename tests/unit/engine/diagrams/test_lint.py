@@ -133,6 +133,17 @@ COLLABORATION: Final = (
 HANDLER: Final = '<bpmn:association id="a" sourceRef="edge" targetRef="undo"/>' + node(
     "task", "undo", isForCompensation="true"
 )
+SECOND: Final = (HANDLER.replace('"a"', '"a2"')).replace('"undo"', '"undo2"')
+OTHER_EDGE: Final = event("boundaryEvent", "edge2", "compensate", attachedToRef="work")
+UNDOING: Final = (
+    '<bpmn:subProcess id="{0}" triggeredByEvent="true">'
+    '<bpmn:startEvent id="{1}"><bpmn:compensateEventDefinition/></bpmn:startEvent>'
+    '<bpmn:endEvent id="{1}e"/><bpmn:sequenceFlow id="{1}f" sourceRef="{1}" targetRef="{1}e"/></bpmn:subProcess>'
+)
+RESCUE: Final = UNDOING.replace("compensateE", "errorE")
+UNDO: Final = node("intermediateThrowEvent", "{0}", '<bpmn:compensateEventDefinition activityRef="{1}"/>')
+ERROR: Final = '<bpmn:error id="error" errorCode="no_paper"/>'
+CODED: Final = node("boundaryEvent", "edge2", '<bpmn:errorEventDefinition errorRef="error"/>', attachedToRef="work")
 NOTE: Final = '<bpmn:association id="b" sourceRef="edge" targetRef="note"/><bpmn:textAnnotation id="note"/>'
 MI: Final = "<bpmn:multiInstanceLoopCharacteristics{}>{}</bpmn:multiInstanceLoopCharacteristics>"
 TWO_PROCESSES: Final = (
@@ -473,6 +484,45 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         "compensation_without_handler",
         boundary("compensate", HANDLER.replace("isForCompensation", "ignored")),
         boundary("compensate", HANDLER),
+    ),
+    ("compensation_twice", boundary("compensate", HANDLER + SECOND), boundary("compensate", HANDLER)),
+    (
+        "compensation_twice",
+        boundary("compensate", HANDLER + OTHER_EDGE),
+        boundary("compensate", HANDLER + OTHER_EDGE.replace("compensate", "signal")),
+    ),
+    (
+        "compensation_twice",
+        process(line(node("subProcess", "s", line(TASK) + UNDOING.format("h", "a") + UNDOING.format("i", "b")))),
+        process(line(node("subProcess", "s", line(TASK) + UNDOING.format("h", "a")))),
+    ),
+    (
+        "compensation_out_of_reach",
+        process(line(node("subProcess", "s", line(TASK)), UNDO.format("throw", "work"))),
+        process(line(node("subProcess", "s", line(TASK)), UNDO.format("throw", "s"))),
+    ),
+    (
+        "compensation_out_of_reach",
+        process(line(TASK, node("subProcess", "s", UNDO.format("throw", "work")))),
+        process(
+            line(TASK)
+            + RESCUE.format("h", "a").replace("<bpmn:endEvent", UNDO.format("throw", "work") + "<bpmn:endEvent")
+        ),
+    ),
+    (
+        "never_caught",
+        boundary("error", OTHER_EDGE.replace("compensate", "error"), host="subProcess"),
+        boundary("error", CODED, ERROR, host="subProcess"),
+    ),
+    (
+        "never_caught",
+        boundary("error", CODED + CODED.replace('"edge2"', '"edge3"'), ERROR, host="subProcess"),
+        boundary("error", CODED, ERROR, host="subProcess"),
+    ),
+    (
+        "never_caught",
+        process(line(TASK) + RESCUE.format("h", "a") + RESCUE.format("i", "b")),
+        process(line(TASK) + RESCUE.format("h", "a")),
     ),
     (
         "call_without_process",
