@@ -22,7 +22,26 @@ MAXIMUM_FLOW_NODES: Final = 2_000
 MAXIMUM_FLOWS: Final = 10_000
 MAXIMUM_SCOPES: Final = 30
 
-_ENCODINGS: Final = {"utf-8", "utf-16", "utf-16-le", "utf-16-be", "ascii", "iso8859-1", "iso8859-15", "cp1252"}
+_WIDE: Final = {"utf-16", "utf-16-le", "utf-16-be"}
+_ENCODINGS: Final = {
+    "utf-8",
+    *_WIDE,
+    "ascii",
+    "iso8859-1",
+    "iso8859-2",
+    "iso8859-9",
+    "iso8859-15",
+    "cp1250",
+    "cp1251",
+    "cp1252",
+    "mac-roman",
+    "gb2312",
+    "gbk",
+    "gb18030",
+    "big5",
+    "shift_jis",
+    "euc_kr",
+}
 _SIGNATURES: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -56,7 +75,7 @@ def read_diagram(data: bytes, file: str) -> Diagram:
 
 
 def read_xml(data: bytes, file: str = "") -> etree._Element:
-    """Parse XML of at most 5 MB in UTF-8, UTF-16 or Latin; raise DefinitionError with one finding for anything else."""
+    """Parse XML of at most 5 MB in a usual encoding; raise DefinitionError with one finding for anything else."""
     if len(data) > MAXIMUM_BYTES:
         raise _refused(file, "xml_too_large", f"The file is larger than {MAXIMUM_BYTES // 1_000_000} MB.")
     text = _decode(data, file)
@@ -74,6 +93,8 @@ def _decode(data: bytes, file: str) -> str:
     try:
         declared = _DECLARATION.match(data[:300].decode(signed or "latin-1", "ignore").lstrip())
         encoding = codecs.lookup(declared[1]).name if declared else "utf-8"
+        if encoding in _WIDE and signed is None:
+            encoding = "utf-8"  # a declaration in narrow letters, as programs write that only copied its words
         text = data.decode(signed or encoding) if encoding in _ENCODINGS else None
     except (LookupError, UnicodeError):
         text = None
@@ -97,7 +118,25 @@ def _has_document_type(text: str) -> bool:
 
 
 def _parse(text: str, file: str) -> etree._Element:
-    parser = etree.XMLParser(
+    data, parser = text.encode("utf-8"), _parser()
+    try:
+        try:
+            root = etree.fromstring(data, parser)
+        except etree.XMLSyntaxError:
+            kinds = {one.type for one in parser.error_log}
+            if kinds != {etree.ErrorTypes.WAR_NS_URI}:
+                raise
+            root = etree.fromstring(data, _parser(recover=True))  # only a name space whose name is no address
+    except (etree.XMLSyntaxError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise _refused(file, "xml_broken", f"The file is not well-formed XML: {reason}") from error
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise _refused(file, "xml_document_type", "The file has a document type (DOCTYPE); save it without one.")
+    return root
+
+
+def _parser(*, recover: bool = False) -> etree.XMLParser:
+    return etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
         load_dtd=False,
@@ -105,16 +144,8 @@ def _parse(text: str, file: str) -> etree._Element:
         attribute_defaults=False,
         no_network=True,
         huge_tree=False,
-        recover=False,
+        recover=recover,
     )
-    try:
-        root = etree.fromstring(text.encode("utf-8"), parser)
-    except (etree.XMLSyntaxError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise _refused(file, "xml_broken", f"The file is not well-formed XML: {reason}") from error
-    if root.getroottree().docinfo.internalDTD is not None:
-        raise _refused(file, "xml_document_type", "The file has a document type (DOCTYPE); save it without one.")
-    return root
 
 
 def _refuse_large_tree(root: etree._Element, file: str) -> None:

@@ -160,6 +160,49 @@ def test_usual_encodings_give_the_same_text(encoding: str) -> None:
     assert root.text == "Prüfung"
 
 
+@pytest.mark.parametrize(
+    ("declared", "codec", "text"),
+    [
+        ("MacRoman", "mac-roman", "Prüfung"),
+        ("windows-1250", "cp1250", "Příkaz"),
+        ("windows-1251", "cp1251", "Заказ"),
+        ("ISO-8859-2", "iso8859-2", "Příkaz"),
+        ("ISO-8859-9", "iso8859-9", "Sipariş"),
+        ("GBK", "gbk", "请假流程"),
+        ("GB2312", "gb2312", "请假流程"),
+        ("GB18030", "gb18030", "请假流程"),
+        ("Big5", "big5", "流程"),
+        ("Shift_JIS", "shift_jis", "注文"),
+        ("EUC-KR", "euc_kr", "주문"),
+    ],
+)
+def test_encodings_of_the_world_are_read(declared: str, codec: str, text: str) -> None:
+    root = read_xml(f'<?xml version="1.0" encoding="{declared}" standalone="yes"?>\n<a>{text}</a>'.encode(codec))
+
+    assert root.text == text
+
+
+@pytest.mark.parametrize("declared", ["utf-16", "UTF-16LE"])
+def test_a_text_that_wrongly_says_it_is_wide_is_read_as_utf_8(declared: str) -> None:
+    root = read_xml(f'<?xml version="1.0" encoding="{declared}"?><a>Prüfung</a>'.encode())
+
+    assert root.text == "Prüfung"
+
+
+def test_a_name_space_that_is_no_address_is_read() -> None:
+    root = read_xml(b'<a xmlns:p="http://Model/Initial Import/Process"><p:b/></a>')
+
+    assert root[0].tag == "{http://Model/Initial Import/Process}b"
+
+
+@pytest.mark.parametrize("content", [b"<p:b>", b"<q:b/>"])
+def test_a_name_space_that_is_no_address_excuses_nothing_else(content: bytes) -> None:
+    with pytest.raises(DefinitionError) as refused:
+        read_xml(b'<a xmlns:p="http://Model/Initial Import/Process">' + content + b"</a>")
+
+    assert [one.code for one in refused.value.findings] == ["xml_broken"]
+
+
 def test_the_original_bytes_are_kept() -> None:
     assert read_diagram(GOOD, "good.bpmn").data is GOOD
 
