@@ -9,7 +9,7 @@ from engine.decisions import read_decisions
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import UNKNOWN_SURROUNDINGS, lint_diagram
 from engine.diagrams.reader import Diagram, read_diagram
-from engine.diagrams.vocabulary import SCOPES, identity, title
+from engine.diagrams.vocabulary import BPMN, SCOPES, identity, title
 from engine.errors import DefinitionError, Finding, Severity
 from engine.forms import read_form
 
@@ -27,10 +27,10 @@ class _Read:
 
 
 def lint_files(files: Sequence[tuple[str, bytes]], context: LintContext = UNKNOWN_SURROUNDINGS) -> list[Finding]:
-    """Check files given as path and content, by their suffix; errors first.
+    """Check files given as path and content, by their kind; errors first.
 
     Forms and decisions are looked up among the files when at least one of their kind is there and `context` leaves them
-    open; other suffixes are passed over.
+    open; files of no kind are passed over.
     """
     read = _Read()
     for path, data in files:
@@ -42,9 +42,28 @@ def lint_files(files: Sequence[tuple[str, bytes]], context: LintContext = UNKNOW
     return sorted(read.findings, key=lambda finding: list(Severity).index(finding.severity))
 
 
+def kind_of(path: str, data: bytes) -> str | None:
+    """Tell what a file is, as one of `SUFFIXES`; None if nothing that is checked.
+
+    Other tools name their files `.bpmn2`, `.bpmn20.xml`, `.dmn11.xml` or plainly `.xml`; of the last the content tells.
+    """
+    name = PurePosixPath(path.lower())
+    if name.suffix in SUFFIXES:
+        return name.suffix
+    if name.suffix == ".bpmn2":
+        return ".bpmn"
+    if name.suffix != ".xml":
+        return None
+    inner = PurePosixPath(name.stem).suffix
+    for kind, mark in ((".bpmn", BPMN.encode()), (".dmn", b"www.omg.org/spec/DMN/")):
+        if inner.startswith(kind) or mark in data:
+            return kind
+    return None
+
+
 def _collect(read: _Read, path: str, data: bytes) -> None:
     try:
-        match PurePosixPath(path).suffix:
+        match kind_of(path, data):
             case ".bpmn":
                 read.diagrams.append(read_diagram(data, path))
             case ".dmn":

@@ -12,20 +12,20 @@ import click
 
 BAD_OUTCOMES = {"refused", "incident", "failed"}
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-LINTED = {".bpmn", ".dmn", ".form"}
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON array of findings.")
 def lint(files: tuple[Path, ...], as_json: bool) -> None:
-    """Look for faults in FILES (.bpmn, .dmn, .form); exit 1 if there is an error."""
-    from engine.linting import lint_files  # noqa: PLC0415 - keeps other commands fast
+    """Look for faults in FILES (.bpmn, .bpmn2, .dmn, .form, or .xml of these); exit 1 if there is an error."""
+    from engine.linting import SUFFIXES, kind_of, lint_files  # noqa: PLC0415 - keeps other commands fast
 
-    foreign = next((path for path in files if path.suffix not in LINTED), None)
+    given = [(str(path), path.read_bytes()) for path in files]
+    foreign = next((path for path, data in given if kind_of(path, data) is None), None)
     if foreign is not None:
-        raise click.UsageError(f"{foreign} is none of {', '.join(sorted(LINTED))}; nothing else is looked at.")
-    findings = lint_files([(str(path), path.read_bytes()) for path in files])
+        raise click.UsageError(f"{foreign} is none of {', '.join(sorted(SUFFIXES))}; nothing else is looked at.")
+    findings = lint_files(given)
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], ensure_ascii=False))
     else:

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+import pytest
 from drawing_board import flow, line, node, process
 
 from engine.diagrams.laws import LintContext
 from engine.errors import Severity
-from engine.linting import lint_files
+from engine.linting import kind_of, lint_files
 
 FORM: Final = b'{"type": "default", "components": [{"type": "textfield", "key": "note", "label": "Note"}]}'
 TASK: Final = node("userTask", "u", name="Look", parcelflow_form="review", parcelflow_candidateGroups="qa")
@@ -32,6 +33,33 @@ def test_each_kind_of_file_that_cannot_be_read_is_a_finding_of_its_own() -> None
 
     assert [one.file for one in found] == ["a.bpmn", "b.dmn", "c.form"]
     assert {one.severity for one in found} == {Severity.ERROR}
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("a.bpmn", ".bpmn"),
+        ("a.BPMN", ".bpmn"),
+        ("a.bpmn2", ".bpmn"),
+        ("a.bpmn20.xml", ".bpmn"),
+        ("a.dmn11.xml", ".dmn"),
+        ("a.form", ".form"),
+        ("a.xml", None),
+        ("a.docx", None),
+        ("bpmn", None),
+    ],
+)
+def test_the_name_tells_what_a_file_is(name: str, kind: str | None) -> None:
+    assert kind_of(name, b"<a/>") == kind
+
+
+def test_of_other_xml_the_content_tells() -> None:
+    assert kind_of("a.xml", process(line(TASK))) == ".bpmn"
+    assert kind_of("a.xml", b'<definitions xmlns="http://www.omg.org/spec/DMN/20180521/MODEL/"/>') == ".dmn"
+
+
+def test_a_diagram_under_the_name_of_another_tool_is_checked() -> None:
+    assert codes(("a.bpmn2", process(line(TASK) + flow("u", "nowhere", "late")))) == [("a.bpmn2", "unknown_reference")]
 
 
 def test_a_broken_file_does_not_hide_the_findings_of_the_others() -> None:
