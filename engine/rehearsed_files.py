@@ -31,6 +31,7 @@ class RehearsedFiles:
         first = next(iter(self.files), "")
         self._own = {key for path, process in self._processes() if path == first and (key := process.get("id"))}
         self._marked = {process.get("id") for _, process in self._processes() if is_true(process, "isExecutable")}
+        self._pictures = {process.get("id") for _, process in self._processes() if _is_picture(process)}
         calls = [call for root in self._roots.values() for call in root.iter(bpmn("callActivity"))]
         called = {key for call in calls if (key := called_element(call))}
         if any(map(called_expression, calls)):
@@ -38,8 +39,11 @@ class RehearsedFiles:
         self._awake(named | called)
 
     def executable(self, keys: Iterable[str]) -> tuple[str, ...]:
-        """Narrow down what can be run to the first file where it has such processes, and to those that say so."""
-        found = tuple(keys)
+        """Narrow down what can be run to the first file where it has such processes, and to those that say so.
+
+        A picture that is run because another process calls it does not begin by itself.
+        """
+        found = tuple(key for key in keys if key not in self._pictures)
         own = tuple(key for key in found if key in self._own) or found
         return tuple(key for key in own if key in self._marked) or own
 
@@ -60,6 +64,11 @@ class RehearsedFiles:
                 changed.add(path)
         for path in changed:
             self.files[path] = etree.tostring(self._roots[path], encoding="utf-8", xml_declaration=True)
+
+
+def _is_picture(process: etree._Element) -> bool:
+    """Tell whether a process says that it is not executable."""
+    return process.get("isExecutable") is not None and not is_true(process, "isExecutable")
 
 
 def _readable(files: Mapping[str, bytes]) -> Iterator[tuple[str, etree._Element]]:
