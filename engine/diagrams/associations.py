@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from lxml import etree
 
-from engine.diagrams.vocabulary import bpmn, child_text, local_reference
+from engine.diagrams.vocabulary import JBPM, bpmn, child_text, local_reference
 
 INPUT: Final = bpmn("dataInputAssociation")
 OUTPUT: Final = bpmn("dataOutputAssociation")
@@ -38,10 +38,10 @@ def carried(link: etree._Element, known: Mapping[str, etree._Element]) -> Carrie
 def worked_out(link: etree._Element, known: Mapping[str, etree._Element]) -> str | None:
     """Give the expression of an association: its transformation, or its one assignment to the whole target (10.4.2).
 
-    Where another tool writes plain texts as assignments, nothing is worked out.
+    jBPM writes plain texts as assignments, so nothing is worked out of its files.
     """
     assignments = link.findall(bpmn("assignment"))
-    if (written := child_text(link, "transformation")) or len(assignments) != 1 or "drools" in link.nsmap:
+    if (written := child_text(link, "transformation")) or len(assignments) != 1 or JBPM in link.nsmap.values():
         return written
     key, to = local_reference(child_text(link, "targetRef")) or "", child_text(assignments[0], "to") or ""
     element = known.get(key)

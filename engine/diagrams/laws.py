@@ -84,6 +84,7 @@ def _info(clause: str = "") -> Law:
 
 _TRISOTECH: Final = "trisotech.com"
 _JBPM: Final = "www.jboss.org/drools"
+_ADONIS: Final = "www.boc-group.com"
 _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
 _DEFINITIONS: Final = "8.2 Infrastructure"
@@ -201,8 +202,8 @@ LAWS: Final[dict[str, Law]] = {
     "multi_instance_behavior": _error(_ACTIVITIES),
     "multi_instance_interrupted": _error(_ACTIVITIES),
     "loop_twice": _error(_ACTIVITIES),
-    "data_on_subprocess": _error(_DATA),
-    "data_sets": _error(_DATA),
+    "data_on_subprocess": _formal(_DATA, _ADONIS),
+    "data_sets": _formal(_DATA, _JBPM),
     "data_association_ends": _error(_DATA),
     "process_data": _formal(_DATA),
     "data_set_members": _formal(_DATA),
@@ -240,6 +241,7 @@ LAWS: Final[dict[str, Law]] = {
     "rule_without_decision": _needed(_ACTIVITIES),
     "user_without_group": _warning(),
     "user_without_name": _info(),
+    "performer_ignored": _warning(_ACTIVITIES),
     "assignment_incomplete": _needed(),
     "vendor_ignored": _warning(),
     "vendor_translated": _info(),

@@ -5,7 +5,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.associations import carried
+from engine.diagrams.associations import carried, worked_out
 from engine.diagrams.drawing import Drawing, described
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.lint_exchanged import ASSOCIATIONS
@@ -106,11 +106,15 @@ def data_not_followed(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         if home.tag in EVENTS:
             message = f"A data association of {title(home)} is not followed: what an event brings becomes variables."
             yield Fault("data_not_followed", home, message)
-        elif association.find(bpmn("assignment")) is not None and carried(association, drawing.elements) is None:
-            message = (
-                f"A data association of {title(home)} assigns parts of its data, which is not followed; write a script."
-            )
+        elif association.find(bpmn("assignment")) is not None and not _is_followed(association, drawing):
+            message = f"A data association of {title(home)} holds assignments that are not followed; write a script."
             yield Fault("data_not_followed", home, message)
+
+
+def _is_followed(association: etree._Element, drawing: Drawing) -> bool:
+    """Tell whether what an association assigns is worked out, and not only what it connects."""
+    known = drawing.elements
+    return worked_out(association, known) is not None and carried(association, known) is not None
 
 
 def _named(group: etree._Element, name: str) -> set[str]:

@@ -11,6 +11,7 @@ from engine.diagrams.vocabulary import (
     ACTIVITIES,
     CHOREOGRAPHY,
     EVENT_DEFINITIONS,
+    EVENTS,
     FLOW_NODES,
     GLOBAL_TASKS,
     PROCESS,
@@ -28,6 +29,7 @@ from engine.diagrams.vocabulary import (
     title,
 )
 from engine.errors import Severity
+from engine.foreign import is_foreign
 
 _TARGETS: Final[dict[str, frozenset[str]]] = {
     "messageRef": frozenset({bpmn("message")}),
@@ -89,7 +91,7 @@ def definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find references to messages, signals, errors and the like that lead to nothing or to something else."""
     for element in drawing.root.iter(f"{bpmn('*')}"):
         for attribute, kinds in _TARGETS.items():
-            if local_reference(written := element.get(attribute)):
+            if local_reference(written := element.get(attribute)) and not _is_stray(element, attribute):
                 yield from _reference(drawing, element, attribute, written or "", kinds)
         listed = _TARGETS_BY_TEXT.get(str(element.tag))
         if listed and local_reference(element.text) and not _is_relationship(element):
@@ -189,7 +191,7 @@ def _code(drawing: Drawing, event: etree._Element, escalation: etree._Element | 
 
 
 def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find messages and signals without a name, and errors and escalations without a code, that events use."""
+    """Find messages and signals without a name, errors and escalations without a code, and expressions for one, in use."""
     used = {local_reference(e.get(name)) for e in drawing.root.iter(f"{bpmn('*')}") for name in _TARGETS if e.get(name)}
     for tag, attribute in (
         ("message", "name"),
@@ -198,7 +200,14 @@ def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fa
         ("escalation", "escalationCode"),
     ):
         for definition in drawing.root.iterchildren(bpmn(tag)):
-            if identity(definition) in used and not (definition.get(attribute) or "").strip():
+            written = (definition.get(attribute) or "").strip()
+            if identity(definition) not in used:
+                continue
+            if is_foreign(written) or "${" in written or "#{" in written:
+                what = "name" if attribute == "name" else "code"
+                message = f"The {what} of the {tag} {title(definition)} is an expression, which is not worked out; write it out."
+                yield Fault("expression_foreign", definition, message)
+            elif not written:
                 message = f"The {tag} {title(definition)} has no name of its own, so its id stands for it; give it one."
                 if attribute != "name":
                     message = (
@@ -275,6 +284,11 @@ def imports(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         if missing:
             message = f"An import lacks its {' and '.join(missing)}; write what is brought in, from where, and its name space."
             yield Fault("import_incomplete", element, message)
+
+
+def _is_stray(element: etree._Element, attribute: str) -> bool:
+    """Tell whether a reference stands where nobody reads it: the definition of an event names its message."""
+    return attribute == "messageRef" and element.tag in EVENTS
 
 
 def _is_relationship(element: etree._Element) -> bool:

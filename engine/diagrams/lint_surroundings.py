@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from engine.diagrams.drawing import Drawing
+from engine.diagrams.drawing import Drawing, described
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     GLOBAL_TASKS,
     PROCESS,
+    ROLES,
     assignee,
     bpmn,
     called_element,
@@ -61,7 +62,14 @@ def groups(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
             continue
         named, lane = candidate_groups(task), drawing.lane(task)
         keys = named or ((lane_key(lane.get("name", "")),) if lane is not None else ())
-        if not keys and not assignee(task):
+        roles = [] if named or assignee(task) else [child for child in task if child.tag in ROLES]
+        if roles:
+            message = (
+                f"The task {title(task)} says who does it by a {described(roles[0])}, which is not followed; "
+                "name a group, or put it in a lane."
+            )
+            yield Fault("performer_ignored", task, message)
+        elif not keys and not assignee(task):
             message = (
                 f"The task {title(task)} has neither a group nor a lane, so nobody is asked to do it; put it in a lane."
             )

@@ -14,6 +14,7 @@ from engine.diagrams.vocabulary import (
     DOCUMENTATION,
     FLOW_NODES,
     PARCELFLOW,
+    ROLES,
     TIMER_TEXTS,
     VENDORS,
     XSI_TYPE,
@@ -46,7 +47,6 @@ _FORMAL: Final = {
 }
 _READ_ANYWAY: Final = (*VENDORS, PARCELFLOW, "trisotech.com")
 """Name spaces of products that write and read each expression as a formal one, whatever its type."""
-_ROLES: Final = tuple(map(bpmn, ("resourceRole", "performer", "humanPerformer", "potentialOwner")))
 
 
 def text_formats(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -113,7 +113,7 @@ def conditions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def roles(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find performers that name a resource and an expression, or parameters of a resource and none (10.3)."""
-    for role in drawing.root.iter(*_ROLES):
+    for role in drawing.root.iter(*ROLES):
         resource = role.find(bpmn("resourceRef"))
         place = _around(role)
         if resource is not None and role.find(bpmn("resourceAssignmentExpression")) is not None:

@@ -11,22 +11,25 @@ BPMN: Final = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 BPMN_DIAGRAM: Final = "http://www.omg.org/spec/BPMN/20100524/DI"
 PARCELFLOW: Final = "https://parcelflow.example/bpmn/1.0"
 REWRITTEN: Final = "urn:parcelflow:rewritten"
+JBPM: Final = "http://www.jboss.org/drools"
 XSI_TYPE: Final = "{http://www.w3.org/2001/XMLSchema-instance}type"
 
 VENDORS: Final = {
     "http://camunda.org/schema/1.0/bpmn": "camunda",
+    "http://camunda.org/bpmn": "camunda",
+    "http://operaton.org/schema/1.0/bpmn": "operaton",
     "http://activiti.org/bpmn": "activiti",
     "http://flowable.org/bpmn": "flowable",
     "http://camunda.org/schema/zeebe/1.0": "zeebe",
     "http://spiffworkflow.org/bpmn/schema/1.0/core": "spiffworkflow",
     "https://spiffworkflow.org/bpmn/schema/1.0/core": "spiffworkflow",
-    "http://www.jboss.org/drools": "drools",
+    JBPM: "drools",
     "http://www.omg.org/bpmn20": "jbpm",
     "http://www.bonitasoft.org/ns/bpm/connector/definition/6.0": "bonita",
 }
 _COLLECTION_VENDORS: Final = (
     PARCELFLOW,
-    *(uri for uri, name in VENDORS.items() if name in {"camunda", "activiti", "flowable"}),
+    *(uri for uri, name in VENDORS.items() if name in {"camunda", "operaton", "activiti", "flowable"}),
 )
 
 
@@ -199,6 +202,7 @@ FILE_CONTENTS: Final = frozenset({*GLOBAL_TASKS, PROCESS}) | _tags(
     "terminateEventDefinition",
     "timerEventDefinition",
 )
+ROLES: Final = _tags("resourceRole", "performer", "humanPerformer", "potentialOwner")
 TIMER_TEXTS: Final = {bpmn("timeDate"): "date", bpmn("timeDuration"): "duration", bpmn("timeCycle"): "cycle"}
 
 

@@ -230,9 +230,7 @@ def test_a_hostile_script_is_an_incident_in_time(script: str) -> None:
 
 def test_a_picture_that_another_picture_calls_does_not_begin_by_itself() -> None:
     caller = a_process("p", start(), '<callActivity id="c" calledElement="q"/>', end(), "begin -> c", "c -> done")
-    called = '<process id="q" isExecutable="true"><startEvent id="in"/><endEvent id="out"/>' + (
-        '<sequenceFlow id="in_out" sourceRef="in" targetRef="out"/></process>'
-    )
+    called = a_process("q", '<startEvent id="in"/>', '<endEvent id="out"/>', "in -> out")
     pictures = a_diagram(caller, called).replace(b'isExecutable="true"', b'isExecutable="false"')
 
     assert _run(pictures)[1]["code"] == "no_executable_process"

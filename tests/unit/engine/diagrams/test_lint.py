@@ -154,6 +154,13 @@ TWO_PROCESSES: Final = (
 
 TO_HELD: Final = "<bpmn:sourceRef>d</bpmn:sourceRef><bpmn:targetRef>d</bpmn:targetRef>"
 
+TO_INPUT: Final = (
+    '<bpmn:ioSpecification><bpmn:dataInput id="in" name="sum"/><bpmn:inputSet><bpmn:dataInputRefs>in</bpmn:dataInputRefs>'
+    "</bpmn:inputSet><bpmn:outputSet/></bpmn:ioSpecification><bpmn:dataInputAssociation><bpmn:sourceRef>d</bpmn:sourceRef>"
+    "<bpmn:targetRef>in</bpmn:targetRef>{}</bpmn:dataInputAssociation>"
+)
+TWO_ASSIGNMENTS: Final = "<bpmn:assignment><bpmn:from>d</bpmn:from><bpmn:to>sum.a</bpmn:to></bpmn:assignment>" * 2
+
 CASES: Final[list[tuple[str, bytes, bytes]]] = [
     ("no_process", definitions(MESSAGE), GOOD),
     ("no_executable_process", process(line(TASK), attributes=""), GOOD),
@@ -180,6 +187,11 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
             ),
             ("dataOutputAssociation", TO_HELD, "intermediateCatchEvent", ""),
         )
+    ),
+    (
+        "data_not_followed",
+        beside(f'<bpmn:dataObject id="d"/>{node("task", "n", TO_INPUT.format(TWO_ASSIGNMENTS))}'),
+        beside(f'<bpmn:dataObject id="d"/>{node("task", "n", TO_INPUT.format(""))}'),
     ),
     ("missing_id", beside("<bpmn:task/>"), GOOD),
     ("flow_without_id", GOOD.replace(b'sequenceFlow id="work_end"', b"sequenceFlow"), GOOD),
@@ -669,6 +681,11 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         "user_without_group",
         process(line(node("manualTask", "work"))),
         process(LANES.format("work", "") + line(node("manualTask", "work"))),
+    ),
+    (
+        "performer_ignored",
+        process(line(node("userTask", "u", "<bpmn:potentialOwner/>"))),
+        process(line(node("serviceTask", "u", "<bpmn:potentialOwner/>"))),
     ),
     ("user_without_name", process(line(node("userTask", "u"))), process(line(node("userTask", "u", name="Look")))),
     (
