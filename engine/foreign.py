@@ -1,8 +1,13 @@
 """Simple expressions of other languages, `${a == b}` (JUEL) and `= a = b` (FEEL), said in our own expression language."""
 
+import re
+from typing import Final
+
 from engine.feel_phrases import say_feel
 from engine.foreign_words import feel_tokens, tokens, untranslatable
 from engine.juel_phrases import say_juel
+
+_HOLE: Final = re.compile(r"[$#]\{([^{}]*)\}")
 
 
 def is_foreign(text: str) -> bool:
@@ -13,6 +18,20 @@ def is_foreign(text: str) -> bool:
 def is_feel(text: str) -> bool:
     """Tell whether a text is marked as FEEL."""
     return text.lstrip().startswith("=")
+
+
+def is_worked_out(name: str) -> bool:
+    """Tell whether another tool's name of a message or signal holds expressions, as `order-${number}` does."""
+    return is_feel(name) or _HOLE.search(name) is not None
+
+
+def translate_name(name: str) -> str:
+    """Say a name that holds expressions as one expression; raise ExpressionError for what is not understood."""
+    if is_feel(name):
+        return f"str({translate(name)})"
+    pieces = _HOLE.split(name)
+    said = [f"str({translate_unmarked(piece)})" if place % 2 else repr(piece) for place, piece in enumerate(pieces)]
+    return " + ".join(piece for piece in said if piece != "''")
 
 
 def translate(text: str) -> str:

@@ -10,17 +10,22 @@ from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
+    BPMN,
     CONDITION,
     MULTI_INSTANCE,
+    PROCESS,
+    START_EVENT,
     assignee,
     bpmn,
     child_text,
     collection,
     correlation_key,
     error_message,
+    event_definitions,
     group_expression,
     identity,
     inputs,
+    local_reference,
     outputs,
     passed_in,
     passed_out,
@@ -30,7 +35,7 @@ from engine.diagrams.vocabulary import (
 )
 from engine.errors import ExpressionError
 from engine.expressions import Expression, compile_expression
-from engine.foreign import is_foreign
+from engine.foreign import is_foreign, is_worked_out, translate_name
 from engine.scripts import compile_script
 
 _CONDITIONS: Final = {
@@ -74,6 +79,36 @@ def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
                 f"The {what} of {title(element)} is written as in another product, “{short(text)}”; it was translated."
             )
             yield Fault("expression_translated", element, message)
+
+
+def names(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find names of messages and signals that hold expressions, which nobody can work out before the process begins."""
+    worked_out: dict[str | None, str] = {}
+    used = {local_reference(one.get("messageRef") or one.get("signalRef")) for one in drawing.root.iter(f"{{{BPMN}}}*")}
+    for definition in drawing.root.iterchildren(bpmn("message"), bpmn("signal")):
+        name = definition.get("name") or ""
+        if identity(definition) not in used or not is_worked_out(name):
+            continue
+        worked_out[identity(definition)] = name
+        try:
+            compile_expression(translate_name(name))
+        except ExpressionError as error:
+            message = f"The name of {title(definition)} cannot be worked out: {error.message} It says “{short(name)}”."
+            yield Fault("expression_foreign", definition, message)
+            continue
+        message = (
+            f"The name of {title(definition)} is written as in another product, “{short(name)}”; it was translated."
+        )
+        yield Fault("expression_translated", definition, message)
+    for event in drawing.root.iterfind(f"{PROCESS}/{START_EVENT}"):
+        for definition in event_definitions(event):
+            key = local_reference(definition.get("messageRef") or definition.get("signalRef"))
+            if key in worked_out:
+                name = short(worked_out[key])
+                message = (
+                    f"{title(event)} begins the process, so there are no variables for “{name}”; write a plain name."
+                )
+                yield Fault("expression_foreign", event, message)
 
 
 def scripts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -154,4 +189,4 @@ def short(text: str) -> str:
     return plain if len(plain) <= 80 else f"{plain[:79]}…"  # noqa: PLR2004 - a line
 
 
-RULES: Final[tuple[Rule, ...]] = (expressions, scripts)
+RULES: Final[tuple[Rule, ...]] = (expressions, names, scripts)

@@ -191,7 +191,7 @@ def _code(drawing: Drawing, event: etree._Element, escalation: etree._Element | 
 
 
 def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
-    """Find messages and signals without a name, errors and escalations without a code, and expressions for one, in use."""
+    """Find messages and signals without a name, errors and escalations without a code or with an expression, in use."""
     used = {local_reference(e.get(name)) for e in drawing.root.iter(f"{bpmn('*')}") for name in _TARGETS if e.get(name)}
     for tag, attribute in (
         ("message", "name"),
@@ -203,9 +203,8 @@ def nameless_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fa
             written = (definition.get(attribute) or "").strip()
             if identity(definition) not in used:
                 continue
-            if is_foreign(written) or "${" in written or "#{" in written:
-                what = "name" if attribute == "name" else "code"
-                message = f"The {what} of the {tag} {title(definition)} is an expression, which is not worked out; write it out."
+            if attribute != "name" and (is_foreign(written) or "${" in written or "#{" in written):
+                message = f"The code of the {tag} {title(definition)} is an expression, which is not worked out; write it out."
                 yield Fault("expression_foreign", definition, message)
             elif not written:
                 message = f"The {tag} {title(definition)} has no name of its own, so its id stands for it; give it one."

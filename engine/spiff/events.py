@@ -23,6 +23,7 @@ from engine.spiff.triggers import (
     Terminate,
     Timer,
     Trigger,
+    name_of,
     parts_of,
 )
 from engine.steps import SubscriptionWait, TimerWait, Wait, WaitKind
@@ -60,6 +61,8 @@ class Catching(Node):
         top, trigger = token.workflow.top_workflow, self.trigger
         if isinstance(trigger, Message) and (key := trigger.key_to_await(token.data)) is not None:
             token.facts["correlation"] = key
+        if isinstance(trigger, Message | Signal) and trigger.named is not None:
+            token.facts["name"] = name_of(trigger, token.data)
         if isinstance(trigger, Timer):
             due = due or trigger.definition.first_due(top.journal.now, token.data, top.time_zone)
             token.facts["due"] = asdict(due)
@@ -78,10 +81,11 @@ class Catching(Node):
         trigger = self.trigger
         node, process = self.drawn or self.name, token.workflow.process
         if isinstance(trigger, Message):
-            key = token.facts.get("correlation")
-            return SubscriptionWait(token.key, WaitKind.MESSAGE, node, process, self.title, trigger.name, key)
+            name, key = token.facts.get("name", trigger.name), token.facts.get("correlation")
+            return SubscriptionWait(token.key, WaitKind.MESSAGE, node, process, self.title, name, key)
         if isinstance(trigger, Signal):
-            return SubscriptionWait(token.key, WaitKind.SIGNAL, node, process, self.title, trigger.name)
+            name = token.facts.get("name", trigger.name)
+            return SubscriptionWait(token.key, WaitKind.SIGNAL, node, process, self.title, name)
         if isinstance(trigger, Timer):
             return TimerWait(token.key, WaitKind.TIMER, node, process, self.title, token.facts["due"]["at"])
         return None

@@ -178,7 +178,7 @@ def _thrown(scopes: "Iterable[Scope]") -> Iterator[str]:
     for spec in (spec for scope in scopes for spec in scope.task_specs.values()):
         told = [one.trigger for one in spec.repetition.tells] if isinstance(spec, MultiInstance) else []
         for trigger in parts_of(spec.trigger) if isinstance(spec, Throwing) else told:
-            if isinstance(trigger, Message | Signal):
+            if isinstance(trigger, Message | Signal) and trigger.named is None:
                 yield trigger.name
 
 

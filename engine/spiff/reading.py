@@ -11,6 +11,7 @@ from engine.diagrams.normalise import NormalisedDiagram
 from engine.diagrams.vocabulary import Assignment, EventKind, bpmn
 from engine.errors import EngineError, Finding, Severity
 from engine.expressions import Expression, compile_expression
+from engine.foreign import is_worked_out, translate_name
 from engine.retries import fixed_duration, parse_pauses
 from engine.scripts import Script, compile_script
 from engine.spiff.nodes import Handing, OperationDetails, WorkDetails
@@ -141,6 +142,7 @@ class Reader:
         awaited = [self.expression(node, one.get("expression")) for one in carrier.iter(words.rewritten("awaitedKey"))]
         return Message(
             name,
+            self._named(node, name),
             self.expression(node, key),
             self.expression(node, words.payload(node)),
             life,
@@ -164,7 +166,17 @@ class Reader:
                 event, "unknown_reference", f"{words.title(event)} names the signal {reference}, which is not defined."
             )
         name = (event if found is None else found).get("name") or reference or words.identity(event) or ""
-        return Signal(name, self.expression(event, words.payload(event)))
+        return Signal(name, self._named(event, name), self.expression(event, words.payload(event)))
+
+    def _named(self, node: etree._Element, name: str) -> Expression | None:
+        """Compile the name of a message or signal, if another tool's name holds expressions."""
+        if not is_worked_out(name):
+            return None
+        around = node.getparent()
+        if node.tag == words.START_EVENT and around is not None and around.tag == words.PROCESS:
+            message = f"{words.title(node)} begins the process, so there are no variables for the name “{name[:80]}”; write it."
+            self.refuse(node, "not_executable", message)
+        return self._attempt(node, lambda: compile_expression(translate_name(name)), None)
 
     def _compensation(self, event: etree._Element, definition: etree._Element) -> Compensation:
         if not words.is_true(definition, "waitForCompletion", default=True):

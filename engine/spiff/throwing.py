@@ -11,7 +11,7 @@ from typing import Any
 from engine.spiff.changes import copied, shared
 from engine.spiff.nets import Whole
 from engine.spiff.tokens import WAITING, Token
-from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger
+from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger, name_of
 from engine.steps import Thrown, WaitKind
 from storage.processes import ANY_KEY
 
@@ -129,28 +129,30 @@ def send_message(token: Token, message: Message) -> None:
     """Give a message to the first receiver inside the instance that fits, else to the world outside."""
     top: Whole = token.workflow.top_workflow
     payload = _payload(token, message)
-    key = message.key_to_send(token.data, payload)
-    for receiver in _waiting(top, Message, message.name):
+    key, name = message.key_to_send(token.data, payload), name_of(message, token.data)
+    for receiver in _waiting(top, Message, name):
         if receiver.facts.get("correlation") in {None, ANY_KEY, key}:
             receiver.task_spec.fire(receiver, payload)
             return
-    top.journal.thrown.append(Thrown(WaitKind.MESSAGE, message.name, payload, key, token.key, message.time_to_live))
+    top.journal.thrown.append(Thrown(WaitKind.MESSAGE, name, payload, key, token.key, message.time_to_live))
 
 
 def send_signal(token: Token, signal: Signal) -> None:
     """Give a signal to everybody inside who waits for it, and to the world outside."""
     top: Whole = token.workflow.top_workflow
     payload = _payload(token, signal)
-    for receiver in _waiting(top, Signal, signal.name):
+    name = name_of(signal, token.data)
+    for receiver in _waiting(top, Signal, name):
         if receiver.state == WAITING:
             receiver.task_spec.fire(receiver, {} if signal.payload is None else payload)
-    top.journal.thrown.append(Thrown(WaitKind.SIGNAL, signal.name, payload, None, token.key))
+    top.journal.thrown.append(Thrown(WaitKind.SIGNAL, name, payload, None, token.key))
 
 
 def _waiting(top: Whole, kind: type[Message] | type[Signal], name: str) -> list[Token]:
     found = (
         token
         for token in top.tokens()
-        if token.is_outward and isinstance(token.task_spec.trigger, kind) and token.task_spec.trigger.name == name
+        if token.is_outward and isinstance(token.task_spec.trigger, kind)
+        if token.facts.get("name", token.task_spec.trigger.name) == name
     )
     return sorted(found, key=lambda token: token.order)

@@ -20,6 +20,8 @@ class Message:
     """
 
     name: str
+    named: Expression | None = None
+    """Works out the name, where another tool's name holds expressions."""
     correlation_key: Expression | None = None
     payload: Expression | None = None
     time_to_live: timedelta | None = None
@@ -45,6 +47,7 @@ class Signal:
     """A signal by name; everybody who waits for it gets it."""
 
     name: str
+    named: Expression | None = None
     payload: Expression | None = None
 
 
@@ -122,6 +125,11 @@ class Multiple:
 
 
 Trigger = Message | Signal | Timer | Error | Escalation | Condition | Terminate | Cancel | Compensation | Multiple
+
+
+def name_of(trigger: Message | Signal, variables: Mapping[str, Any]) -> str:
+    """Give the name by which a message or signal is known, worked out if need be."""
+    return trigger.name if trigger.named is None else str(trigger.named.evaluate(variables))
 
 
 def parts_of(trigger: Trigger | None) -> "tuple[Trigger, ...]":

@@ -3,12 +3,33 @@
 from typing import Any, Final
 
 import pytest
-from drawn import CANCELLED, MESSAGE, Case, catch, end, multiple, play, process, script, start, sub, tag, throw
+from drawn import (
+    CANCELLED,
+    MESSAGE,
+    Case,
+    boundary,
+    catch,
+    end,
+    multiple,
+    play,
+    process,
+    script,
+    start,
+    sub,
+    tag,
+    throw,
+)
 
 OPERATION: Final = (
     '<bpmn:interface id="desk" name="Desk"><bpmn:operation id="pay" name="Pay">'
     "<bpmn:inMessageRef>Message_1</bpmn:inMessageRef></bpmn:operation></bpmn:interface>"
 )
+NAMED: Final = (
+    '<bpmn:message id="Message_3" name="order-${number}-paid"/>'
+    """<bpmn:signal id="Signal_3" name="#{'late-'}${number}"/>"""
+)
+WORKED_OUT: Final = '<bpmn:messageEventDefinition messageRef="Message_3"/>'
+WORKED_OUT_SIGNAL: Final = '<bpmn:signalEventDefinition signalRef="Signal_3"/>'
 PAYS: Final = "<bpmn:messageEventDefinition><bpmn:operationRef>pay</bpmn:operationRef></bpmn:messageEventDefinition>"
 
 
@@ -170,6 +191,57 @@ CASES = (
         "receive",
         script=[{"message": "receive"}],
         more=OPERATION,
+    ),
+    Case(
+        "the name of a message is worked out where the token waits",
+        [start(), catch("wait", WORKED_OUT), end(), "start > wait > end"],
+        "start wait end",
+        start={"number": 7},
+        script=[{"message": "order-7-paid", "payload": {"sum": 3}}],
+        variables={"number": 7, "sum": 3},
+        more=NAMED,
+    ),
+    Case(
+        "a message whose worked out name is another finds nobody",
+        [start(), catch("wait", WORKED_OUT), end(), "start > wait > end"],
+        "start",
+        "incident",
+        "script_step",
+        "order-8-paid",
+        start={"number": 7},
+        script=[{"message": "order-8-paid"}],
+        more=NAMED,
+    ),
+    Case(
+        "the name of a signal is worked out where it is thrown and where it is caught",
+        [
+            start(),
+            tag("parallelGateway", "f"),
+            tag("userTask", "u"),
+            boundary("b", "u", WORKED_OUT_SIGNAL),
+            script("next_one", "number = 8"),
+            throw("other", WORKED_OUT_SIGNAL),
+            script("first_one", "number = 7"),
+            throw("same", WORKED_OUT_SIGNAL),
+            end(),
+            end("e2"),
+            "start > f > u > end",
+            "b > e2",
+            "f > next_one > other > first_one > same > end",
+        ],
+        "start f next_one other first_one same b end e2",
+        start={"number": 7},
+        more=NAMED,
+        is_any_order=True,
+    ),
+    Case(
+        "a name that variables should give before the process begins is refused",
+        [start("start", WORKED_OUT), end(), "start > end"],
+        "",
+        "refused",
+        "expression_foreign",
+        "start",
+        more=NAMED,
     ),
 )
 

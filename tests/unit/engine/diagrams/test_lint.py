@@ -125,6 +125,7 @@ TICK: Final = node(
     "tick",
     "<bpmn:timerEventDefinition><bpmn:timeDuration>PT1H</bpmn:timeDuration></bpmn:timerEventDefinition>",
 )
+STARTED: Final = b'<bpmn:startEvent id="start"><bpmn:messageEventDefinition messageRef="message"/></bpmn:startEvent>'
 LINK: Final = '<bpmn:linkEventDefinition name="{}"/>'
 COLLABORATION: Final = (
     '<bpmn:collaboration id="c"><bpmn:participant id="pool" processRef="p"/><bpmn:participant id="outside"/>'
@@ -594,6 +595,21 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
         "expression_foreign",
         choice("exclusiveGateway", "${execution.find('x')}", "b"),
         choice("exclusiveGateway", "${a == 1}", "b"),
+    ),
+    (
+        "expression_foreign",
+        process(line(CATCH), MESSAGE.replace('name="', 'name="${execution.find(a)}')),
+        process(line(CATCH), MESSAGE.replace('name="', 'name="${a}')),
+    ),
+    (
+        "expression_foreign",
+        process(line(CATCH), MESSAGE.replace('name="', 'name="${a}')).replace(START.encode(), STARTED),
+        process(line(CATCH), MESSAGE).replace(START.encode(), STARTED),
+    ),
+    (
+        "expression_translated",
+        process(line(CATCH), MESSAGE.replace('name="', 'name="${a}')),
+        process(line(CATCH), MESSAGE),
     ),
     ("expression_translated", choice("exclusiveGateway", "${a == 1}", "b"), choice("exclusiveGateway", "a == 1", "b")),
     ("expression_translated", choice("exclusiveGateway", "a = 1", "b"), choice("exclusiveGateway", "a == 1", "b")),

@@ -74,16 +74,12 @@ def test_who_does_a_task_in_our_way_counts(ours: str) -> None:
 @pytest.mark.parametrize(
     ("definition", "event", "attribute"),
     [
-        ("message", "intermediateThrowEvent", "name"),
-        ("signal", "intermediateThrowEvent", "name"),
         ("error", "endEvent", "errorCode"),
         ("escalation", "intermediateThrowEvent", "escalationCode"),
     ],
 )
 @pytest.mark.parametrize("written", ["order-${number}", "=&quot;order-&quot; + number", "#{number}"])
-def test_a_name_or_code_that_is_an_expression_is_told(
-    definition: str, event: str, attribute: str, written: str
-) -> None:
+def test_a_code_that_is_an_expression_is_told(definition: str, event: str, attribute: str, written: str) -> None:
     inside = f'<bpmn:{definition}EventDefinition {definition}Ref="d"/>'
     body = line(node("task", "work")) if event == "endEvent" else line(node(event, "throw", inside))
     end = node("endEvent", "throw", inside) + flow("work", "throw") if event == "endEvent" else ""
@@ -94,6 +90,16 @@ def test_a_name_or_code_that_is_an_expression_is_told(
     (found,) = [one for one in lint(around(written)) if one.code == "expression_foreign"]
     assert (found.element, found.severity) == ("d", Severity.ERROR)
     assert "expression_foreign" not in codes(around("order"))
+
+
+@pytest.mark.parametrize("definition", ["message", "signal"])
+@pytest.mark.parametrize("written", ["order-${number}", "=&quot;order-&quot; + number", "#{number}"])
+def test_a_name_that_holds_expressions_is_translated(definition: str, written: str) -> None:
+    throw = node("intermediateThrowEvent", "throw", f'<bpmn:{definition}EventDefinition {definition}Ref="d"/>')
+
+    (found,) = [one for one in lint(process(line(throw), node(definition, "d", name=written))) if one.element == "d"]
+
+    assert found.code == "expression_translated"
 
 
 def test_a_name_that_nothing_uses_may_be_anything() -> None:
