@@ -19,7 +19,8 @@ from zoneinfo import ZoneInfo
 
 from engine.deployment import Checked, ProgramCache, Surroundings, check, put_in_force
 from engine.durations import parse_duration
-from engine.errors import Finding
+from engine.errors import ExpressionError, Finding
+from engine.expressions import Expression
 from engine.rehearsed_files import RehearsedFiles
 from engine.runtime import Engine
 from engine.spiff.program import ProcessOutline, Program
@@ -109,10 +110,12 @@ class _Chosen:
         self.now = [key for key in keys if key not in self.later]
         self.now.sort(key=lambda key: bool(self._processes[key].throws))  # a signal finds only who waits already
 
-    def start_event(self, key: str) -> str | None:
-        """Give the start event to begin with where the process has no plain one."""
+    def start_event(self, key: str, variables: Mapping[str, Any]) -> str | None:
+        """Give the start event to begin with where the process has no plain one: one whose condition holds, or the first."""
         starts = self._processes[key].starts
-        return None if any(start.kind == "none" for start in starts) else starts[0].event if starts else None
+        if not starts or any(start.kind == "none" for start in starts):
+            return None
+        return next((start for start in starts if _holds(start.condition, variables)), starts[0]).event
 
     def key_of(self, message: str, payload: Mapping[str, Any]) -> str | None:
         """Find the correlation key in what a message carries, where the files say how."""
@@ -218,7 +221,9 @@ class _Rehearsal:
         return replace(end, findings=self._chosen.findings).event(variables)
 
     def _start(self, key: str) -> None:
-        self._engine.start(key, None, dict(self._options.variables), start_event=self._chosen.start_event(key))
+        self._engine.start(
+            key, None, dict(self._options.variables), start_event=self._chosen.start_event(key, self._options.variables)
+        )
 
     def _has_begun(self, key: str) -> bool:
         with self._database.reading() as tx:
@@ -320,6 +325,14 @@ class _Rehearsal:
 def _expect(is_there: bool, name: str | None) -> None:
     if not is_there:
         raise _Stop(End(Outcome.INCIDENT, "script_step", name))
+
+
+def _holds(condition: Expression | None, variables: Mapping[str, Any]) -> bool:
+    """Tell whether there is a condition, and it is true of the variables."""
+    try:
+        return condition is not None and bool(condition.evaluate(dict(variables)))
+    except ExpressionError:
+        return False
 
 
 def _given(line: Mapping[str, Any], name: str) -> dict[str, Any]:

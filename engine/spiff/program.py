@@ -60,6 +60,7 @@ class StartOutline:
     name: str = ""
     timer: TimerDefinition | None = None
     event: str = ""
+    condition: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,6 @@ def _start(way: Entrance) -> StartOutline:
             return StartOutline(way.id, "signal", name, event=way.event)
         case Timer(definition=definition):
             return StartOutline(way.id, "timer", way.title, definition, event=way.event)
-        case Condition():
-            return StartOutline(way.id, "conditional", way.title, event=way.event)
+        case Condition(expression=expression):
+            return StartOutline(way.id, "conditional", way.title, event=way.event, condition=expression)
     return StartOutline(way.id, "none", way.title, event=way.event)

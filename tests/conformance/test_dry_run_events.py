@@ -16,6 +16,7 @@ from drawn import (
     tag,
     throw,
     timer,
+    when,
 )
 
 CASES = (
@@ -379,6 +380,20 @@ CASES = (
     Case("timer start", [start("start", timer("timeCycle", "R/P1D")), end(), "start > end"], "start end"),
     Case(
         "signal start told", [start("start", SIGNAL), end(), "start > end"], "start end", script=[{"signal": "alarm"}]
+    ),
+    Case(
+        "of several conditional starts the one begins whose condition holds",
+        [
+            start("many", when("n &gt; 1")),
+            start("one", when("n == 1")),
+            start("unknown", when("m == 1")),
+            end(),
+            "many > end",
+            "one > end",
+            "unknown > end",
+        ],
+        "one end",
+        start={"n": 1},
     ),
     Case(
         "conditional start",
