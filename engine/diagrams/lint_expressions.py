@@ -31,6 +31,8 @@ from engine.diagrams.vocabulary import (
     passed_out,
     payload,
     priority,
+    rewritten,
+    script_text,
     title,
 )
 from engine.errors import ExpressionError
@@ -58,6 +60,18 @@ def unknown_calendars(element: etree._Element, expression: Expression | None, co
             f"{title(element)} reckons by the calendar “{name[:40]}”, which stands in no calendar.csv; add it there."
         )
         yield Fault("unknown_calendar", element, message)
+
+
+def elsewhere(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find conditions that another product keeps in a file of their own, where the engine does not look."""
+    for element in drawing.root.iter(*_CONDITIONS):
+        places = [str(place) for name, place in element.attrib.items() if str(name).endswith("}resource")]
+        if places and not "".join(map(str, element.itertext())).strip():
+            what = f"The {_CONDITIONS[str(element.tag)]} of {title(owner(element))}"
+            message = (
+                f"{what} stands in another file, “{short(places[0])}”, which the engine does not read; write it here."
+            )
+            yield Fault("expression_foreign", owner(element), message)
 
 
 def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
@@ -114,7 +128,9 @@ def names(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 def scripts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find scripts that are empty, in another language, or cannot be read."""
     for task in drawing.root.iter(bpmn("scriptTask")):
-        text, language = child_text(task, "script"), (task.get("scriptFormat") or "").strip().lower()
+        text, language = script_text(task), (task.get("scriptFormat") or "").strip().lower()
+        if task.find(rewritten("computes")) is not None:
+            continue
         if text is None:
             yield Fault(
                 "script_empty", task, f"The script task {title(task)} holds no script; write one or use a plain task."
@@ -123,6 +139,12 @@ def scripts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         if language not in _PYTHON:
             message = f"The script of {title(task)} says it is written in {language[:40]}; only Python is understood."
             yield Fault("script_language", task, message)
+        if is_foreign(text):
+            message = (
+                f"The script of {title(task)} is an expression of another product, and no variable takes its result."
+            )
+            yield Fault("script_unreadable", task, message)
+            continue
         try:
             compile_script(text)
         except ExpressionError as error:
@@ -189,4 +211,4 @@ def short(text: str) -> str:
     return plain if len(plain) <= 80 else f"{plain[:79]}…"  # noqa: PLR2004 - a line
 
 
-RULES: Final[tuple[Rule, ...]] = (expressions, names, scripts)
+RULES: Final[tuple[Rule, ...]] = (expressions, elsewhere, names, scripts)

@@ -55,6 +55,14 @@ _BOOLEANS: Final = frozenset(
     )
 )
 _MOST_NAMES: Final = 30
+_OTHERWISE: Final = {
+    "calledElement": "calledElement",
+    "brings": "a variable of the activity alone",
+    "gives": "a variable that the activity leaves",
+    "computes": "the variable that the script sets",
+    "script": "the variable that the script sets",
+}
+"""What a setting of another product is, where it is none of our attributes."""
 _NAME: Final = re.compile(r"[^\W\d][\w.-]*")
 
 
@@ -226,7 +234,7 @@ def _gateway_constructs(gateway: etree._Element, drawing: Drawing) -> Iterator[C
 
 
 def _ours(target: str) -> str:
-    return target if target == "calledElement" else f"parcelflow:{target}"
+    return _OTHERWISE.get(target, f"parcelflow:{target}")
 
 
 def _listed(names: list[str]) -> str:

@@ -10,7 +10,7 @@ from engine.diagrams import rewrites_of_events as events
 from engine.diagrams import rewrites_of_flow as flow
 from engine.diagrams.correlations import conversations
 from engine.diagrams.reader import Diagram
-from engine.diagrams.vendor_settings import translated
+from engine.diagrams.vendor_settings import translate_copy
 from engine.diagrams.working_copy import WorkingCopy
 
 
@@ -38,7 +38,8 @@ def normalise(diagram: Diagram) -> NormalisedDiagram:
     Raise DefinitionError where a rewrite is impossible. Expressions, timers and scripts stay as written.
     Splits come last: they must see the flows that the other rewrites added.
     """
-    draft = WorkingCopy(translated(diagram))
+    draft = WorkingCopy(diagram)
+    translate_copy(draft.root, diagram)
     definitions.picture_only_processes(draft)
     definitions.plain_references(draft)
     definitions.reserved_ids(draft)

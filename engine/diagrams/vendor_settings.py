@@ -5,7 +5,6 @@ elements in the name of Zeebe. What has an exact counterpart is read as that cou
 Nothing is guessed: a setting is translated if the whole of it can be, and ours counts where both are given.
 """
 
-import ast
 import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,7 +15,10 @@ from typing import Final
 from lxml import etree
 
 from engine.diagrams.reader import Diagram
+from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_key, as_value, guarded, names_in
+from engine.diagrams.vendor_scripts import feel, with_result, worked_out
 from engine.diagrams.vocabulary import (
+    ACTIVITIES,
     EXTENSIONS,
     MULTI_INSTANCE,
     READ_VENDOR_ATTRIBUTES,
@@ -26,11 +28,14 @@ from engine.diagrams.vocabulary import (
     bpmn,
     event_definitions,
     kind,
+    loop_of,
     ours,
+    rewritten,
+    script_text,
 )
 from engine.errors import ExpressionError
 from engine.expressions import compile_expression
-from engine.foreign import is_foreign, translate
+from engine.foreign import is_foreign
 from engine.timing import compile_timer
 
 _ERROR: Final = bpmn("errorEventDefinition")
@@ -38,9 +43,10 @@ _SIGNAL: Final = bpmn("signalEventDefinition")
 _USER: Final = bpmn("userTask")
 _RULE: Final = bpmn("businessRuleTask")
 _CALL: Final = bpmn("callActivity")
-_LONGEST: Final = 1_000
-_MOST: Final = 500
-"""Settings of one element that are looked at."""
+_SCRIPT: Final = bpmn("scriptTask")
+_COMPUTES: Final = "computes"
+_BRINGS: Final = "brings"
+_WAYS: Final = {"inputParameter": _BRINGS, "outputParameter": "gives"}
 _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be")
 
 
@@ -68,10 +74,12 @@ def settings(element: etree._Element) -> Iterator[Setting]:
     """Give the settings of other products on an element and in its extensions."""
     for name, value in element.attrib.items():
         vendor, path = _vendor(str(name))
-        if vendor and name not in READ_VENDOR_ATTRIBUTES:
+        if vendor and path == "resultVariable" and element.tag == _SCRIPT:
+            yield _result(f"{vendor}:{path}", element, str(value).strip())
+        elif vendor and name not in READ_VENDOR_ATTRIBUTES:
             yield _setting(f"{vendor}:{path[:80]}", element, path, str(value))
     for extension in element.iterchildren(EXTENSIONS):
-        for child in islice(extension.iterchildren("*"), _MOST):
+        for child in islice(extension.iterchildren("*"), MOST):
             vendor, path = _vendor(str(child.tag))
             if vendor and element.tag == _SIGNAL and kind(child) == "in":
                 yield _carried(element, child, f"{vendor}:in ({_named(child)})")
@@ -81,15 +89,23 @@ def settings(element: etree._Element) -> Iterator[Setting]:
 
 def translated(diagram: Diagram) -> Diagram:
     """Give a diagram with the settings of other products said in our words; the same one where there are none."""
-    found = [one for element in _owners(diagram) for one in settings(element) if one.said is not None]
-    if not found:
+    if not _names_another_product(diagram):
         return diagram
-    places = {one.place: None for one in found}
     root = copy.deepcopy(diagram.root)
-    twins = dict(zip(diagram.root.iter(), root.iter(), strict=True))
-    for place in places:
-        _write(twins[place], [one for one in found if one.place is place])
-    return replace(diagram, root=root)
+    return replace(diagram, root=root) if _say(root) else diagram
+
+
+def translate_copy(root: etree._Element, diagram: Diagram) -> None:
+    """Say the settings of other products in our words, in a copy of a diagram's tree."""
+    if _names_another_product(diagram):
+        _say(root)
+
+
+def _say(root: etree._Element) -> bool:
+    found = [one for element in root.iter("*") for one in settings(element) if one.said is not None]
+    for place in {one.place: None for one in found}:
+        _write(place, [one for one in found if one.place is place])
+    return bool(found)
 
 
 @lru_cache(maxsize=1_000)
@@ -99,10 +115,9 @@ def _vendor(name: str) -> tuple[str | None, str]:
     return (VENDORS.get(uri), path) if bracket else (None, name)
 
 
-def _owners(diagram: Diagram) -> Iterator[etree._Element]:
-    """Give the elements that can have settings; a file that names no other product has none, which its bytes tell at once."""
-    names_one = any(uri.encode(encoding) in diagram.data for uri in VENDORS for encoding in _ENCODINGS)
-    return diagram.root.iter("*") if names_one else iter(())
+def _names_another_product(diagram: Diagram) -> bool:
+    """Tell whether elements can have settings; a file that names no other product has none, which its bytes tell at once."""
+    return any(uri.encode(encoding) in diagram.data for uri in VENDORS for encoding in _ENCODINGS)
 
 
 def _write(element: etree._Element, found: list[Setting]) -> None:
@@ -110,7 +125,16 @@ def _write(element: etree._Element, found: list[Setting]) -> None:
         said = one.said or ""
         if not said:
             continue
-        if one.target in {"in", "out"}:
+        if one.target == "script":
+            script = element.find(bpmn("script"))
+            if script is not None:
+                script[:], script.text = [], said
+        elif one.target in {_COMPUTES, *_WAYS.values()}:
+            variable, _, expression = said.partition("\n")
+            named = {"own": variable if one.target == _BRINGS else "", "target": variable, "expression": expression}
+            of_each = {"each": "true"} if one.target == _BRINGS and loop_of(element) is not None else {}
+            etree.SubElement(element, rewritten(one.target), named | of_each)
+        elif one.target in {"in", "out"}:
             extension = element.find(EXTENSIONS)
             if extension is not None:
                 source, target = said.split("\n")
@@ -123,7 +147,15 @@ def _write(element: etree._Element, found: list[Setting]) -> None:
 def _in_extension(element: etree._Element, child: etree._Element, name: str) -> Iterator[Setting]:
     if kind(child) in {"in", "out"} and element.tag == _CALL:
         said = _passing(child)
-        yield Setting(f"{name} ({_named(child)})", element, kind(child), said, hint="in")
+        yield Setting(f"{name} ({_named(child)})", element, kind(child), said, hint=_HERE["in"])
+        return
+    if kind(child) == "inputOutput" and element.tag in ACTIVITIES:
+        yield from _parameters(element, child, name)
+        return
+    if kind(child) == "script" and element.tag == _SCRIPT and "expression" in child.attrib:
+        variable, said = child.get("resultVariable", ""), feel(child.get("expression", ""))
+        is_followed = said and variable.isidentifier() and script_text(element) is None
+        yield Setting(name, element, _COMPUTES, f"{variable}\n{said}" if is_followed else None, hint=_HERE["script"])
         return
     attributes = [str(key) for key in child.attrib if not str(key).startswith("{")]
     known = [key for key in attributes if f"{kind(child)}/{key}" in _COUNTERPARTS]
@@ -137,6 +169,32 @@ def _in_extension(element: etree._Element, child: etree._Element, name: str) -> 
         yield Setting(f"{name}{part}", element, hint=_HERE.get(kind(child), ""))
 
 
+def _result(name: str, task: etree._Element, variable: str) -> Setting:
+    """Follow a script whose value goes to a variable."""
+    if not variable.isidentifier():
+        return Setting(name, task, hint=_HERE["script"])
+    if said := worked_out(task):
+        return Setting(name, task, _COMPUTES, f"{variable}\n{said}")
+    return Setting(name, task, "script", with_result(task, variable), hint=_HERE["script"])
+
+
+def _parameters(element: etree._Element, child: etree._Element, name: str) -> Iterator[Setting]:
+    """Give the variables that an activity has for itself, and those that it leaves.
+
+    They are worked out together here and one after the other there, so one that reads another is not followed.
+    """
+    made: set[str] = set()
+    for part in islice(child.iterchildren("*"), MOST):
+        variable, way = part.get("name", "").strip(), _WAYS.get(kind(part), "")
+        is_followed = way and variable.isidentifier() and (way == _BRINGS or loop_of(element) is None)
+        said = as_value(part) if is_followed else None
+        if said and (variable in made or made & names_in(said)) and way == _BRINGS:
+            said = None
+        made |= {variable} if way == _BRINGS else set()
+        shown = f"{name}/{kind(part)[:40]} ({variable[:40]})"
+        yield Setting(shown, element, way, f"{variable}\n{said}" if said else None, hint=_HERE["inputOutput"])
+
+
 def _setting(name: str, element: etree._Element, path: str, value: str) -> Setting:
     counterpart = _COUNTERPARTS.get(path)
     hint = _HERE.get(path.split("/", maxsplit=1)[0], "")
@@ -144,19 +202,27 @@ def _setting(name: str, element: etree._Element, path: str, value: str) -> Setti
         return Setting(name, element, hint=hint)
     plain = counterpart.target == "calledElement"
     is_taken = element.get(counterpart.target if plain else ours(counterpart.target)) is not None
-    said = None if is_taken or len(value) > _LONGEST else counterpart.say(value.strip())
+    said = None if is_taken or len(value) > LONGEST else counterpart.say(value.strip())
     return Setting(name, element, counterpart.target, said, hint=hint)
 
 
 def _passing(child: etree._Element) -> str | None:
-    """Say a variable that is passed as our source and target, on two lines; no target stands for every variable."""
-    target = child.get("target", "").strip()
+    """Say a variable that is passed as our source and target, on two lines; no target stands for every variable.
+
+    What another product keeps in the activity alone (`local`) would go further here, or bring too much.
+    """
+    target, is_local = child.get("target", "").strip(), child.get("local", "").strip() == "true"
+    if is_local and (kind(child) == "out" or "variables" in child.attrib):
+        return None
     if child.get("variables") == "all":
         return "\n"
-    source = child.get("sourceExpression", "").strip() or child.get("source", "").strip()
-    is_name = "sourceExpression" in child.attrib or source.isidentifier()
-    said = _expression(source) if is_foreign(source) else _guarded(source) if is_name else None
+    written, source = child.get("sourceExpression", "").strip(), child.get("source", "").strip()
+    said = as_expression(written or source) if written or is_foreign(source) else _read(source)
     return f"{said}\n{target}" if said and target.isidentifier() and "\n" not in said else None
+
+
+def _read(source: str) -> str | None:
+    return guarded(source) if source.isidentifier() else None
 
 
 def _carried(definition: etree._Element, child: etree._Element, name: str) -> Setting:
@@ -172,7 +238,7 @@ def _carried(definition: etree._Element, child: etree._Element, name: str) -> Se
 
 def _payload(listed: list[etree._Element]) -> str | None:
     """Say variables that are passed as a group of entries; nothing need be said where all are passed."""
-    passed = [None if "local" in one.attrib else _passing(one) for one in listed[:_MOST]]
+    passed = [None if "local" in one.attrib else _passing(one) for one in listed[:MOST]]
     if passed == ["\n"]:
         return ""
     entries = [one.split("\n") for one in passed if one is not None]
@@ -185,47 +251,9 @@ def _named(child: etree._Element) -> str:
     return ", ".join(f"{str(key)[:40]} {str(value)[:40]}" for key, value in child.attrib.items())
 
 
-def _key(text: str) -> str | None:
-    return text if text and not is_foreign(text) and "${" not in text else None
-
-
 def _keys(text: str) -> str | None:
     """Take groups by name; one that is worked out may come to nothing, which ours must not."""
-    return _key(text)
-
-
-def _expression(text: str) -> str | None:
-    """Say a text as an expression: another product's is translated, anything else is the text itself."""
-    if not is_foreign(text):
-        return repr(text) if _key(text) else None
-    try:
-        return _guarded(translate(text))
-    except ExpressionError:
-        return None
-
-
-def _guarded(python: str) -> str | None:
-    """Let an expression be nothing while its variables are not set: elsewhere a setting may be worked out of nothing."""
-    try:
-        compile_expression(python)
-    except ExpressionError:
-        return None
-    read = sorted(set(_paths(ast.parse(python, mode="eval").body)))
-    asked = " and ".join(f"is_set({path})" for path in read)
-    return f"({python}) if {asked} else None" if read else python
-
-
-def _paths(tree: ast.expr) -> Iterator[str]:
-    """Give the variables that an expression reads, with the entries it reads of them."""
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        is_path = isinstance(node, ast.Name | ast.Attribute) and id(node) not in called
-        if is_path and all(isinstance(part, ast.Name | ast.Attribute | ast.Load) for part in ast.walk(node)):
-            yield ast.unparse(node)
-        else:
-            waiting.extend(ast.iter_child_nodes(node))
+    return as_key(text)
 
 
 def _due(text: str) -> str | None:
@@ -259,27 +287,27 @@ def _list(text: str) -> str | None:
 
 
 _COUNTERPARTS: Final = {
-    "assignee": _Counterpart(_USER, "assignee", _expression),
+    "assignee": _Counterpart(_USER, "assignee", as_expression),
     "candidateGroups": _Counterpart(_USER, "candidateGroups", _keys),
     "dueDate": _Counterpart(_USER, "dueDate", _due),
     "priority": _Counterpart(_USER, "priority", _count),
-    "formRef": _Counterpart(_USER, "form", _key),
-    "decisionRef": _Counterpart(_RULE, "decision", _key),
+    "formRef": _Counterpart(_USER, "form", as_key),
+    "decisionRef": _Counterpart(_RULE, "decision", as_key),
     "resultVariable": _Counterpart(_RULE, "resultVariable", _name),
     "calledElementBinding": _Counterpart(_CALL, "binding", _binding),
     "calledElementVersion": _Counterpart(_CALL, "version", _count),
     "errorCodeVariable": _Counterpart(_ERROR, "codeVariable", _name),
     "errorMessageVariable": _Counterpart(_ERROR, "messageVariable", _name),
     "escalationCodeVariable": _Counterpart(bpmn("escalationEventDefinition"), "codeVariable", _name),
-    "errorMessage": _Counterpart(bpmn("error"), "errorMessage", _expression),
-    "assignmentDefinition/assignee": _Counterpart(_USER, "assignee", _expression),
+    "errorMessage": _Counterpart(bpmn("error"), "errorMessage", as_expression),
+    "assignmentDefinition/assignee": _Counterpart(_USER, "assignee", as_expression),
     "assignmentDefinition/candidateGroups": _Counterpart(_USER, "candidateGroups", _keys),
     "taskSchedule/dueDate": _Counterpart(_USER, "dueDate", _due),
     "priorityDefinition/priority": _Counterpart(_USER, "priority", _count),
-    "formDefinition/formId": _Counterpart(_USER, "form", _key),
-    "calledDecision/decisionId": _Counterpart(_RULE, "decision", _key),
+    "formDefinition/formId": _Counterpart(_USER, "form", as_key),
+    "calledDecision/decisionId": _Counterpart(_RULE, "decision", as_key),
     "calledDecision/resultVariable": _Counterpart(_RULE, "resultVariable", _name),
-    "calledElement/processId": _Counterpart(_CALL, "calledElement", _key),
+    "calledElement/processId": _Counterpart(_CALL, "calledElement", as_key),
     "loopCharacteristics/inputCollection": _Counterpart(MULTI_INSTANCE, "collection", _list),
     "loopCharacteristics/inputElement": _Counterpart(MULTI_INSTANCE, "elementVariable", _name),
 }

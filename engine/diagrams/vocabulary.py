@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from textwrap import dedent
 from typing import Final
 
 from lxml import etree
@@ -327,6 +328,12 @@ def child_text(element: etree._Element, name: str) -> str | None:
     """Give the text of the first BPMN child of that name, None where it is missing or empty."""
     found = element.find(bpmn(name))
     return None if found is None else _text("".join(str(part) for part in found.itertext()))
+
+
+def script_text(task: etree._Element) -> str | None:
+    """Give the script of a script task, without the indentation that all its lines have in the file."""
+    found = task.find(bpmn("script"))
+    return None if found is None else _text(dedent("".join(str(part) for part in found.itertext())))
 
 
 def local_reference(text: str | None) -> str | None:

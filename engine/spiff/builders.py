@@ -210,6 +210,10 @@ def _call(parser: ElementParser) -> Any:
 
 
 def _script(parser: ElementParser) -> Any:
+    if computes := parser.reader.handings(parser.node, "computes"):
+        spec = parser.make(nodes.ComputingTask)
+        spec.computes = computes
+        return spec
     return parser.make(nodes.ScriptTask, script=parser.reader.script(parser.node))
 
 

@@ -346,6 +346,21 @@ class ScriptTask(Node, defaults.ScriptTask):
         return bool(self._execute(my_task))
 
 
+class ComputingTask(Node, defaults.NoneTask):
+    """Works out expressions into variables, where another product has a script that is an expression."""
+
+    computes: tuple[Handing, ...] = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.manual = False
+
+    def _run_hook(self, my_task: Token) -> bool:
+        for one in self.computes:
+            my_task.data[one.target] = copied(one.expression.evaluate(my_task.data))
+        return True
+
+
 class DecisionTask(Node, defaults.NoneTask):
     """Asks a decision table; the answer is stored under one name, or its outputs become variables."""
 

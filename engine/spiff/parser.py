@@ -53,6 +53,7 @@ class ElementParser(TaskParser):
         loop = words.loop_of(self.node) if self.node.tag in words.ACTIVITIES else None
         if loop is not None:
             self._repeat(loop)
+            self.task.instance.brings = self.reader.handings(self.node, "brings", of_each=True)
         self.task.brings = self.reader.handings(self.node, "brings")
         self.task.gives = self.reader.handings(self.node, "gives")
         attached = self.process_parser.get_boundary_events(self.bpmn_id)

@@ -80,7 +80,7 @@ class Reader:
 
     def script(self, task: etree._Element) -> Script:
         """Compile the script of a script task."""
-        text = words.child_text(task, "script") or ""
+        text = words.script_text(task) or ""
         return self._attempt(task, lambda: compile_script(text), compile_script(""))
 
     def _timer(self, event: etree._Element, definition: etree._Element) -> Timer | None:
@@ -242,9 +242,9 @@ class Reader:
             if item.name
         }
 
-    def handings(self, activity: etree._Element, mark: str) -> tuple[Handing, ...]:
-        """Read the inputs (`brings`) or outputs (`gives`) that have another name inside an activity."""
-        found = activity.findall(words.rewritten(mark))
+    def handings(self, activity: etree._Element, mark: str, *, of_each: bool = False) -> tuple[Handing, ...]:
+        """Read the inputs (`brings`) or outputs (`gives`) that have another name inside an activity, or inside each instance."""
+        found = [one for one in activity.findall(words.rewritten(mark)) if ("each" in one.attrib) is of_each]
         compiled = ((one, self.expression(activity, one.get("expression"))) for one in found)
         return tuple(Handing(one.get("own", ""), one.get("target", ""), text) for one, text in compiled if text)
 

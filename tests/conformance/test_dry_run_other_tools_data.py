@@ -1,0 +1,251 @@
+"""Variables as other products move them: into and out of activities, called processes and scripts, tried from end to end."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import pytest
+from drawn import MESSAGE, Case, boundary, drawn, end, multiple, play, process, script, start, tag, task
+
+CALLED: Final = process("q", start("in"), script("c", "y = x * 2"), end("out"), "in > c > out")
+
+
+def extended(*inside: str) -> str:
+    """Draw extension elements."""
+    return f"<bpmn:extensionElements>{''.join(inside)}</bpmn:extensionElements>"
+
+
+def variables(ins: Mapping[str, str] | None = None, outs: Mapping[str, str] | None = None) -> str:
+    """Draw the variables that an activity has for itself, and those it leaves."""
+    said = [
+        f'<camunda:inputParameter name="{name}">{value}</camunda:inputParameter>' for name, value in (ins or {}).items()
+    ]
+    said += [
+        f'<camunda:outputParameter name="{name}">{value}</camunda:outputParameter>'
+        for name, value in (outs or {}).items()
+    ]
+    return f"<camunda:inputOutput>{''.join(said)}</camunda:inputOutput>"
+
+
+def around(activity: str, key: str = "t") -> list[str]:
+    """Draw an activity between a start and an end."""
+    return [start(), activity, end(), f"start > {key} > end"]
+
+
+def scripted(text: str, inside: str = "", language: str = "python", **attributes: str) -> list[str]:
+    """Draw a script task between a start and an end."""
+    written = f"<bpmn:script>{text}</bpmn:script>" if text else ""
+    return around(tag("scriptTask", "t", inside + written, scriptFormat=language, **attributes))
+
+
+def called(*passed: str, also: str = "") -> list[str]:
+    """Draw a call between a start and an end."""
+    return around(tag("callActivity", "t", extended(also, *passed), calledElement="q"))
+
+
+LISTED: Final = (
+    "<camunda:list><camunda:value>x</camunda:value><camunda:value>${number + 1}</camunda:value></camunda:list>"
+)
+FEEL: Final = (
+    '<zeebe:script xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" resultVariable="b" '
+    'expression="=if a &gt; 3 then &quot;much&quot; else null"/>'
+)
+INSTANCES: Final = multiple("<bpmn:loopCardinality>3</bpmn:loopCardinality>", isSequential="true")
+CASES: Sequence[Case] = (
+    Case(
+        "a variable of the activity alone, and one that it leaves",
+        scripted("b = a + 1", extended(variables({"a": "${price * 2}"}, {"total": "${b * 10}"}))),
+        "start t end",
+        start={"price": 4},
+        variables={"price": 4, "b": 9, "total": 90},
+    ),
+    Case(
+        "a variable of the activity alone hides one of its name",
+        scripted("seen = a", extended(variables({"a": "cover"}))),
+        "start t end",
+        start={"a": "spine"},
+        variables={"a": "spine", "seen": "cover"},
+    ),
+    Case(
+        "texts with values in them, lists, entries and nothing",
+        around(
+            tag(
+                "task",
+                "t",
+                extended(
+                    variables(
+                        {},
+                        {
+                            "a": "No ${number}: ${is_late}${nobody}",
+                            "b": LISTED,
+                            "c": '<camunda:map><camunda:entry key="k">${number}</camunda:entry></camunda:map>',
+                            "d": "",
+                            "e": "5",
+                        },
+                    )
+                ),
+            )
+        ),
+        "start t end",
+        start={"number": 7, "is_late": True, "nobody": None},
+        variables={
+            "number": 7,
+            "is_late": True,
+            "nobody": None,
+            "a": "No 7: true",
+            "b": ["x", 8],
+            "c": {"k": 7},
+            "d": None,
+            "e": "5",
+        },
+    ),
+    Case(
+        "variables of a subprocess",
+        around(
+            tag(
+                "subProcess",
+                "t",
+                extended(variables({"a": "${price}"}, {"total": "${a}"}))
+                + drawn(start("s2"), script("x", "a = a + 1"), end("e2"), "s2 > x > e2"),
+            )
+        ),
+        "start s2 x e2 t end",
+        start={"price": 4},
+        variables={"price": 4, "total": 5},
+    ),
+    Case(
+        "variables of a service task",
+        around(
+            tag(
+                "serviceTask", "t", extended(variables({"a": "${price}"}, {"total": "${cost + 1}"})), camunda__topic="x"
+            )
+        ),
+        "start t end",
+        script=[{"result": "t", "variables": {"cost": 9}}],
+        start={"price": 4},
+        variables={"price": 4, "cost": 9, "total": 10},
+    ),
+    Case(
+        "each instance has its own variables",
+        scripted("log = log + [a]", extended(variables({"a": "${loopCounter * 10}"})) + INSTANCES),
+        "start t t t t end",
+        start={"log": []},
+        variables={"log": [0, 10, 20]},
+    ),
+    Case(
+        "an activity that is interrupted leaves nothing",
+        [
+            start(),
+            tag("userTask", "t", extended(variables({"a": "1"}, {"b": "2"}))),
+            boundary("m", "t", MESSAGE),
+            end(),
+            end("e2"),
+            "start > t > end",
+            "m > e2",
+        ],
+        "start m e2",
+        script=[{"message": "paid"}],
+        variables={},
+    ),
+    Case(
+        "a call that passes a text",
+        called('<camunda:in sourceExpression="ink" target="x"/>', '<camunda:out sourceExpression="done" target="z"/>'),
+        "start in c out t end",
+        processes=("p",),
+        more=CALLED,
+        variables={"z": "done"},
+    ),
+    Case(
+        "a call that passes a variable of its own",
+        called(
+            '<camunda:in source="a" target="x" local="true"/>',
+            '<camunda:out source="y" target="z"/>',
+            also=variables({"a": "${price + 1}"}),
+        ),
+        "start in c out t end",
+        processes=("p",),
+        more=CALLED,
+        start={"price": 4},
+        variables={"price": 4, "z": 10},
+    ),
+    Case(
+        "a script whose last value goes to a variable",
+        scripted("b = a * 2\nb + 1", camunda__resultVariable="total"),
+        "start t end",
+        start={"a": 4},
+        variables={"a": 4, "b": 8, "total": 9},
+    ),
+    Case(
+        "a script in another language that reads the same",
+        scripted("a + b", language="javascript", flowable__resultVariable="total"),
+        "start t end",
+        start={"a": 4, "b": 3},
+        variables={"a": 4, "b": 3, "total": 7},
+    ),
+    Case(
+        "a script that is a JUEL expression",
+        scripted("#{order.number + 1}", language="juel", camunda__resultVariable="next"),
+        "start t end",
+        start={"order": {"number": 4}},
+        variables={"order": {"number": 4}, "next": 5},
+    ),
+    Case(
+        "a script that is a number in JUEL, repeated",
+        scripted("0", INSTANCES, language="juel", camunda__resultVariable="n"),
+        "start t t t t end",
+        variables={"n": 0},
+    ),
+    Case(
+        "a script that is a FEEL expression",
+        scripted(
+            "",
+            extended(FEEL),
+        ),
+        "start t end",
+        start={"a": 4},
+        variables={"a": 4, "b": "much"},
+    ),
+    Case(
+        "a script that is a JUEL expression fails like any other",
+        scripted("${order.number}", language="juel", camunda__resultVariable="next"),
+        "start",
+        "incident",
+        "variable_missing",
+        "t",
+    ),
+    Case(
+        "a JUEL script whose result goes nowhere is refused",
+        scripted("#{bean.save()}", language="juel"),
+        "",
+        "refused",
+        "script_unreadable",
+        "t",
+    ),
+    Case(
+        "a script that is indented as a whole",
+        scripted("\n    a = 1\n    if a == 1:\n        a = 2\n  "),
+        "start t end",
+        variables={"a": 2},
+    ),
+    Case(
+        "a condition in another file is refused",
+        [
+            start(),
+            task("a"),
+            end(),
+            "start > a",
+            (
+                '<bpmn:sequenceFlow id="f" sourceRef="a" targetRef="end"><bpmn:conditionExpression '
+                'xsi:type="bpmn:tFormalExpression" language="groovy" camunda:resource="deployment://left.groovy"/></bpmn:sequenceFlow>'
+            ),
+        ],
+        "",
+        "refused",
+        "expression_foreign",
+        "f",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
+def test_data_moves_as_in_the_tool_that_drew_it(case: Case) -> None:
+    play(case)
