@@ -76,7 +76,8 @@ class TableReader:
         label = element.get("label") or text_of(expression) or f"input {number}"
         self.refuse_language(expression, f"{title}, input “{label}”")
         read = self.attempt(element, f"{title}, input “{label}”", self.value, text_of(expression))
-        return Input(label, expression.get("typeRef", ""), read or compile_value("null"))
+        listed = self._listed(element, "inputValues")
+        return Input(label, expression.get("typeRef", ""), read or compile_value("null"), listed)
 
     def _output(self, element: etree._Element, number: int, title: str, result_name: str) -> Output:
         label = element.get("label") or element.get("name") or f"output {number}"
@@ -96,6 +97,11 @@ class TableReader:
         table = element.getparent()
         if text and table is not None and table.get("hitPolicy") in _BY_RANK:
             return self.attempt(element, where, list_values, text) or ()
+        return self._listed(element, "outputValues")
+
+    def _listed(self, element: etree._Element, name: str) -> tuple[Any, ...]:
+        """Read the values that are listed for a column; none where they are no list of values, as ranges are not."""
+        text = text_of(next(children(element, name), None))
         try:
             return list_values(self.names.in_text(text)) if text else ()
         except ExpressionError:

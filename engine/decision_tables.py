@@ -45,11 +45,12 @@ class DecisionFailed(ExpressionError):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A column of questions: what is looked at, and how it is headed."""
+    """A column of questions: what is looked at, and how it is headed; `listed` are the values that it is expected to have."""
 
     label: str
     type: str
     expression: Expression
+    listed: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

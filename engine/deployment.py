@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 
 from engine.calendars import NONE as NO_CALENDARS
 from engine.calendars import STANDARD, Calendars, read_calendars
+from engine.decision_advice import advise
 from engine.decisions import Decision, read_decisions
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import lint_diagram
@@ -207,7 +208,9 @@ def _collect(checked: Checked, path: str, data: bytes, surroundings: Surrounding
             case ".bpmn":
                 checked.diagrams.append(read_diagram(data, path))
             case ".dmn":
-                checked.decisions |= read_decisions(data, path)
+                found_decisions = read_decisions(data, path)
+                checked.decisions |= found_decisions
+                checked.findings += advise(found_decisions)
             case ".form":
                 checked.forms.add(name.stem)
                 checked.findings += read_form(data, path).lint()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final
 
+from engine.decision_advice import advise
 from engine.decisions import read_decisions
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import UNKNOWN_SURROUNDINGS, lint_diagram
@@ -67,7 +68,9 @@ def _collect(read: _Read, path: str, data: bytes) -> None:
             case ".bpmn":
                 read.diagrams.append(read_diagram(data, path))
             case ".dmn":
-                read.decisions |= set(read_decisions(data, path))
+                found = read_decisions(data, path)
+                read.decisions |= set(found)
+                read.findings += advise(found)
             case ".form":
                 read.forms.add(PurePosixPath(path).stem)
                 read.findings += read_form(data, path).lint()
