@@ -6,7 +6,7 @@ Nothing is guessed: a setting is translated if the whole of it can be, and ours 
 """
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
@@ -47,6 +47,7 @@ _SCRIPT: Final = bpmn("scriptTask")
 _COMPUTES: Final = "computes"
 _BRINGS: Final = "brings"
 _WAYS: Final = {"inputParameter": _BRINGS, "outputParameter": "gives"}
+_DIRECTIONS: Final = frozenset({"in", "out"})
 _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be")
 
 
@@ -104,8 +105,19 @@ def translate_copy(root: etree._Element, diagram: Diagram) -> None:
 def _say(root: etree._Element) -> bool:
     found = [one for element in root.iter("*") for one in settings(element) if one.said is not None]
     for place in {one.place: None for one in found}:
-        _write(place, [one for one in found if one.place is place])
+        here = [one for one in found if one.place is place]
+        _write(place, here)
+        directions = {one.target for one in here} & _DIRECTIONS
+        if directions and place.tag == _CALL:
+            _close(place, _DIRECTIONS - directions)
     return bool(found)
+
+
+def _close(call: etree._Element, directions: Iterable[str]) -> None:
+    """Let nothing pass the other way where a call names what it passes one way, as it does with the tools that write so."""
+    for direction in directions:
+        if not call.findall(f"{EXTENSIONS}/{ours(direction)}"):
+            call.set(rewritten("closed"), direction)
 
 
 @lru_cache(maxsize=1_000)
@@ -134,7 +146,7 @@ def _write(element: etree._Element, found: list[Setting]) -> None:
             named = {"own": variable if one.target == _BRINGS else "", "target": variable, "expression": expression}
             of_each = {"each": "true"} if one.target == _BRINGS and loop_of(element) is not None else {}
             etree.SubElement(element, rewritten(one.target), named | of_each)
-        elif one.target in {"in", "out"}:
+        elif one.target in _DIRECTIONS:
             extension = element.find(EXTENSIONS)
             if extension is not None:
                 source, target = said.split("\n")

@@ -84,7 +84,9 @@ OUR_ATTRIBUTES: Final = frozenset(
 )
 OUR_ELEMENTS: Final = frozenset(map(ours, ("input", "output", "in", "out")))
 READ_VENDOR_ATTRIBUTES: Final = frozenset(
-    f"{{{uri}}}{name}" for uri in _COLLECTION_VENDORS for name in ("collection", "elementVariable")
+    f"{{{uri}}}{name}"
+    for uri in _COLLECTION_VENDORS
+    for name in ("collection", "elementVariable", "elementIndexVariable")
 )
 PROCESS: Final = bpmn("process")
 SEQUENCE_FLOW: Final = bpmn("sequenceFlow")
@@ -542,6 +544,12 @@ def element_variable(loop: etree._Element) -> str | None:
     """Give the variable that holds one item of a multi-instance activity."""
     own = next((value for uri in _COLLECTION_VENDORS if (value := _text(loop.get(f"{{{uri}}}elementVariable")))), None)
     return own or _item(loop, "inputDataItem")
+
+
+def index_variable(loop: etree._Element) -> str | None:
+    """Give the variable of a vendor that holds the number of the instance, which is ours under its own name as well."""
+    given = (_text(loop.get(f"{{{uri}}}elementIndexVariable")) for uri in _COLLECTION_VENDORS)
+    return next((name for name in given if name and name.isidentifier()), None)
 
 
 def output_collection(loop: etree._Element) -> str | None:

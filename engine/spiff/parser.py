@@ -107,7 +107,9 @@ class ElementParser(TaskParser):
         once.status, self.task.instance, once.repeated_by = None, once, self.task
         details = getattr(self.task, "repetition", None)
         once.local_names = (
-            frozenset({repetition.COUNTER, details.item} - {None}) if details else frozenset({repetition.COUNTER})
+            frozenset({repetition.COUNTER, details.index, details.item} - {None})
+            if details
+            else frozenset({repetition.COUNTER})
         )
 
     def _add_boundary_event(self, children: list[etree._Element]) -> Any:

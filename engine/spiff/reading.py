@@ -261,7 +261,7 @@ class Reader:
         """Read what goes into or comes out of a called process: the mapping, and whether everything goes."""
         passings = words.passed_in(call) if direction == "in" else words.passed_out(call)
         if not passings:
-            return None, True
+            return None, call.get(words.rewritten("closed")) != direction
         named = [item for item in passings if not item.all_variables]
         compiled = {item.target: self.required(call, item.source, f"a source for {item.target}") for item in named}
         return compiled, len(named) < len(passings)
@@ -278,6 +278,7 @@ class Reader:
             cardinality=self.expression(activity, cardinality),
             collection=None if cardinality else self.expression(activity, collection),
             item=words.element_variable(loop),
+            index=words.index_variable(loop),
             output=words.output_collection(loop),
             output_item=words.output_item(loop),
             condition=self.expression(activity, words.child_text(loop, "completionCondition")),

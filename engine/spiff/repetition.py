@@ -48,6 +48,8 @@ class RepetitionDetails:
     cardinality: Expression | None = None
     collection: Expression | None = None
     item: str | None = None
+    index: str | None = None
+    """Another name for the number of the instance."""
     output: str | None = None
     output_item: str | None = None
     condition: Expression | None = None
@@ -144,7 +146,7 @@ class MultiInstance(Repeating):
     def _next(self, token: Token) -> Token:
         number = token.facts["next"]
         token.facts["next"] = number + 1
-        local = {COUNTER: number}
+        local = {COUNTER: number} | ({self.repetition.index: number} if self.repetition.index else {})
         if self.repetition.item:
             local[self.repetition.item] = token.facts["items"][number]
         return self.spawn(token, number, local)
@@ -199,7 +201,7 @@ class MultiInstance(Repeating):
 
     @property
     def _local(self) -> set[str | None]:
-        return {COUNTER, self.repetition.item, self.repetition.output_item}
+        return {COUNTER, self.repetition.index, self.repetition.item, self.repetition.output_item}
 
     def _deliver(self, token: Token) -> None:
         """Write the collected outputs, in the order of the items; under their keys if the items had keys."""
