@@ -78,6 +78,7 @@ _TOKEN = re.compile(
     | (?P<dated>@\s*"[^"\\\n]*")
     | (?P<name>(?:{_SPOKEN})(?=\s*\()
       |(?:[^\W\d]\w*:)?get(?:DataObject|DataInput|DataOutput|ProcessProperty)(?=\s*\()
+      |var(?:iable)?s?:\w+(?=\s*\()
       |[^\W\d]\w*(?:\.[^\W\d]\w*)*)
     | (?P<path>\.[^\W\d]\w*)
     | (?P<sign>&&|\|\||===|!==|==|!=|<=|>=|\.\.|\*\*|[-+*/%<>=!(),\[\]?:{{}}])

@@ -35,6 +35,32 @@ _GETTER = re.compile(r"(?:get|is)([A-Z]\w*)")
 _ASKING = frozenset({"execution.hasVariable", "execution.hasVariableLocal", "task.hasVariable"})
 _OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProcessProperty"})
 """Functions by which BPMN lets an XPath expression name data (10.4.3)."""
+_UNSET = "(not is_set({0}) or {0} == '' or {0} == [])"
+_OF_VARIABLES = {
+    ("get", 1): "({0} if is_set({0}) else None)",
+    ("getOrDefault", 2): "({0} if is_set({0}) else ({1}))",
+    ("exists", 1): "is_set({0})",
+    ("isEmpty", 1): _UNSET,
+    ("empty", 1): _UNSET,
+    ("isNotEmpty", 1): f"(not {_UNSET})",
+    ("notEmpty", 1): f"(not {_UNSET})",
+    ("equals", 2): "(is_set({0}) and ({0}) == ({1}))",
+    ("eq", 2): "(is_set({0}) and ({0}) == ({1}))",
+    ("notEquals", 2): "(not is_set({0}) or ({0}) != ({1}))",
+    ("ne", 2): "(not is_set({0}) or ({0}) != ({1}))",
+    ("contains", 2): "(is_set({0}) and contains({0}, ({1})))",
+    **{
+        (name, 2): f"(is_set({{0}}) and ({{0}}) {sign} ({{1}}))"
+        for sign, names in {
+            "<": ("lowerThan", "lessThan", "lt"),
+            "<=": ("lowerThanOrEquals", "lessThanOrEquals", "lte"),
+            ">": ("greaterThan", "gt"),
+            ">=": ("greaterThanOrEquals", "gte"),
+        }.items()
+        for name in names
+    },
+}
+"""Flowable's questions about a variable that need not be there, `vars:equals(status, 'new')`, by name and number of arguments."""
 _METHODS = {
     ("size", 0): "len({0})",
     ("length", 0): "len({0})",
@@ -90,6 +116,8 @@ class _Juel(Saying):
             return f"is_set({name})" if word.written in _ASKING else name
         owner, _, method = word.written.rpartition(".")
         arguments = self.phrases(")")
+        if word.written.startswith("var") and ":" in word.written:
+            return _of_variable(word.written.rpartition(":")[2], arguments)
         if owner:
             return _method(owner, method, arguments)
         spoken = " ".join(method.split())
@@ -107,6 +135,14 @@ class _Juel(Saying):
             return super().step(said, name)
         self.take()
         return _method(said, name, self.phrases(")"))
+
+
+def _of_variable(asked: str, arguments: Sequence[str]) -> str:
+    """Say a question about a variable, which is named as it is or as a text."""
+    written, name = _OF_VARIABLES.get((asked, len(arguments))), arguments[0].strip("'") if arguments else ""
+    if written is None or not name.isidentifier():
+        raise untranslatable(f"the question {asked}() about a variable is not understood", "")
+    return written.format(name, *arguments[1:])
 
 
 def _method(owner: str, method: str, arguments: Sequence[str]) -> str:
