@@ -2,8 +2,9 @@
 
 `dry_run` streams what happens as plain mappings: `{"event": "completed", "node", "process", "at"}` for each flow node that
 completes, also `withdrawn` and `failed`, and last and once `{"event": "end", "outcome", "code", "element", "variables",
-"findings"}`. The work is done in a confined child process (`engine.rehearsal`), so it ends in time whatever the diagram does;
-this module stays light, because who asks need not load the engine.
+"findings"}`; the findings also say in a sentence why a run could not go on. The work is done in a confined child process
+(`engine.rehearsal`), so it ends in time whatever the diagram does; this module stays light, because who asks need not load the
+engine.
 """
 
 import time
@@ -15,7 +16,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 from confined.child import ChildFailed, ChildTimedOut, Limits, stream_confined
-from engine.trial import End, Options, Outcome
+from engine.trial import TIME_IS_OVER, End, Options, Outcome, told
 from storage.errors import ParcelflowError
 
 _MEMORY = 1 << 30
@@ -31,6 +32,7 @@ def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, 
     Where the options name no process, the only executable one of the first file is tried. The engine stops between two moves when
     most of the limit is over, to tell how far it came; what does not stop is killed in time for the whole command.
     """
+    first = next(iter(files), "")
     begun, seconds = time.monotonic(), max(options.limit.total_seconds(), 0.001)
     limits = Limits(cpu_seconds=seconds, wall_seconds=seconds, memory_bytes=_MEMORY)
     stop_at, end_at = begun + seconds * _SHARE_TO_RUN, begun + seconds * _SHARE_TO_END
@@ -40,9 +42,10 @@ def dry_run(files: Mapping[str, bytes], options: Options) -> Iterator[dict[str, 
             try:
                 yield from events
             except ChildTimedOut:
-                yield End(Outcome.INCIDENT, "time_limit").event({})
+                yield End(Outcome.INCIDENT, "time_limit", None, told("time_limit", None, TIME_IS_OVER, first)).event({})
             except (ChildFailed, ParcelflowError) as failure:
-                yield End(Outcome.INCIDENT, failure.code).event({})
+                why = told(failure.code, None, str(failure) or failure.code, first)
+                yield End(Outcome.INCIDENT, failure.code, None, why).event({})
 
 
 @contextmanager

@@ -25,16 +25,18 @@ from engine.rehearsed_files import RehearsedFiles
 from engine.runtime import Engine
 from engine.spiff.program import ProcessOutline, Program
 from engine.spiff.triggers import key_if_known
-from engine.trial import End, Options, Outcome
+from engine.trial import TIME_IS_OVER, End, Options, Outcome, told
 from storage.database import Database
 from storage.documents import DocumentStore
 from storage.errors import ParcelflowError
+from storage.incidents import Incident
 from storage.people import Actor, User
 from storage.processes import InstanceState
 from storage.work import UNKNOWN_ASSIGNEE
 
 UNCAUGHT_ERROR = "uncaught_error"
 _LOGIN = "dry-run"
+_MOST_NAMES = 20
 
 
 class _Stop(Exception):
@@ -58,7 +60,9 @@ def rehearse(
     except _Stop as stop:
         end = stop.end
     except ParcelflowError as error:
-        end = End(Outcome.INCIDENT, error.code)
+        end = End(Outcome.INCIDENT, error.code, findings=told(error.code, None, error.message))
+    first = next(iter(files), "")
+    end = replace(end, findings=tuple(replace(one, file=one.file or first) for one in end.findings))
     if rehearsal is None:
         yield end.event({})
     else:
@@ -84,11 +88,18 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
     processes = checked.program.processes
     unknown = [key for key in options.processes if key not in processes or not processes[key].is_executable]
     if unknown:
-        raise _Stop(End(Outcome.REFUSED, "unknown_process", unknown[0], findings))
+        message = f"There is no process “{unknown[0]}” that can be run in these files; name another one."
+        raise _Stop(
+            End(Outcome.REFUSED, "unknown_process", unknown[0], findings + told("unknown_process", None, message))
+        )
     keys = options.processes or taken.executable(key for key, one in processes.items() if one.is_executable)
     if not options.processes and len(keys) != 1:
-        code = "choose_process" if keys else "no_executable_process"
-        raise _Stop(End(Outcome.REFUSED, code, None, findings))
+        code, message = "no_executable_process", "No process is marked as executable; name the one to start."
+        if keys:
+            names = ", ".join(keys[:_MOST_NAMES]) + (", …" if len(keys) > _MOST_NAMES else "")
+            code, message = "choose_process", f"Several processes can be run: {names}; name the one to start."
+        is_told = any(one.code == code for one in findings)
+        raise _Stop(End(Outcome.REFUSED, code, None, findings + (() if is_told else told(code, None, message))))
     return _Chosen(keys, checked.program, options.script, findings)
 
 
@@ -197,9 +208,9 @@ class _Rehearsal:
         incidents = [one for one in incidents if one.code != UNKNOWN_ASSIGNEE]  # a dry run knows nobody
         faults = [incident for incident in incidents if incident.code != UNCAUGHT_ERROR]
         if faults:
-            return End(Outcome.INCIDENT, faults[0].code, faults[0].node)
+            return _stopped(Outcome.INCIDENT, faults[0].code, faults[0])
         if incidents:
-            return End(Outcome.FAILED, incidents[0].expression, incidents[0].node)
+            return _stopped(Outcome.FAILED, incidents[0].expression, incidents[0])
         failures = [instance.failure or {} for instance in instances if instance.state is InstanceState.FAILED]
         if failures:
             return End(Outcome.FAILED, failures[0].get("code"), failures[0].get("node"))
@@ -218,7 +229,7 @@ class _Rehearsal:
         """Close the database and give the last event."""
         variables = self.variables()
         self._database.close()
-        return replace(end, findings=self._chosen.findings).event(variables)
+        return replace(end, findings=end.findings + self._chosen.findings).event(variables)
 
     def _start(self, key: str) -> None:
         self._engine.start(
@@ -241,7 +252,7 @@ class _Rehearsal:
             node = event["node"]
             yield event
         if monotonic() > self._stop_at:
-            raise _Stop(End(Outcome.INCIDENT, "time_limit", node))
+            raise _Stop(End(Outcome.INCIDENT, "time_limit", node, told("time_limit", node, TIME_IS_OVER)))
 
     def _return_nothing(self) -> bool:
         named = {line.get("result", line.get("error")) for line in self._script}
@@ -322,9 +333,15 @@ class _Rehearsal:
         return found[0]
 
 
+def _stopped(outcome: Outcome, code: str | None, incident: Incident) -> End:
+    """End where an incident stands, with its sentence."""
+    return End(outcome, code, incident.node, told(incident.code, incident.node, incident.message))
+
+
 def _expect(is_there: bool, name: str | None) -> None:
     if not is_there:
-        raise _Stop(End(Outcome.INCIDENT, "script_step", name))
+        message = f"Nothing waits for what a line of the script says of “{name}”; look at the lines before it."
+        raise _Stop(End(Outcome.INCIDENT, "script_step", name, told("script_step", None, message)))
 
 
 def _holds(condition: Expression | None, variables: Mapping[str, Any]) -> bool:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from engine.errors import Finding
+from engine.errors import Finding, Severity
 
+TIME_IS_OVER = "The run was stopped at its time limit; give it more time, or look whether it ever ends."
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -54,6 +55,11 @@ class End:
             "variables": dict(variables),
             "findings": [_finding(finding) for finding in self.findings],
         }
+
+
+def told(code: str, element: str | None, message: str, file: str = "") -> tuple[Finding, ...]:
+    """Say in a sentence why a run ends; without a file it is told of the first one."""
+    return (Finding(file, element, Severity.ERROR, code, message),)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -228,11 +228,51 @@ def test_a_hostile_script_is_an_incident_in_time(script: str) -> None:
     assert last["outcome"] in ("incident", "refused")
 
 
+ANOTHER = ('<startEvent id="in"/>', '<endEvent id="out"/>', "in -> out")
+
+
 def test_a_picture_that_another_picture_calls_does_not_begin_by_itself() -> None:
     caller = a_process("p", start(), '<callActivity id="c" calledElement="q"/>', end(), "begin -> c", "c -> done")
-    called = a_process("q", '<startEvent id="in"/>', '<endEvent id="out"/>', "in -> out")
+    called = a_process("q", *ANOTHER)
     pictures = a_diagram(caller, called).replace(b'isExecutable="true"', b'isExecutable="false"')
 
     assert _run(pictures)[1]["code"] == "no_executable_process"
     assert _run(pictures, processes=("p",))[0] == ["begin", "in", "out", "c", "done"]
     assert _run(pictures, processes=("q",))[0] == ["in", "out"]
+
+
+CHOICE = (
+    start(),
+    gateway("way", "exclusive"),
+    end(),
+    end("other"),
+    "begin -> way",
+    "way -> done if a",
+    "way -> other if b",
+)
+
+
+@pytest.mark.parametrize(
+    ("diagram", "options", "code", "element", "sentence"),
+    [
+        (a_diagram(a_process("p", *CHOICE)), {}, "variable_missing", "way", "The variable “a” is not set."),
+        (TIMED, {"script": [{"complete": "nobody"}]}, "script_step", None, "Nothing waits"),
+        (
+            a_diagram(a_process("p", start(), end(), "begin -> done"), a_process("q", *ANOTHER)),
+            {},
+            "choose_process",
+            None,
+            "p, q",
+        ),
+        (a_diagram(a_process("p", *CHOICE)), {"processes": ("q",)}, "unknown_process", None, "“q”"),
+        (a_diagram(a_process("p")), {}, "unknown_start", None, "no start event"),
+    ],
+)
+def test_a_sentence_says_why_a_run_could_not_go_on(
+    diagram: bytes, options: dict[str, Any], code: str, element: str | None, sentence: str
+) -> None:
+    _, last = _run(diagram, **options)
+
+    (told,) = [one for one in last["findings"] if one["code"] == code]
+    assert (told["file"], told["element"], told["severity"]) == ("try.bpmn", element, "error")
+    assert sentence in told["message"]
