@@ -87,6 +87,12 @@ class Decision:
             else (self.result_name,)
         )
 
+    @property
+    def output_name(self) -> str:
+        """The name of its one output, or of its result."""
+        outputs = self.logic.outputs if isinstance(self.logic, Table) else ()
+        return outputs[0].name if len(outputs) == 1 else self.result_name
+
     def evaluate(self, names: Mapping[str, Any]) -> Any:
         """Work the decision out: a mapping of outputs, a list, or the aggregate; raise ExpressionError if it cannot be."""
         return self.explain(names).result

@@ -60,6 +60,7 @@ _OTHERWISE: Final = {
     "brings": "a variable of the activity alone",
     "gives": "a variable that the activity leaves",
     "computes": "the variable that the script sets",
+    "shape": "the shape of the result",
     "script": "the variable that the script sets",
 }
 """What a setting of another product is, where it is none of our attributes."""

@@ -14,6 +14,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.decision_shapes import SHAPES
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_key, as_value, guarded, names_in
 from engine.diagrams.vendor_scripts import feel, with_result, worked_out
@@ -137,7 +138,11 @@ def _write(element: etree._Element, found: list[Setting]) -> None:
         said = one.said or ""
         if not said:
             continue
-        if one.target == "script":
+        if one.target == "resultVariable" and rewritten("shape") not in element.attrib:
+            element.set(rewritten("shape"), "value" if one.name.startswith("zeebe") else "resultList")
+        if one.target == "shape":
+            element.set(rewritten("shape"), said)
+        elif one.target == "script":
             script = element.find(bpmn("script"))
             if script is not None:
                 script[:], script.text = [], said
@@ -286,6 +291,10 @@ def _binding(text: str) -> str | None:
     return text if text in set(Binding) else None
 
 
+def _shape(text: str) -> str | None:
+    return text if text in SHAPES else None
+
+
 def _name(text: str) -> str | None:
     return text if text.isidentifier() else None
 
@@ -306,6 +315,7 @@ _COUNTERPARTS: Final = {
     "formRef": _Counterpart(_USER, "form", as_key),
     "decisionRef": _Counterpart(_RULE, "decision", as_key),
     "resultVariable": _Counterpart(_RULE, "resultVariable", _name),
+    "mapDecisionResult": _Counterpart(_RULE, "shape", _shape),
     "calledElementBinding": _Counterpart(_CALL, "binding", _binding),
     "calledElementVersion": _Counterpart(_CALL, "version", _count),
     "errorCodeVariable": _Counterpart(_ERROR, "codeVariable", _name),

@@ -459,6 +459,11 @@ def result_variable(task: etree._Element) -> str | None:
     return _own(task, "resultVariable")
 
 
+def result_shape(task: etree._Element) -> str | None:
+    """Give the shape in which another product's task takes a decision's result."""
+    return _text(task.get(rewritten("shape")))
+
+
 def compensated_by(activity: etree._Element) -> str | None:
     """Give the id of the compensation handler of an activity, as rewriting noted it."""
     return _text(activity.get(rewritten("compensatedBy")))

@@ -97,7 +97,7 @@ def _decision(parser: ElementParser) -> Any:
         return _operation(nodes.ServiceTask)(parser)
     spec = parser.make(nodes.DecisionTask)
     spec.decision = parser.reader.decision(parser.node)
-    spec.result_variable = words.result_variable(parser.node)
+    spec.result_variable, spec.shape = words.result_variable(parser.node), words.result_shape(parser.node)
     return spec
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from SpiffWorkflow.bpmn.specs import control, defaults
 
+from engine.decision_shapes import shaped
 from engine.evaluation import MissingVariable
 from engine.expressions import Expression
 from engine.spiff import undoing
@@ -366,6 +367,8 @@ class DecisionTask(Node, defaults.NoneTask):
 
     decision: "Decision"
     result_variable: str | None = None
+    shape: str | None = None
+    """In which shape it is stored, where that is another product's."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -374,7 +377,8 @@ class DecisionTask(Node, defaults.NoneTask):
     def _run_hook(self, my_task: Token) -> bool:
         answer = copied(self.decision.evaluate(my_task.data))
         if self.result_variable:
-            my_task.data[self.result_variable] = answer
+            taken = shaped(answer, self.shape, self.decision.output_name) if self.shape else answer
+            my_task.data[self.result_variable] = taken
         elif isinstance(answer, dict):
             my_task.data.update(answer)
         elif answer is not None:

@@ -4,7 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pytest
-from drawn import MESSAGE, Case, boundary, drawn, end, multiple, play, process, script, start, tag, task
+from drawn import MESSAGE, Case, boundary, drawn, end, file, multiple, play, process, script, start, tag, task
+
+from engine.dry_run import dry_run
+from engine.trial import Options
 
 CALLED: Final = process("q", start("in"), script("c", "y = x * 2"), end("out"), "in > c > out")
 
@@ -283,3 +286,80 @@ CASES: Sequence[Case] = (
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "_"))
 def test_data_moves_as_in_the_tool_that_drew_it(case: Case) -> None:
     play(case)
+
+
+def table(policy: str, outputs: Sequence[str], *rules: Sequence[str]) -> bytes:
+    """Draw a decision table whose rules always match, with their output cells."""
+    columns = "".join(f'<output id="o_{name}" name="{name}"/>' for name in outputs)
+    rows = "".join(
+        f'<rule id="r{number}"><inputEntry id="i{number}"><text/></inputEntry>'
+        + "".join(f'<outputEntry id="e{number}_{n}"><text>{cell}</text></outputEntry>' for n, cell in enumerate(cells))
+        + "</rule>"
+        for number, cells in enumerate(rules)
+    )
+    return (
+        '<definitions xmlns="https://www.omg.org/spec/DMN/20191111/MODEL/" id="d" name="d" namespace="n">'
+        f'<decision id="way" name="Way"><decisionTable id="t" hitPolicy="{policy}">'
+        f'<input id="in"><inputExpression id="ie"><text>a</text></inputExpression></input>{columns}{rows}'
+        "</decisionTable></decision></definitions>"
+    ).encode()
+
+
+ONE: Final = table("UNIQUE", ["out"], ['"fast"'])
+TWO: Final = table("UNIQUE", ["out", "days"], ['"fast"', "3"])
+SEVERAL: Final = table("RULE ORDER", ["out"], ['"fast"'], ['"slow"'])
+
+
+@pytest.mark.parametrize(
+    ("said", "decision", "result"),
+    [
+        ("singleEntry", ONE, "fast"),
+        ("singleEntry", table("UNIQUE", ["out"]), None),
+        ("singleResult", ONE, {"out": "fast"}),
+        ("singleResult", TWO, {"out": "fast", "days": 3}),
+        ("collectEntries", SEVERAL, ["fast", "slow"]),
+        ("collectEntries", ONE, ["fast"]),
+        ("resultList", TWO, [{"out": "fast", "days": 3}]),
+        ("resultList", SEVERAL, [{"out": "fast"}, {"out": "slow"}]),
+        ("", ONE, [{"out": "fast"}]),
+        ("", table("UNIQUE", ["out"]), []),
+    ],
+)
+def test_a_decision_is_taken_in_the_shape_that_the_other_tool_gives_it(
+    said: str, decision: bytes, result: object
+) -> None:
+    shape = {"camunda__mapDecisionResult": said} if said else {}
+    rule = tag("businessRuleTask", "t", camunda__decisionRef="way", camunda__resultVariable="r", **shape)
+
+    *_, last = dry_run({"tool.bpmn": file(process("p", *around(rule))), "t.dmn": decision}, Options(variables={"a": 1}))
+
+    assert (last["outcome"], last["variables"]["p"]) == ("completed", {"a": 1, "r": result})
+
+
+@pytest.mark.parametrize(
+    ("said", "decision"), [("singleEntry", SEVERAL), ("singleEntry", TWO), ("singleResult", SEVERAL)]
+)
+def test_more_than_the_shape_holds_is_an_incident(said: str, decision: bytes) -> None:
+    rule = tag(
+        "businessRuleTask",
+        "t",
+        camunda__decisionRef="way",
+        camunda__resultVariable="r",
+        camunda__mapDecisionResult=said,
+    )
+
+    *_, last = dry_run({"tool.bpmn": file(process("p", *around(rule))), "t.dmn": decision}, Options(variables={"a": 1}))
+
+    assert (last["outcome"], last["element"]) == ("incident", "t")
+
+
+def test_a_decision_of_camunda_8_gives_one_output_as_its_value() -> None:
+    called_decision = (
+        '<zeebe:calledDecision xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" decisionId="way" resultVariable="r"/>'
+    )
+    rule = tag("businessRuleTask", "t", extended(called_decision))
+    files = {"tool.bpmn": file(process("p", *around(rule)))}
+
+    results = [[*dry_run(files | {"t.dmn": one}, Options(variables={"a": 1}))][-1] for one in (ONE, TWO)]
+
+    assert [last["variables"]["p"]["r"] for last in results] == ["fast", {"out": "fast", "days": 3}]
