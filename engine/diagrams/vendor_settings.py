@@ -20,10 +20,13 @@ from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_
 from engine.diagrams.vendor_scripts import feel, with_result, worked_out
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
+    CATCH_EVENT,
+    END_EVENT,
     EXTENSIONS,
     MULTI_INSTANCE,
     READ_VENDOR_ATTRIBUTES,
     THROWING_EVENTS,
+    THROW_EVENT,
     VENDORS,
     Binding,
     bpmn,
@@ -48,6 +51,7 @@ _SCRIPT: Final = bpmn("scriptTask")
 _COMPUTES: Final = "computes"
 _BRINGS: Final = "brings"
 _WAYS: Final = {"inputParameter": _BRINGS, "outputParameter": "gives"}
+_WITH_VARIABLES: Final = ACTIVITIES | {CATCH_EVENT, THROW_EVENT, END_EVENT}
 _DIRECTIONS: Final = frozenset({"in", "out"})
 _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be")
 
@@ -166,7 +170,7 @@ def _in_extension(element: etree._Element, child: etree._Element, name: str) -> 
         said = _passing(child)
         yield Setting(f"{name} ({_named(child)})", element, kind(child), said, hint=_HERE["in"])
         return
-    if kind(child) == "inputOutput" and element.tag in ACTIVITIES:
+    if kind(child) == "inputOutput" and element.tag in _WITH_VARIABLES:
         yield from _parameters(element, child, name)
         return
     if kind(child) == "script" and element.tag == _SCRIPT and "expression" in child.attrib:

@@ -4,7 +4,23 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pytest
-from drawn import MESSAGE, Case, boundary, drawn, end, file, multiple, play, process, script, start, tag, task
+from drawn import (
+    MESSAGE,
+    Case,
+    boundary,
+    catch,
+    drawn,
+    end,
+    file,
+    multiple,
+    play,
+    process,
+    script,
+    start,
+    tag,
+    task,
+    throw,
+)
 
 from engine.dry_run import dry_run
 from engine.trial import Options
@@ -133,6 +149,20 @@ CASES: Sequence[Case] = (
         "start t t t t end",
         start={"log": []},
         variables={"log": [0, 10, 20]},
+    ),
+    Case(
+        "events have variables of their own and leave some",
+        [
+            start(),
+            throw("t", extended(variables({"a": "${price}"}, {"b": "${a + 1}"}))),
+            catch("c", extended(variables({}, {"total": "${sum * 2}"})) + MESSAGE),
+            end("end", extended(variables({}, {"last": "${total + 1}"}))),
+            "start > t > c > end",
+        ],
+        "start t c end",
+        script=[{"message": "paid", "payload": {"sum": 5}}],
+        start={"price": 4},
+        variables={"price": 4, "b": 5, "sum": 5, "total": 10, "last": 11},
     ),
     Case(
         "an activity that is interrupted leaves nothing",
