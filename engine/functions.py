@@ -3,10 +3,11 @@
 import functools
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import ROUND_HALF_EVEN, Decimal
 from types import MappingProxyType
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import re2
 
@@ -61,11 +62,21 @@ def parse_date(text: str) -> date:
         raise ExpressionError(f"“{text[:80]}” is not a date; write for example 2026-01-31.") from error
 
 
+def _in_zone(moment: datetime, name: str) -> datetime:
+    """Give a moment the offset that a zone has then; raise ValueError where it has one already, or nobody knows the zone."""
+    if moment.tzinfo is not None:
+        raise ValueError(name)
+    offset = moment.replace(tzinfo=ZoneInfo(name)).utcoffset()
+    return moment.replace(tzinfo=timezone(offset or timedelta()))
+
+
 def parse_datetime(text: str) -> datetime:
-    """Read an ISO 8601 date with time; without a zone it stays without one."""
+    """Read an ISO 8601 date with time; without a zone it stays without one, a zone by name (FEEL) gives its offset then."""
+    written, at, name = text.strip().partition("@")
     try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        moment = datetime.fromisoformat(written)
+        return _in_zone(moment, name) if at else moment
+    except (ValueError, OSError, ZoneInfoNotFoundError) as error:
         raise ExpressionError(f"“{text[:80]}” is not a date with time; write for example 2026-01-31T12:00Z.") from error
 
 

@@ -243,6 +243,33 @@ def test_dates_times_and_durations(text: str, value: object) -> None:
     assert said(text) == value
 
 
+@pytest.mark.parametrize("written", ['date and time("{}")', '@"{}"'])
+@pytest.mark.parametrize(
+    ("text", "offset"),
+    [
+        ("2026-01-25T08:00:00@Europe/Berlin", 1),
+        ("2026-07-25T08:00:00@Europe/Berlin", 2),
+        ("2026-07-25T08:00:00@Etc/UTC", 0),
+    ],
+)
+def test_a_zone_by_its_name_gives_the_offset_of_that_time(written: str, text: str, offset: int) -> None:
+    moment = said(written.format(text))
+
+    assert isinstance(moment, datetime)
+    assert moment.isoformat() == f"{text.partition('@')[0]}+0{offset}:00"
+
+
+@pytest.mark.parametrize("zone", ["", "Nowhere/Else", "../../etc/passwd", "/etc/passwd", "Europe", "a\\0b"])
+def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
+    with pytest.raises(ExpressionError, match="is not a date with time"):
+        said(f'date and time("2026-01-25T08:00:00@{zone}")')
+
+
+def test_an_offset_and_the_name_of_a_zone_are_one_too_many() -> None:
+    with pytest.raises(ExpressionError, match="is not a date with time"):
+        said('date and time("2026-01-25T08:00:00+01:00@Europe/Berlin")')
+
+
 @pytest.mark.parametrize(
     "text",
     [
