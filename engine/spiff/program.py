@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from SpiffWorkflow.bpmn.parser import ValidationException
+from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 
 from engine.calendars import STANDARD, Calendars
 from engine.diagrams import vocabulary as words
@@ -126,19 +126,26 @@ def compile_program(
 
 
 def _parsed(parser: DiagramParser, reader: Reader) -> Iterator[Finding]:
-    file = reader.diagram.file
+    file, processes = reader.diagram.file, reader.diagram.root.findall(words.PROCESS)
+    twice = [process for process in processes if process.get("id") in parser.process_parsers]
+    for process in twice:
+        message = (
+            f"The process {words.title(process)} is in another of these files too; leave one of them, or rename it."
+        )
+        yield Finding(file, words.identity(process), Severity.ERROR, "id_not_unique", message)
+    if twice:
+        return
     try:
         parser.add(reader)
-        for process in reader.diagram.root.findall(words.PROCESS):
+        for process in processes:
             if words.is_true(process, "isExecutable", default=True):
                 parser.get_spec(process.get("id"))
     except ValidationException as refused:
         key = getattr(refused, "id", None) or None
         yield Finding(file, key, Severity.ERROR, "not_executable", f"The diagram cannot be run: {refused}")
-    except KeyError as twice:
-        yield Finding(
-            file, None, Severity.ERROR, "id_not_unique", f"An id is used twice: {twice}; give each element its own."
-        )
+    except KeyError as repeated:
+        message = f"An id is used twice: {repeated}; give each element its own."
+        yield Finding(file, None, Severity.ERROR, "id_not_unique", message)
 
 
 def _connect_calls(parser: DiagramParser) -> None:

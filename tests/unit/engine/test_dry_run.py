@@ -6,6 +6,7 @@ import pytest
 from running import a_diagram, a_process, end, gateway, service, start, user
 
 from engine.dry_run import dry_run
+from engine.spiff import program
 from engine.trial import Options
 
 
@@ -276,3 +277,16 @@ def test_a_sentence_says_why_a_run_could_not_go_on(
     (told,) = [one for one in last["findings"] if one["code"] == code]
     assert (told["file"], told["element"], told["severity"]) == ("try.bpmn", element, "error")
     assert sentence in told["message"]
+
+
+def test_two_files_with_one_process_are_refused_with_a_sentence() -> None:
+    files = {name: a_diagram(a_process("p", start(), end(), "begin -> done")) for name in ("a.bpmn", "b.bpmn")}
+
+    (last,) = dry_run(files, Options())
+
+    assert (last["outcome"], last["code"], last["element"]) == ("refused", "id_not_unique", "p")
+    assert "another of these files" in next(one["message"] for one in last["findings"] if one["code"] == last["code"])
+
+
+def test_what_the_library_refuses_is_a_finding() -> None:
+    assert issubclass(program.ValidationException, Exception)
