@@ -115,7 +115,7 @@ class Saying(ABC):
             return Part(self.take().written, False)
         sign = self.sign(word)
         if sign == "!":
-            return Part(self._negated(), True)
+            return Part(self.negated(), True)
         if sign is None or word.is_sign(*self.opening):
             return Part(self.operand(), True)
         self.take()
@@ -130,7 +130,7 @@ class Saying(ABC):
         self.take()
         return Part("not", False)
 
-    def _negated(self) -> str:
+    def negated(self) -> str:
         """Let a negation bind tighter than a comparison, as it does in JUEL."""
         count = 0
         while self.sign(self.next()) == "!":

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from engine.foreign_phrases import NO_WORDS, Part, Saying
+from engine.foreign_phrases import MOST_NESTED, NO_WORDS, Part, Saying
 from engine.foreign_words import Token, untranslatable
 
 _SIGNS = {
@@ -35,6 +35,7 @@ _GETTER = re.compile(r"(?:get|is)([A-Z]\w*)")
 _ASKING = frozenset({"execution.hasVariable", "execution.hasVariableLocal", "task.hasVariable"})
 _OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProcessProperty"})
 """Functions by which BPMN lets an XPath expression name data (10.4.3)."""
+_EMPTY = "({0} is None or {0} == '' or {0} == [] or {0} == {{}})"
 _UNSET = "(not is_set({0}) or {0} == '' or {0} == [])"
 _OF_VARIABLES = {
     ("get", 1): "({0} if is_set({0}) else None)",
@@ -98,6 +99,18 @@ class _Juel(Saying):
             parts[:] = [Part(self._choice(parts, stops), True)]
         else:
             super().go_on(parts, stops)
+
+    def negated(self) -> str:
+        """Say a negation, or `empty`: of nothing, a text, a list or a group that holds nothing; 0 and false are not empty."""
+        signs: list[str] = []
+        while self.sign(self.next()) == "!":
+            signs.append(self.take().written)
+            if len(signs) > MOST_NESTED:
+                raise untranslatable("it is nested too deeply", "")
+        said = self.operand()
+        for sign in reversed(signs):
+            said = _EMPTY.format(said) if sign == "empty" else f"(not {said})"
+        return said
 
     def _choice(self, parts: Sequence[Part], stops: frozenset[str]) -> str:
         """Say `condition ? one : other`."""

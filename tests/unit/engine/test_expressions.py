@@ -229,6 +229,8 @@ def test_a_faulty_expression_is_refused_with_a_sentence(text: str, sentence: str
         ("= some line in order.lines satisfies line.count > 4", True),
         ("= every line in order.lines satisfies line.count > 4", False),
         ("${!empty order.lines && approved}", True),
+        ("${empty (count - 3) || empty (count == 4) || !!empty status || empty words}", False),
+        ("${empty '' && empty missing_value && !empty (count - 3)}", True),
         ("${count mod 2 == 1}", True),
         ("${amount}", Decimal("99.90")),
         ('= status = "new" and count >= 3', True),
