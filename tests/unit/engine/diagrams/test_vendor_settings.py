@@ -228,6 +228,15 @@ def test_instances_of_another_product_leave_no_output() -> None:
     assert any("outputParameter (a)" in one.message for one in lint(data) if one.code == "vendor_ignored")
 
 
+@pytest.mark.parametrize("language", ["juel", "python"])
+def test_a_script_that_is_too_long_is_not_looked_at_for_its_result(language: str) -> None:
+    script = f"<bpmn:script>{'1 + ' * 20_000}1</bpmn:script>"
+    data = drawn("scriptTask", f'scriptFormat="{language}" camunda:resultVariable="x"')
+    data = data.replace(b"</bpmn:scriptTask>", f"{script}</bpmn:scriptTask>".encode(), 1)
+
+    assert any("camunda:resultVariable" in one.message for one in lint(data) if one.code == "vendor_ignored")
+
+
 def test_ours_counts_where_both_are_given() -> None:
     data = drawn("userTask", 'camunda:assignee="demo" parcelflow:assignee="owner"')
 
