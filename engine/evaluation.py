@@ -38,8 +38,8 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.LtE: plain.less_or_equal,
     ast.Gt: plain.greater,
     ast.GtE: plain.greater_or_equal,
-    ast.Is: plain.equal,
-    ast.IsNot: lambda left, right: not plain.equal(left, right),
+    ast.Is: plain.loosely_equal,
+    ast.IsNot: lambda left, right: not plain.loosely_equal(left, right),
     ast.In: lambda item, whole: FUNCTIONS["contains"](whole, item),
     ast.NotIn: lambda item, whole: not FUNCTIONS["contains"](whole, item),
 }

@@ -7,7 +7,7 @@ Here is what JUEL and FEEL have in common; what each has for itself stands in a 
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -30,7 +30,7 @@ _OVER_LISTS = {
     "every": ("satisfies", "feel_all([({}) {}])"),
     "for": ("return", "[({}) {}]"),
 }
-_COMPARING = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "not", "is"})
+_COMPARING = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "not", "is", "is not"})
 _NOTHING = Token("end", "")
 
 
@@ -47,6 +47,7 @@ class Saying(ABC):
 
     opening: ClassVar[tuple[str, ...]] = ("(", "[", "{")
     """Signs that an operand may begin with."""
+    spoken_signs: ClassVar[Mapping[str, str]] = SIGNS
 
     def __init__(self, words: Sequence[Token]) -> None:
         self.words = words
@@ -119,7 +120,7 @@ class Saying(ABC):
         if sign is None or word.is_sign(*self.opening):
             return Part(self.operand(), True)
         self.take()
-        return Part(SIGNS.get(sign, sign), False)
+        return Part(self.spoken_signs.get(sign, sign), False)
 
     def sign(self, word: Token) -> str | None:
         """Give the sign that a word is."""

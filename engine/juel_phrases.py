@@ -1,9 +1,10 @@
 """Says JUEL expressions, and those without a mark that mean the same, in our own expression language."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
-from engine.foreign_phrases import MOST_NESTED, NO_WORDS, Part, Saying
+from engine.foreign_phrases import MOST_NESTED, NO_WORDS, SIGNS, Part, Saying
 from engine.foreign_words import Token, untranslatable
 
 _SIGNS = {
@@ -87,7 +88,12 @@ def say_juel(words: Sequence[Token]) -> str:
 
 
 class _Juel(Saying):
-    """What JUEL has for itself: words for signs, `condition ? one : other`, methods and getters of Java."""
+    """What JUEL has for itself: words for signs, `condition ? one : other`, methods and getters of Java.
+
+    Its `==` takes a text for the number or the truth value that it is compared with, which ours does for `is`.
+    """
+
+    spoken_signs: ClassVar[Mapping[str, str]] = {**SIGNS, "==": "is", "!=": "is not"}
 
     def sign(self, word: Token) -> str | None:
         """Give the sign that a word is or stands for."""

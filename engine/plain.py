@@ -1,6 +1,7 @@
 """Plain data: what variables are made of, what it weighs, and exact arithmetic and comparison on it."""
 
 import operator
+import re
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
@@ -18,6 +19,8 @@ LARGEST_EXPONENT = 1_000
 
 MOST_DIGITS = 300
 """Digits before the point, or noughts behind it, that a number may have."""
+
+_WRITTEN_NUMBER = re.compile(r"[-+]?[0-9]{1,300}(\.[0-9]{1,300})?")
 
 ARITHMETIC = Context(
     prec=28,
@@ -222,6 +225,19 @@ def equal(left: Any, right: Any) -> bool:
     if isinstance(left, bool) != isinstance(right, bool):
         return False
     return bool(left == right)
+
+
+def loosely_equal(left: Any, right: Any) -> bool:
+    """Tell whether two values are the same, or one is a text for the number or truth value that the other is."""
+    if isinstance(right, str) and not isinstance(left, str):
+        left, right = right, left
+    if not isinstance(left, str):
+        return equal(left, right)
+    if isinstance(right, bool):
+        return right is (left.lower() == "true")
+    if is_number(right) and _WRITTEN_NUMBER.fullmatch(left.strip()):
+        return equal(Decimal(left.strip()), right)
+    return equal(left, right)
 
 
 def ordering(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:

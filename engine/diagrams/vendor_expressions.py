@@ -90,7 +90,7 @@ def _mixed(text: str) -> str | None:
     except ExpressionError:
         return None
     spoken = [
-        f"('' if {one} is None else 'true' if {one} is True else 'false' if {one} is False else str({one}))"
+        f"('' if {one} is None else 'true' if {one} == True else 'false' if {one} == False else str({one}))"
         for one in translated
     ]
     said_texts = [repr(one) for one in pieces[0::2]]

@@ -94,7 +94,7 @@ CASES: Sequence[Case] = (
                     variables(
                         {},
                         {
-                            "a": "No ${number}: ${is_late}${nobody}",
+                            "a": "No ${number}: ${is_late}${nobody}, ${kind}",
                             "b": LISTED,
                             "c": '<camunda:map><camunda:entry key="k">${number}</camunda:entry></camunda:map>',
                             "d": "",
@@ -105,12 +105,13 @@ CASES: Sequence[Case] = (
             )
         ),
         "start t end",
-        start={"number": 7, "is_late": True, "nobody": None},
+        start={"number": 7, "is_late": True, "nobody": None, "kind": "no"},
         variables={
             "number": 7,
             "is_late": True,
             "nobody": None,
-            "a": "No 7: true",
+            "kind": "no",
+            "a": "No 7: true, no",
             "b": ["x", 8],
             "c": {"k": 7},
             "d": None,
