@@ -2,11 +2,12 @@
 
 A script is taken first, line by line; each line must find something that waits. Service tasks that no later line names return
 nothing at once. Then, unless it is to hold, what waits for people completes empty, oldest first, and when nothing else can move,
-the clock jumps to the next timer. A process that begins with a message or signal which the script, or another process of the
-files, sends is left to wait for it; if it never comes, the process is started as if it had. Of several processes those that send
-begin last.
+the clock jumps to the next timer; cycles without an end, if nothing else is left, go off ten times. A process that begins with
+a message or signal which the script, or another process of the files, sends is left to wait for it; if it never comes, the
+process is started as if it had. Of several processes those that send begin last.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
@@ -37,6 +38,8 @@ from storage.work import UNKNOWN_ASSIGNEE
 UNCAUGHT_ERROR = "uncaught_error"
 _LOGIN = "dry-run"
 _MOST_NAMES = 20
+_ROUNDS = 10
+"""How often a cycle without an end goes off when nothing else is left."""
 
 
 class _Stop(Exception):
@@ -115,11 +118,16 @@ class _Chosen:
     ) -> None:
         self.findings = findings
         self._processes = program.processes
+        self._endless = program.endless_timers()
         self._message_keys = program.message_keys
         self._told = {line.get("message", line.get("signal")) for line in script}
         self.later = [key for key in keys if self._is_sent_for(self._processes[key])]
         self.now = [key for key in keys if key not in self.later]
         self.now.sort(key=lambda key: bool(self._processes[key].throws))  # a signal finds only who waits already
+
+    def only_repeat(self, awaited: Sequence[str], rounds: Mapping[str, int]) -> bool:
+        """Tell whether all timers that are left go off again and again, and have shown often enough what they do."""
+        return all(node in self._endless and rounds.get(node, 0) >= _ROUNDS for node in awaited)
 
     def start_event(self, key: str, variables: Mapping[str, Any]) -> str | None:
         """Give the start event to begin with where the process has no plain one: one whose condition holds, or the first."""
@@ -243,7 +251,7 @@ class _Rehearsal:
     def _settle(self) -> Iterator[dict[str, Any]]:
         """Hand over messages and signals, and let the service tasks return that no later line speaks of."""
         yield from self._told_in_time()
-        while self._engine.deliver_pending() or self._return_nothing():
+        while self._engine.deliver_pending() or self._return_nothing() or self._fire_due():
             yield from self._told_in_time()
 
     def _told_in_time(self) -> Iterator[dict[str, Any]]:
@@ -290,14 +298,15 @@ class _Rehearsal:
         self._now = until
 
     def _run_out(self) -> Iterator[dict[str, Any]]:
+        rounds: Counter[str] = Counter()
         while True:
             with self._database.reading() as tx:
-                items = tx.work.open()
-            timer = self._next_timer()
+                items, timer, awaited = tx.work.open(), tx.timers.next(), tx.timers.awaited()
             if items:
                 self._complete(items[0].id, {})
-            elif timer is not None:
-                self._fire(*timer)
+            elif timer is not None and not self._chosen.only_repeat(awaited, rounds):
+                rounds[timer.node] += 1
+                self._fire(timer.id, timer.due_at)
             else:
                 return
             yield from self._settle()
@@ -306,6 +315,14 @@ class _Rehearsal:
         with self._database.reading() as tx:
             timer = tx.timers.next()
         return None if timer is None else (timer.id, timer.due_at)
+
+    def _fire_due(self) -> bool:
+        """Let a timer go off whose time has come already."""
+        timer = self._next_timer()
+        if timer is None or timer[1] > self._now:
+            return False
+        self._fire(*timer)
+        return True
 
     def _fire(self, timer_id: int, due_at: datetime) -> None:
         self._now = max(self._now, due_at)

@@ -92,6 +92,14 @@ class TimerDefinition:
         """Work out what follows the firing `previous` that takes place at `now`."""
         return next_due(previous, now, zone)
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether it is drawn as a cycle that never ends."""
+        if self.kind is not TimerKind.CYCLE or self.expression is not None:
+            return False
+        cycle = _read_cycle(self.text)
+        return cycle.repetitions is None and cycle.end is None
+
     def _worked_out(self, now: datetime, names: Mapping[str, Any], zone: tzinfo) -> Any:
         if self.expression is None:
             return self.text
@@ -108,7 +116,7 @@ def compile_timer(kind: str, text: str) -> TimerDefinition:
         case TimerKind.DATE:
             _moment(text, UTC)
         case TimerKind.DURATION:
-            _positive(parse_duration(text), text)
+            _not_negative(parse_duration(text), text)
         case TimerKind.CYCLE:
             _read_cycle(text)
     return TimerDefinition(timer_kind, text)
@@ -305,20 +313,21 @@ def _end_of(value: Any, now: datetime, zone: tzinfo) -> datetime:
         duration = parse_duration(value)
     if not isinstance(duration, Duration):
         raise ExpressionError("The timer's expression gives no duration.")
-    at = _after(_positive(duration, str(value)), now, 1, zone)
+    at = _after(_not_negative(duration, str(value)), now, 1, zone)
     if at is None:
         raise ExpressionError("The timer lies beyond the end of the calendar.")
     return at
 
 
-def _positive(duration: Duration, text: str) -> Duration:
-    if not duration.is_positive:
-        raise ExpressionError(f"The duration “{text[:80]}” is not longer than zero.")
+def _not_negative(duration: Duration, text: str) -> Duration:
+    """Let a duration of nothing at all be: it is over at once."""
+    if not duration.is_positive and duration != Duration():
+        raise ExpressionError(f"The duration “{text[:80]}” is shorter than nothing.")
     return duration
 
 
 def _period(duration: Duration, text: str) -> Duration:
-    _positive(duration, text)
+    _not_negative(duration, text)
     if not duration.months and not duration.days and duration.clock < SHORTEST_PERIOD:
         raise ExpressionError(f"The cycle “{text[:80]}” repeats more often than once a second.")
     return duration

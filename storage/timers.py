@@ -67,6 +67,10 @@ class Timers:
         due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.definition_id.is_not(None))
         return self._unit.session.scalars(due.order_by(Timer.due_at, Timer.id).limit(limit)).all()
 
+    def awaited(self) -> Sequence[str]:
+        """Give the flow nodes at which instances wait for a time."""
+        return self._unit.session.scalars(select(Timer.node).where(Timer.instance_id.is_not(None))).all()
+
     def next(self) -> Timer | None:
         """Give the timer of an instance that is due first, be it now or later."""
         statement = select(Timer).where(Timer.instance_id.is_not(None)).order_by(Timer.due_at, Timer.id).limit(1)

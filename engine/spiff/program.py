@@ -90,6 +90,12 @@ class Program:
     message_keys: Mapping[str, Expression] = field(default_factory=dict)
     """How the correlation key is found in a message, by its name."""
 
+    def endless_timers(self) -> frozenset[str]:
+        """Give the events that are drawn with a cycle that never ends."""
+        specs = [spec for scope in self.scopes.values() for spec in scope.task_specs.values()]
+        timers = [(spec, spec.trigger) for spec in specs if isinstance(getattr(spec, "trigger", None), Timer)]
+        return frozenset(spec.drawn or spec.name for spec, timer in timers if timer.definition.is_endless)
+
 
 def compile_program(
     diagrams: Sequence[NormalisedDiagram],

@@ -84,8 +84,6 @@ def test_a_day_that_would_end_in_the_hour_left_out_ends_an_hour_later() -> None:
         ("date", "2026-13-01"),
         ("date", "2026-02-30T10:00"),
         ("date", "tomorrow at noon"),
-        ("duration", "PT0S"),
-        ("duration", "P0D"),
         ("duration", "-PT1H"),
         ("duration", "PT"),
         ("duration", "P1"),
@@ -116,12 +114,23 @@ def test_a_faulty_timer_is_refused_when_it_is_read(kind: str, text: str) -> None
         compile_timer(kind, text)
 
 
+@pytest.mark.parametrize("text", ["PT0S", "P0D", "'PT0S'", "duration('PT0S')"])
+def test_a_duration_of_nothing_is_over_at_once(text: str) -> None:
+    assert first("duration", text).at == NOW.astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_endless"), [("R/PT1H", True), ("0 8 * * 1-5", True), ("R3/PT1H", False), ("rule", False)]
+)
+def test_a_cycle_without_a_number_never_ends(text: str, is_endless: bool) -> None:
+    assert compile_timer("cycle", text).is_endless is is_endless
+
+
 @pytest.mark.parametrize(
     ("kind", "text"),
     [
         ("date", "count"),
         ("date", "nowhere"),
-        ("duration", "'PT0S'"),
         ("duration", "duration('PT1H') * -1"),
         ("duration", "words"),
         ("cycle", "count"),
