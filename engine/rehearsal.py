@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from engine.deployment import Checked, ProgramCache, Surroundings, check, put_in_force
 from engine.durations import parse_duration
-from engine.errors import ExpressionError, Finding
+from engine.errors import ExpressionError, Finding, Severity
 from engine.expressions import Expression
 from engine.rehearsed_files import RehearsedFiles
 from engine.runtime import Engine
@@ -101,7 +101,7 @@ def _chosen(checked: Checked, taken: RehearsedFiles, options: Options) -> "_Chos
         if keys:
             names = ", ".join(keys[:_MOST_NAMES]) + (", …" if len(keys) > _MOST_NAMES else "")
             code, message = "choose_process", f"Several processes can be run: {names}; name the one to start."
-        is_told = any(one.code == code for one in findings)
+        is_told = any(one.code == code and one.severity is Severity.ERROR for one in findings)
         raise _Stop(End(Outcome.REFUSED, code, None, findings + (() if is_told else told(code, None, message))))
     return _Chosen(keys, checked.program, options.script, findings)
 
