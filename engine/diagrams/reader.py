@@ -11,7 +11,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.vocabulary import FLOW_NODES, SCOPES, SEQUENCE_FLOW, bpmn
+from engine.diagrams.vocabulary import BPMN, FLOW_NODES, SCOPES, SEQUENCE_FLOW, XSI_TYPE, bpmn
 from engine.errors import DefinitionError, Finding, Severity
 
 MAXIMUM_BYTES: Final = 5_000_000
@@ -50,6 +50,26 @@ _SIGNATURES: Final = (
     (b"\x00<", "utf-16-be"),
 )
 _DECLARATION: Final = re.compile(r"<\?xml\s[^>]{0,200}?\bencoding\s*=\s*[\"']([A-Za-z0-9._:-]{1,40})[\"']")
+_GENERAL: Final = frozenset(
+    map(
+        bpmn,
+        (
+            "activity",
+            "artifact",
+            "catchEvent",
+            "event",
+            "eventDefinition",
+            "flowElement",
+            "flowNode",
+            "gateway",
+            "loopCharacteristics",
+            "rootElement",
+            "task",
+            "throwEvent",
+        ),
+    )
+)
+"""Elements that may stand for a special one by their type, as XML Schema lets them."""
 _SPACE: Final = re.compile(r"[\s\ufeff]*")
 _SKIPPED: Final = (("<?", "?>"), ("<!--", "-->"))
 
@@ -70,6 +90,7 @@ def read_diagram(data: bytes, file: str) -> Diagram:
         raise _refused(
             file, "not_bpmn", "This is not a BPMN 2.0 diagram; its outermost element must be BPMN's definitions."
         )
+    _name_by_type(root)
     _refuse_large_diagram(root, file)
     return Diagram(root, data, file)
 
@@ -161,6 +182,15 @@ def _refuse_large_tree(root: etree._Element, file: str) -> None:
             raise _refused(
                 file, "xml_too_many_attributes", f"An element has more than {MAXIMUM_ATTRIBUTES} attributes."
             )
+
+
+def _name_by_type(root: etree._Element) -> None:
+    """Give elements that are named generally, `flowElement` of the type `tUserTask`, the name that the standard has for them."""
+    for element in root.iter(*_GENERAL):
+        prefix, _, written = (element.get(XSI_TYPE) or "").strip().rpartition(":")
+        name = written[1:2].lower() + written[2:]
+        if element.nsmap.get(prefix or None) == BPMN and written.startswith("t") and name.isidentifier():
+            element.tag = bpmn(name)
 
 
 def _refuse_large_diagram(root: etree._Element, file: str) -> None:

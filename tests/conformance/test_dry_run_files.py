@@ -79,6 +79,26 @@ CASES = (
         ],
         "start t end",
     ),
+    Case(
+        "elements named by their type",
+        [
+            start(),
+            (
+                '<bpmn:flowElement xsi:type="bpmn:tUserTask" id="u"><bpmn:loopCharacteristics '
+                'xsi:type="bpmn:tMultiInstanceLoopCharacteristics" isSequential="true">'
+                "<bpmn:loopCardinality>2</bpmn:loopCardinality></bpmn:loopCharacteristics></bpmn:flowElement>"
+            ),
+            (
+                '<bpmn:flowElement xsi:type="bpmn:tIntermediateCatchEvent" id="c"><bpmn:eventDefinition '
+                'xsi:type="bpmn:tTimerEventDefinition"><bpmn:timeDuration>PT1H</bpmn:timeDuration>'
+                "</bpmn:eventDefinition></bpmn:flowElement>"
+            ),
+            end(),
+            '<bpmn:flowElement xsi:type="bpmn:tSequenceFlow" id="f" sourceRef="start" targetRef="u"/>',
+            "u > c > end",
+        ],
+        "start u u u c end",
+    ),
     Case("two plain starts", [start(), start("other"), end(), end("e2"), "start > end", "other > e2"], "start end"),
     Case("unreachable node", [start(), task("lost"), end(), "start > end", "lost > end"], "start end"),
     Case(

@@ -19,7 +19,7 @@ from engine.diagrams.reader import (
     read_diagram,
     read_xml,
 )
-from engine.diagrams.vocabulary import FLOW_NODES
+from engine.diagrams.vocabulary import FLOW_NODES, bpmn
 from engine.errors import DefinitionError
 
 INTERCHANGE: Final = Path(__file__).parents[3] / "data" / "interchange"
@@ -201,6 +201,30 @@ def test_a_name_space_that_is_no_address_excuses_nothing_else(content: bytes) ->
         read_xml(b'<a xmlns:p="http://Model/Initial Import/Process">' + content + b"</a>")
 
     assert [one.code for one in refused.value.findings] == ["xml_broken"]
+
+
+@pytest.mark.parametrize(
+    ("general", "type_", "special"),
+    [
+        ("rootElement", "bpmn:tProcess", "process"),
+        ("flowElement", "bpmn:tUserTask", "userTask"),
+        ("flowElement", "bpmn:tSequenceFlow", "sequenceFlow"),
+        ("eventDefinition", "bpmn:tTimerEventDefinition", "timerEventDefinition"),
+        ("loopCharacteristics", "bpmn:tMultiInstanceLoopCharacteristics", "multiInstanceLoopCharacteristics"),
+        ("task", "bpmn:tScriptTask", "scriptTask"),
+        ("task", "bpmn:tTask", "task"),
+        ("task", "tUserTask", "task"),
+        ("task", "other:tUserTask", "task"),
+        ("task", "bpmn:t a", "task"),
+        ("task", "bpmn:t", "task"),
+        ("conditionExpression", "bpmn:tFormalExpression", "conditionExpression"),
+    ],
+)
+def test_an_element_named_generally_is_what_its_type_says(general: str, type_: str, special: str) -> None:
+    types = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:other="elsewhere"'
+    text = f'{HEAD}<bpmn:{general} {types} xsi:type="{type_}"/></bpmn:definitions>'
+
+    assert read_diagram(text.encode(), "general.bpmn").root[0].tag == bpmn(special)
 
 
 def test_the_original_bytes_are_kept() -> None:
