@@ -41,9 +41,10 @@ class RehearsedFiles:
     def executable(self, keys: Iterable[str]) -> tuple[str, ...]:
         """Narrow down what can be run to the first file where it has such processes, and to those that say so.
 
-        A picture that is run because another process calls it does not begin by itself.
+        A picture that is run because another process calls it does not begin by itself, nor does a global task.
         """
-        found = tuple(key for key in keys if key not in self._pictures)
+        processes = {process.get("id") for _, process in self._processes()}
+        found = tuple(key for key in keys if key in processes - self._pictures)
         own = tuple(key for key in found if key in self._own) or found
         return tuple(key for key in own if key in self._marked) or own
 

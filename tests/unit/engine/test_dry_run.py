@@ -232,6 +232,14 @@ def test_a_hostile_script_is_an_incident_in_time(script: str) -> None:
 ANOTHER = ('<startEvent id="in"/>', '<endEvent id="out"/>', "in -> out")
 
 
+def test_a_global_task_does_not_begin_by_itself() -> None:
+    caller = a_process("p", start(), '<callActivity id="c" calledElement="g"/>', end(), "begin -> c", "c -> done")
+    pictures = a_diagram(caller, head='<globalTask id="g"/>').replace(b'isExecutable="true"', b'isExecutable="false"')
+
+    assert _run(pictures)[1]["code"] == "no_executable_process"
+    assert _run(pictures, processes=("p",))[1]["outcome"] == "completed"
+
+
 def test_a_picture_that_another_picture_calls_does_not_begin_by_itself() -> None:
     caller = a_process("p", start(), '<callActivity id="c" calledElement="q"/>', end(), "begin -> c", "c -> done")
     called = a_process("q", *ANOTHER)
