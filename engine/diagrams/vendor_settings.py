@@ -17,7 +17,7 @@ from lxml import etree
 from engine.decision_shapes import SHAPES
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_key, as_value, guarded, names_in
-from engine.diagrams.vendor_scripts import feel, with_result, worked_out
+from engine.diagrams.vendor_scripts import feel, uses_variables, with_result, with_variables, worked_out
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
     CATCH_EVENT,
@@ -78,6 +78,8 @@ class _Counterpart:
 
 def settings(element: etree._Element) -> Iterator[Setting]:
     """Give the settings of other products on an element and in its extensions."""
+    if element.tag == _SCRIPT and uses_variables(element) and any(uri in VENDORS for uri in element.nsmap.values()):
+        yield Setting("execution.getVariable, execution.setVariable", element, "script", with_variables(element))
     for name, value in element.attrib.items():
         vendor, path = _vendor(str(name))
         if vendor and path == "resultVariable" and element.tag == _SCRIPT:

@@ -250,6 +250,25 @@ CASES: Sequence[Case] = (
         variables={"a": 4, "b": 3, "total": 7},
     ),
     Case(
+        "a script that gets and sets variables as the other tool does",
+        scripted(
+            'if execution.getVariable("a") &gt; 3:\n    execution.setVariable("b", execution.getVariable(\'a\') * 2)\n'
+            'execution.setVariable("c", a); b',
+            camunda__resultVariable="total",
+        ),
+        "start t end",
+        start={"a": 4},
+        variables={"a": 4, "b": 8, "c": 4, "total": 8},
+    ),
+    Case(
+        "a script that gets variables in another way is told when it runs",
+        scripted("b = execution.getVariables()"),
+        "start",
+        "incident",
+        "expression_failed",
+        "t",
+    ),
+    Case(
         "a script that is a JUEL expression",
         scripted("#{order.number + 1}", language="juel", camunda__resultVariable="next"),
         "start t end",

@@ -237,6 +237,28 @@ def test_a_script_that_is_too_long_is_not_looked_at_for_its_result(language: str
     assert any("camunda:resultVariable" in one.message for one in lint(data) if one.code == "vendor_ignored")
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "execution.setVariable(name, 1)",
+        "execution.setVariable('a b', 1)",
+        "execution.setVariable('class', 1)",
+        "x = execution.setVariable('a', 1)",
+        "execution.setVariable('a', 1); execution.getId()",
+        "def f():\n    execution.setVariable('a', 1)\nf()",
+        "var a = execution.getVariable('a')",
+        f"execution.setVariable('a', {'1 + ' * 4_000}1)",
+    ],
+)
+def test_a_script_that_does_more_with_variables_is_left_as_it_is(script: str) -> None:
+    data = drawn("scriptTask").replace(
+        b"</bpmn:scriptTask>", f"<bpmn:script>{script}</bpmn:script></bpmn:scriptTask>".encode(), 1
+    )
+
+    assert vocabulary.script_text(task(data)) == script
+    assert any("execution.setVariable" in one.message for one in lint(data) if one.code == "vendor_ignored")
+
+
 def test_ours_counts_where_both_are_given() -> None:
     data = drawn("userTask", 'camunda:assignee="demo" parcelflow:assignee="owner"')
 
