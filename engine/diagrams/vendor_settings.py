@@ -142,8 +142,6 @@ def _names_another_product(diagram: Diagram) -> bool:
 def _write(element: etree._Element, found: list[Setting]) -> None:
     for one in found:
         said = one.said or ""
-        if not said:
-            continue
         if one.target == "resultVariable" and rewritten("shape") not in element.attrib:
             element.set(rewritten("shape"), "value" if one.name.startswith("zeebe") else "resultList")
         if one.target == "shape":
@@ -260,10 +258,10 @@ def _carried(definition: etree._Element, child: etree._Element, name: str) -> Se
 
 
 def _payload(listed: list[etree._Element]) -> str | None:
-    """Say variables that are passed as a group of entries; nothing need be said where all are passed."""
+    """Say variables that are passed as a group of entries, or all of them."""
     passed = [None if "local" in one.attrib else _passing(one) for one in listed[:MOST]]
     if passed == ["\n"]:
-        return ""
+        return "*"
     entries = [one.split("\n") for one in passed if one is not None]
     if len(entries) < len(listed) or not all(target for _, target in entries):
         return None

@@ -520,8 +520,13 @@ def correlation_key(element: etree._Element) -> str | None:
 
 
 def payload(element: etree._Element) -> str | None:
-    """Give the expression for what a thrown message carries; None means every variable."""
-    return _own(element, "payload")
+    """Give the expression for what a message or signal carries; None means every variable, or with a signal nothing."""
+    return None if carries_all(element) else _own(element, "payload")
+
+
+def carries_all(element: etree._Element) -> bool:
+    """Tell whether what is thrown carries every variable, as written."""
+    return _own(element, "payload") == "*"
 
 
 def code_variable(definition: etree._Element) -> str | None:

@@ -166,7 +166,8 @@ class Reader:
                 event, "unknown_reference", f"{words.title(event)} names the signal {reference}, which is not defined."
             )
         name = (event if found is None else found).get("name") or reference or words.identity(event) or ""
-        return Signal(name, self._named(event, name), self.expression(event, words.payload(event)))
+        payload = self.expression(event, words.payload(event))
+        return Signal(name, self._named(event, name), payload, words.carries_all(event))
 
     def _named(self, node: etree._Element, name: str) -> Expression | None:
         """Compile the name of a message or signal, if another tool's name holds expressions."""

@@ -120,7 +120,7 @@ def _best(tokens: Iterable[Token], kind: type[Error] | type[Escalation], code: s
 
 def _payload(token: Token, trigger: Message | Signal) -> dict[str, Any]:
     if trigger.payload is None:
-        return shared(token.data)
+        return shared(token.data) if isinstance(trigger, Message) or trigger.carries_all else {}
     payload = trigger.payload.evaluate(token.data)
     return dict(copied(payload)) if isinstance(payload, Mapping) else {"payload": payload}
 
@@ -144,7 +144,7 @@ def send_signal(token: Token, signal: Signal) -> None:
     name = name_of(signal, token.data)
     for receiver in _waiting(top, Signal, name):
         if receiver.state == WAITING:
-            receiver.task_spec.fire(receiver, {} if signal.payload is None else payload)
+            receiver.task_spec.fire(receiver, {} if signal.carries_all else payload)  # inside they are the same
     top.journal.thrown.append(Thrown(WaitKind.SIGNAL, name, payload, None, token.key))
 
 

@@ -44,11 +44,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """A signal by name; everybody who waits for it gets it."""
+    """A signal by name; everybody who waits for it gets it, and what it carries: nothing, unless the diagram says so."""
 
     name: str
     named: Expression | None = None
     payload: Expression | None = None
+    carries_all: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import pytest
 from drawn import (
     CANCELLED,
     MESSAGE,
+    SIGNAL,
     Case,
     boundary,
     catch,
@@ -27,6 +28,11 @@ OPERATION: Final = (
 NAMED: Final = (
     '<bpmn:message id="Message_3" name="order-${number}-paid"/>'
     """<bpmn:signal id="Signal_3" name="#{'late-'}${number}"/>"""
+)
+SAID: Final[tuple[tuple[str, dict[str, str], dict[str, Any]], ...]] = (
+    ("nothing by itself", {}, {}),
+    ("what it says", {"parcelflow__payload": "{'total': sum}"}, {"total": 3}),
+    ("all if it says so", {"parcelflow__payload": "*"}, {"sum": 3, "name": "x"}),
 )
 WORKED_OUT: Final = '<bpmn:messageEventDefinition messageRef="Message_3"/>'
 WORKED_OUT_SIGNAL: Final = '<bpmn:signalEventDefinition signalRef="Signal_3"/>'
@@ -233,6 +239,24 @@ CASES = (
         start={"number": 7},
         more=NAMED,
         is_any_order=True,
+    ),
+    *(
+        Case(
+            f"a signal to another pool carries {what}",
+            [start(), catch("hear", SIGNAL), end(), "start > hear > end"],
+            "start s2 set tell e2 hear end",
+            variables=brought,
+            more=process(
+                "q",
+                start("s2"),
+                script("set", "sum = 3\nname = 'x'"),
+                tag("intermediateThrowEvent", "tell", SIGNAL, **said),
+                end("e2"),
+                "s2 > set > tell > e2",
+            ),
+            processes=("p", "q"),
+        )
+        for what, said, brought in SAID
     ),
     Case(
         "a name that variables should give before the process begins is refused",
