@@ -6,10 +6,12 @@ from typing import Final
 from lxml import etree
 
 from engine.diagrams.associations import INPUT, OUTPUT, Carried, carried
+from engine.diagrams.autocompletion import ends_when_done, is_read
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
+    AD_HOC,
     BPMN,
     CONDITION,
     MULTI_INSTANCE,
@@ -76,6 +78,12 @@ def elsewhere(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def expressions(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     """Find expressions that cannot be read, and those of other products that could not be translated."""
+    for scope in drawing.root.iter(AD_HOC):
+        if ends_when_done(scope):
+            message = (
+                f"The completion condition of {title(scope)} is jBPM's for ending when all is done; it was translated."
+            )
+            yield Fault("expression_translated", scope, message)
     for element, what, text, language in _written(drawing):
         foreign = is_foreign(text)
         try:
@@ -156,7 +164,7 @@ def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str, str]]
     """Give each expression with the element it belongs to, what it is for, and the other language it says it is in."""
     for element in drawing.root.iter(*_CONDITIONS):
         text = "".join(map(str, element.itertext())).strip()
-        if text:
+        if text and not is_read(element):
             language = (element.get("language") or drawing.root.get("expressionLanguage") or "").strip()
             yield owner(element), _CONDITIONS[str(element.tag)], text, "" if "python" in language.lower() else language
     for loop in drawing.root.iter(MULTI_INSTANCE):

@@ -7,6 +7,7 @@ from lxml import etree
 from SpiffWorkflow.specs.base import TaskSpec
 
 from engine.diagrams import vocabulary as words
+from engine.diagrams.autocompletion import completion_condition
 from engine.diagrams.working_copy import stands_alone, targets_of
 from engine.spiff import ad_hoc, choices, complex_gateway, events, joins, nesting, nodes, parts
 from engine.spiff.flows import Flow
@@ -153,8 +154,7 @@ def _ad_hoc(parser: ElementParser) -> Any:
     spec = parser.make(ad_hoc.AdHocSubProcess, subworkflow_spec=parser.bpmn_id)
     spec.scope = _inner(parser).get_spec()
     spec.scope.is_ad_hoc = True
-    condition = words.child_text(parser.node, "completionCondition")
-    spec.condition = parser.reader.expression(parser.node, condition)
+    spec.condition = parser.reader.expression(parser.node, completion_condition(parser.node))
     spec.cancels_rest = words.is_true(parser.node, "cancelRemainingInstances", default=True)
     spec.is_sequential = parser.node.get("ordering") == "Sequential"
     specs = spec.scope.task_specs

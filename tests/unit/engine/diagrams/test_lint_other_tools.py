@@ -6,7 +6,9 @@ import pytest
 from drawing_board import codes, flow, line, lint, node, process
 
 from engine.diagrams.laws import LintContext
+from engine.dry_run import dry_run
 from engine.errors import Severity
+from engine.trial import Options
 
 JBPM: Final = 'xmlns:t="http://www.jboss.org/drools"'
 ADONIS: Final = 'xmlns:a="http://www.boc-group.com"'
@@ -122,3 +124,15 @@ def test_name_spaces_that_stand_for_camunda_are_followed(space: str) -> None:
     )
 
     assert codes(drawn) == {"vendor_translated", "vendor_ignored", "expression_translated"}
+
+
+@pytest.mark.parametrize("written", ["autocomplete", "getActivityInstanceAttribute('numberOfActiveInstances') == 0"])
+def test_an_ad_hoc_subprocess_of_jbpm_ends_when_all_is_done(written: str) -> None:
+    inside = node("task", "a") + f"<bpmn:completionCondition>{written}</bpmn:completionCondition>"
+    drawn = process(line(node("adHocSubProcess", "case", inside)))
+
+    *_, last = dry_run({"case.bpmn": of(JBPM, drawn)}, Options())
+    *_, elsewhere = dry_run({"case.bpmn": drawn}, Options())
+
+    assert (last["outcome"], codes(of(JBPM, drawn))) == ("completed", {"expression_translated"})
+    assert elsewhere["outcome"] != "completed"
