@@ -151,7 +151,12 @@ IGNORED: Final = [
         "zeebe:ioMapping/input",
     ),
     ("serviceTask", 'camunda:assignee="demo"', "", "camunda:assignee"),
-    ("callActivity", 'calledElement="q"', '<camunda:in businessKey="${k}"/>', "camunda:in (businessKey ${k})"),
+    (
+        "callActivity",
+        'calledElement="q"',
+        '<camunda:in businessKey="${k}"/>',
+        "camunda:in (businessKey ${k}) (here parcelflow:in, parcelflow:out)",
+    ),
     ("callActivity", "", '<zeebe:calledElement processId="=which"/>', "zeebe:calledElement/@processId"),
     (
         "scriptTask",
