@@ -42,6 +42,7 @@ from engine.expressions import compile_expression
 from engine.foreign import is_foreign
 from engine.timing import compile_timer
 
+_DECISION_BY_TEXT: Final = "calledDecisionId"
 _ERROR: Final = bpmn("errorEventDefinition")
 _SIGNAL: Final = bpmn("signalEventDefinition")
 _USER: Final = bpmn("userTask")
@@ -177,6 +178,9 @@ def _in_extension(element: etree._Element, child: etree._Element, name: str) -> 
         variable, said = child.get("resultVariable", ""), feel(child.get("expression", ""))
         is_followed = said and variable.isidentifier() and script_text(element) is None
         yield Setting(name, element, _COMPUTES, f"{variable}\n{said}" if is_followed else None, hint=_HERE["script"])
+        return
+    if kind(child) == _DECISION_BY_TEXT:
+        yield _setting(name, element, _DECISION_BY_TEXT, child.text or "")
         return
     attributes = [str(key) for key in child.attrib if not str(key).startswith("{")]
     known = [key for key in attributes if f"{kind(child)}/{key}" in _COUNTERPARTS]
@@ -318,6 +322,7 @@ _COUNTERPARTS: Final = {
     "priority": _Counterpart(_USER, "priority", _count),
     "formRef": _Counterpart(_USER, "form", as_key),
     "decisionRef": _Counterpart(_RULE, "decision", as_key),
+    _DECISION_BY_TEXT: _Counterpart(_RULE, "decision", as_key),
     "resultVariable": _Counterpart(_RULE, "resultVariable", _name),
     "mapDecisionResult": _Counterpart(_RULE, "shape", _shape),
     "calledElementBinding": _Counterpart(_CALL, "binding", _binding),
@@ -372,6 +377,7 @@ _HERE: Final = {
     "inputOutput": "parcelflow:input, parcelflow:output",
     "ioMapping": "parcelflow:input, parcelflow:output",
     "decisionRef": "parcelflow:decision",
+    _DECISION_BY_TEXT: "parcelflow:decision",
     "calledDecision": "parcelflow:decision",
     "resultVariable": "parcelflow:output",
     "in": "parcelflow:in, parcelflow:out",

@@ -15,7 +15,7 @@ from engine.expressions import compile_expression
 
 SPACES: Final = (
     'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" xmlns:flowable="http://flowable.org/bpmn" '
-    'xmlns:activiti="http://activiti.org/bpmn" '
+    'xmlns:activiti="http://activiti.org/bpmn" xmlns:spiffworkflow="http://spiffworkflow.org/bpmn/schema/1.0/core" '
 )
 
 
@@ -48,6 +48,13 @@ FOLLOWED: Final = [
     ("userTask", 'camunda:priority="70"', "", vocabulary.priority, "70"),
     ("userTask", 'camunda:formRef="review"', "", vocabulary.form, "review"),
     ("businessRuleTask", 'camunda:decisionRef="route"', "", vocabulary.decision, "route"),
+    (
+        "businessRuleTask",
+        "",
+        "<spiffworkflow:calledDecisionId> route </spiffworkflow:calledDecisionId>",
+        vocabulary.decision,
+        "route",
+    ),
     ("businessRuleTask", 'camunda:resultVariable="way"', "", vocabulary.result_variable, "way"),
     ("callActivity", 'calledElement="q" camunda:calledElementBinding="latest"', "", vocabulary.binding, "latest"),
     ("callActivity", 'calledElement="q" camunda:calledElementVersion="3"', "", vocabulary.bound_version, 3),
