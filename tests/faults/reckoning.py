@@ -14,7 +14,7 @@ from engine.incident_desk import IncidentDesk
 from engine.reloading import reloader
 from storage.audit import AuditEvent
 from storage.check import check
-from storage.database import Database
+from storage.database import Database, Transaction
 from storage.processes import InstanceState
 
 MOST_ROUNDS = 400
@@ -41,11 +41,12 @@ class Ledger:
 def breaches(place: Place, database: Database, kit: Kit) -> list[str]:
     """Give every promise that does not hold: those that `check` knows, and those that only the ledger can tell."""
     found = [str(breach) for breach in check(database, reload=reloader(database, kit.programs))]
-    return found + list(_compared(Ledger(place), database))
+    ledger = Ledger(place)
+    with database.reading() as tx:  # one look at everything: what the dead had sent may still be committed meanwhile
+        return found + list(_compared(ledger, _Rows(tx)))
 
 
-def _compared(ledger: Ledger, database: Database) -> Iterator[str]:
-    rows = _Rows(database)
+def _compared(ledger: Ledger, rows: "_Rows") -> Iterator[str]:
     yield from _once(ledger, "deliver", rows.pairs("SELECT source_key, 1 FROM parcel"))
     yield from _once(ledger, "start", rows.pairs("SELECT request_key, 1 FROM process_instance", "job:"))
     yield from _once(ledger, "pay", rows.pairs("SELECT request_key, 1 FROM buffered_message"))
@@ -58,18 +59,16 @@ def _compared(ledger: Ledger, database: Database) -> Iterator[str]:
 
 
 class _Rows:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, tx: Transaction) -> None:
+        self._tx = tx
 
     def all(self, statement: str) -> list[Any]:
-        with self._database.reading() as tx:
-            return list(tx.connection.exec_driver_sql(statement))
+        return list(self._tx.connection.exec_driver_sql(statement))
 
     def migrated(self) -> list[Any]:
         """Give subject and details of each event that tells of an instance carried over."""
         chosen = select(AuditEvent.subject, AuditEvent.details).where(AuditEvent.action == "process.migrated")
-        with self._database.reading() as tx:
-            return list(tx.connection.execute(chosen))
+        return list(self._tx.connection.execute(chosen))
 
     def pairs(self, statement: str, leave_out: str = "-") -> Counter[str]:
         rows = self.all(statement)
