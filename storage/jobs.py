@@ -361,17 +361,24 @@ class Jobs:
         return self._unit.session.scalars(statement).all()
 
     def wake_forgotten(self, overdue: timedelta) -> int:
-        """Wake up again jobs that nobody took for so long, and those whose worker has no heartbeat; gives how many."""
+        """Let jobs be taken up that nobody took for so long, and those whose worker has no heartbeat; gives how many.
+
+        A worker that is taken for dead may have claimed one in a transaction that the database carried out only then.
+        """
         before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
         lost = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive), Job.started_at < before)
-        forgotten = and_(Job.state == JobState.WAITING, Job.due_at < before, ~rests(Job.instance_id))
-        statement = select(Job.id, Job.kind).where(or_(lost, forgotten)).limit(100)
-        kinds = {row.id: row.kind for row in self._unit.connection.execute(statement)}
-        for job_id, kind in kinds.items():
+        forgotten = or_(lost, and_(Job.state == JobState.WAITING, Job.due_at < before, ~rests(Job.instance_id)))
+        chosen = select(Job.id).where(forgotten).limit(100)
+        values = {
+            "state": JobState.WAITING,
+            "due_at": self._unit.now,
+            "interruptions": Job.interruptions + _IS_CUT_OFF,
+        }
+        statement = update(Job).where(Job.id.in_(chosen), forgotten).values(values).returning(Job.id, Job.kind)
+        woken = self._unit.connection.execute(statement).all()
+        for job_id, kind in woken:
             self._wake(job_id, kind, timedelta(0))
-        if kinds:
-            self._unit.connection.execute(update(Job).where(Job.id.in_(kinds)).values(due_at=self._unit.now))
-        return len(kinds)
+        return len(woken)
 
     def unfinished(self) -> Sequence[Job]:
         """Give the jobs of instances that wait or run, oldest first."""

@@ -226,6 +226,23 @@ def _cut_off(office: Office, times: int) -> int:
     return job_id
 
 
+def test_a_job_claimed_by_a_node_that_nobody_knows_any_more_is_tried_again(office: Office, clock: FakeClock) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    with office.database.transaction() as tx:
+        [job_id] = tx.jobs.waiting()
+        tx.jobs.claim(job_id, "gone")
+    worker = _worker(office, Desk())
+
+    worker.take_over()
+    assert worker.run_waiting() == 0
+    clock.advance(AT_ONCE.forgotten + timedelta(seconds=1))
+    worker.take_over()
+
+    assert worker.run_waiting() == 1
+    assert "look" in office.items(instance)
+
+
 def test_a_job_whose_outcome_could_not_be_written_down_is_tried_again_at_once(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
