@@ -16,20 +16,21 @@ from pathlib import Path, PurePosixPath
 from threading import Lock
 from zoneinfo import ZoneInfo
 
-from engine.calendars import NONE as NO_CALENDARS
-from engine.calendars import STANDARD, Calendars, read_calendars
-from engine.decision_advice import advise
-from engine.decisions import Decision, read_decisions
+from engine.business_time.calendars import NONE as NO_CALENDARS
+from engine.business_time.calendars import STANDARD, Calendars, read_calendars
+from engine.business_time.working_time import in_force
+from engine.decisions.advice import advise
+from engine.decisions.decision import Decision, read_decisions
+from engine.diagrams.attributes import Binding, binding, bound_version, called_element
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import lint_diagram
 from engine.diagrams.normalise import NormalisedDiagram, normalise
 from engine.diagrams.reader import Diagram, read_diagram
-from engine.diagrams.vocabulary import PROCESS, Binding, binding, bound_version, bpmn, called_element
+from engine.diagrams.vocabulary import PROCESS, bpmn
 from engine.errors import DefinitionError, Finding, Severity
-from engine.forms import read_form
+from engine.forms.form import read_form
 from engine.spiff.program import ProcessOutline, Program, compile_program
 from engine.start_timers import first_start
-from engine.working_time import in_force
 from storage.access import Grant, read_grants
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Database, Transaction

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Final
 
-from engine.decision_advice import advise
-from engine.decisions import read_decisions
+from engine.decisions.advice import advise
+from engine.decisions.decision import read_decisions
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import UNKNOWN_SURROUNDINGS, lint_diagram
 from engine.diagrams.reader import Diagram, read_diagram
 from engine.diagrams.vocabulary import BPMN, SCOPES, identity, title
 from engine.errors import DefinitionError, Finding, Severity
-from engine.forms import read_form
+from engine.forms.form import read_form
 
 SUFFIXES: Final = frozenset({".bpmn", ".dmn", ".form"})
 

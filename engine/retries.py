@@ -3,7 +3,7 @@
 import re
 from datetime import timedelta
 
-from engine.durations import parse_duration
+from engine.business_time.durations import parse_duration
 from engine.errors import ExpressionError
 
 MOST_RETRIES = 20

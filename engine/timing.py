@@ -14,9 +14,9 @@ from typing import Any
 
 from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # the package has no types
 
-from engine.durations import Duration, parse_duration
+from engine.business_time.durations import Duration, parse_duration
 from engine.errors import ExpressionError
-from engine.expressions import Expression, compile_expression
+from engine.expressions.language import Expression, compile_expression
 
 SHORTEST_PERIOD = timedelta(seconds=1)
 LONGEST_TEXT = 200

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from engine.dry_run import dry_run
-from engine.trial import Options
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 
 _HEAD = (
     '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" '

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from lxml import etree
 
-from engine.decisions import Decision, read_decisions
+from engine.decisions.decision import Decision, read_decisions
 from engine.diagrams.normalise import normalise
 from engine.diagrams.reader import read_diagram
 from engine.spiff.execution import Execution

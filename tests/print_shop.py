@@ -11,7 +11,7 @@ from fakes import FakeClock
 from order_walk import FIELDS, ORDER, recognised
 
 from engine.deployment import Deployed, ProgramCache, Surroundings, deploy, read_folder
-from engine.forms import read_form
+from engine.forms.form import read_form
 from engine.operating import Operator
 from engine.operations.archive import Archivist, archive_operations
 from engine.operations.call import Call, Operation

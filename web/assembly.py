@@ -12,9 +12,9 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from capture.intake import Intake
-from engine.calendars import STANDARD, Calendars, read_calendars
+from engine.business_time.calendars import STANDARD, Calendars, read_calendars
 from engine.deployment import ProgramCache, Surroundings
-from engine.form_cache import FormCache
+from engine.forms.cache import FormCache
 from engine.incident_desk import IncidentDesk
 from engine.message_desk import MessageDesk
 from engine.migration import OPERATION, Migrator, migrating_operation

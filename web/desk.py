@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from engine.errors import DefinitionError
-from engine.forms import Form
+from engine.forms.form import Form
 from engine.worklist import check_in_reach
 from storage.access import Level, Rights
 from storage.audit import parcel_chain

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 
-from engine.decision_editing import tables
+from engine.decisions.editing import tables
 from engine.deployment import STATUSES
 from engine.errors import DefinitionError
 from storage.database import Transaction

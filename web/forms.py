@@ -11,11 +11,11 @@ import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from engine.expressions import Expression
-from engine.form_answers import Answers, options
-from engine.form_fields import ANSWERED, CHOOSING_SEVERAL, Component, DateKind, Kind
-from engine.forms import Form
-from engine.written_numbers import without_doubt
+from engine.expressions.language import Expression
+from engine.forms.answers import Answers, options
+from engine.forms.fields import ANSWERED, CHOOSING_SEVERAL, Component, DateKind, Kind
+from engine.forms.form import Form
+from engine.forms.written_numbers import without_doubt
 from storage.views import FieldView
 from web.sheets import SURE, Crop
 

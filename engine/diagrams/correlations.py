@@ -13,7 +13,7 @@ from lxml import etree
 
 from engine.diagrams.vocabulary import PROCESS, bpmn, child_text, identity, local_reference, rewritten
 from engine.errors import ExpressionError
-from engine.foreign import is_foreign, translate
+from engine.expressions.foreign import is_foreign, translate
 
 _CARRIERS: Final = tuple(map(bpmn, ("sendTask", "receiveTask", "messageEventDefinition")))
 _BETWEEN: Final = "'\\x1f'"

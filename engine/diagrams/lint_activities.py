@@ -5,6 +5,18 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import (
+    Binding,
+    ConflictPolicy,
+    bound_version,
+    called_element,
+    decision,
+    inputs,
+    operation,
+    outputs,
+    passed_in,
+    passed_out,
+)
 from engine.diagrams.drawing import Drawing, process_of
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
@@ -12,21 +24,11 @@ from engine.diagrams.vocabulary import (
     AD_HOC,
     END_EVENT,
     PROCESS,
-    Binding,
-    ConflictPolicy,
-    bound_version,
     bpmn,
-    called_element,
-    decision,
     identity,
-    inputs,
     is_true,
     message_reference,
-    operation,
     ours,
-    outputs,
-    passed_in,
-    passed_out,
     title,
 )
 from engine.errors import Severity

@@ -6,6 +6,20 @@ from typing import Final
 from lxml import etree
 
 from engine.diagrams.associations import INPUT, OUTPUT, Carried, carried
+from engine.diagrams.attributes import (
+    assignee,
+    collection,
+    correlation_key,
+    error_message,
+    group_expression,
+    inputs,
+    outputs,
+    passed_in,
+    passed_out,
+    payload,
+    priority,
+    script_text,
+)
 from engine.diagrams.autocompletion import ends_when_done, is_read
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
@@ -17,30 +31,18 @@ from engine.diagrams.vocabulary import (
     MULTI_INSTANCE,
     PROCESS,
     START_EVENT,
-    assignee,
     bpmn,
     child_text,
-    collection,
-    correlation_key,
-    error_message,
     event_definitions,
-    group_expression,
     identity,
-    inputs,
     local_reference,
-    outputs,
-    passed_in,
-    passed_out,
-    payload,
-    priority,
     rewritten,
-    script_text,
     title,
 )
 from engine.errors import ExpressionError
-from engine.expressions import Expression, compile_expression
-from engine.foreign import is_foreign, is_worked_out, translate_name
-from engine.scripts import compile_script
+from engine.expressions.foreign import is_foreign, is_worked_out, translate_name
+from engine.expressions.language import Expression, compile_expression
+from engine.expressions.scripts import compile_script
 
 _CONDITIONS: Final = {
     CONDITION: "condition",

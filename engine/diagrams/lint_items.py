@@ -10,6 +10,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import called_element
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
@@ -18,7 +19,6 @@ from engine.diagrams.vocabulary import (
     MULTI_INSTANCE,
     PROCESS,
     bpmn,
-    called_element,
     child_text,
     identity,
     is_true,

@@ -5,6 +5,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import collection
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.rewrites_of_flow import MAXIMUM_QUANTITY
@@ -14,7 +15,6 @@ from engine.diagrams.vocabulary import (
     STANDARD_LOOP,
     bpmn,
     child_text,
-    collection,
     event_definitions,
     identity,
     is_true,

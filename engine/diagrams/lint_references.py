@@ -5,6 +5,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import called_element
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
@@ -19,7 +20,6 @@ from engine.diagrams.vocabulary import (
     START_EVENT,
     EventKind,
     bpmn,
-    called_element,
     child_text,
     identity,
     is_event_subprocess,
@@ -29,7 +29,7 @@ from engine.diagrams.vocabulary import (
     title,
 )
 from engine.errors import Severity
-from engine.foreign import is_foreign
+from engine.expressions.foreign import is_foreign
 
 _TARGETS: Final[dict[str, frozenset[str]]] = {
     "messageRef": frozenset({bpmn("message")}),

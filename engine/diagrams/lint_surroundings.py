@@ -4,26 +4,21 @@ from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from typing import Final
 
-from engine.diagrams.drawing import Drawing, described
-from engine.diagrams.laws import Fault, LintContext, Rule
-from engine.diagrams.vocabulary import (
-    GLOBAL_TASKS,
-    PROCESS,
-    ROLES,
+from engine.diagrams.attributes import (
     assignee,
-    bpmn,
     called_element,
     called_expression,
     candidate_groups,
     decision,
     form,
     group_expression,
-    identity,
     lane_key,
     operation,
     status,
-    title,
 )
+from engine.diagrams.drawing import Drawing, described
+from engine.diagrams.laws import Fault, LintContext, Rule
+from engine.diagrams.vocabulary import GLOBAL_TASKS, PROCESS, ROLES, bpmn, identity, title
 
 
 def called_processes(drawing: Drawing, context: LintContext) -> Iterator[Fault]:

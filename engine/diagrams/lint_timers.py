@@ -6,12 +6,13 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import due_date, retry, time_to_live
 from engine.diagrams.drawing import Drawing
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.lint_expressions import owner, short, unknown_calendars
-from engine.diagrams.vocabulary import TIMER_TEXTS, due_date, retry, time_to_live, title
+from engine.diagrams.vocabulary import TIMER_TEXTS, title
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression
+from engine.expressions.language import compile_expression
 from engine.retries import fixed_duration, parse_pauses
 from engine.timing import compile_timer
 

@@ -6,6 +6,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import called_element, called_expression
 from engine.diagrams.drawing import Drawing, nodes_in
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vocabulary import (
@@ -18,8 +19,6 @@ from engine.diagrams.vocabulary import (
     TIMER_TEXTS,
     EventKind,
     bpmn,
-    called_element,
-    called_expression,
     condition,
     event_definitions,
     event_kind,

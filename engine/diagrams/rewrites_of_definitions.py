@@ -8,6 +8,7 @@ from typing import Final
 from lxml import etree
 
 from engine.diagrams.associations import INPUT, OUTPUT, carried, data_name
+from engine.diagrams.attributes import called_expression
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
     EVENTS,
@@ -18,7 +19,6 @@ from engine.diagrams.vocabulary import (
     SCOPES,
     SEQUENCE_FLOW,
     bpmn,
-    called_expression,
     child_text,
     identity,
     is_true,

@@ -9,8 +9,8 @@ from lxml import etree
 
 from engine.diagrams.vocabulary import kind
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression
-from engine.foreign import is_foreign, translate
+from engine.expressions.foreign import is_foreign, translate
+from engine.expressions.language import compile_expression
 
 LONGEST: Final = 1_000
 MOST: Final = 500

@@ -7,13 +7,13 @@ from typing import Final
 
 from lxml import etree
 
+from engine.diagrams.attributes import script_text
 from engine.diagrams.vendor_expressions import LONGEST, as_text
-from engine.diagrams.vocabulary import script_text
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression
-from engine.foreign import translate
-from engine.scripts import LONGEST_SCRIPT
-from engine.syntax import parse_script
+from engine.expressions.foreign import translate
+from engine.expressions.language import compile_expression
+from engine.expressions.scripts import LONGEST_SCRIPT
+from engine.expressions.syntax import parse_script
 
 _GETTING: Final = "getVariable"
 _SETTING: Final = "setVariable"

@@ -15,6 +15,7 @@ from typing import Final
 from lxml import etree
 
 from engine.decision_shapes import SHAPES
+from engine.diagrams.attributes import Binding, script_text
 from engine.diagrams.reader import Diagram
 from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_key, as_value, guarded, names_in
 from engine.diagrams.vendor_scripts import feel, uses_variables, with_result, with_variables, worked_out
@@ -28,18 +29,16 @@ from engine.diagrams.vocabulary import (
     THROW_EVENT,
     THROWING_EVENTS,
     VENDORS,
-    Binding,
     bpmn,
     event_definitions,
     kind,
     loop_of,
     ours,
     rewritten,
-    script_text,
 )
 from engine.errors import ExpressionError
-from engine.expressions import compile_expression
-from engine.foreign import is_foreign
+from engine.expressions.foreign import is_foreign
+from engine.expressions.language import compile_expression
 from engine.timing import compile_timer
 
 _DECISION_BY_TEXT: Final = "calledDecisionId"

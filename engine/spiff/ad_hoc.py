@@ -9,8 +9,8 @@ stuck: an operator corrects the data.
 
 from typing import Any
 
-from engine.evaluation import MissingVariable
-from engine.expressions import Expression
+from engine.expressions.evaluation import MissingVariable
+from engine.expressions.language import Expression
 from engine.spiff.nesting import SubProcess
 from engine.spiff.nets import InnerNet
 from engine.spiff.tokens import COMPLETED, Token

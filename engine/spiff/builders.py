@@ -6,6 +6,7 @@ from typing import Any
 from lxml import etree
 from SpiffWorkflow.specs.base import TaskSpec
 
+from engine.diagrams import attributes
 from engine.diagrams import vocabulary as words
 from engine.diagrams.autocompletion import completion_condition
 from engine.diagrams.working_copy import stands_alone, targets_of
@@ -78,7 +79,7 @@ def _operation(spec_class: Any) -> Callable[[ElementParser], Any]:
 
 
 def _send(parser: ElementParser) -> Any:
-    if words.operation(parser.node) or not parser.node.get("messageRef"):
+    if attributes.operation(parser.node) or not parser.node.get("messageRef"):
         return _operation(nodes.SendingTask)(parser)
     spec = parser.make(events.SendTask, event_definition=None)
     spec.trigger = parser.reader.message(parser.node, parser.node)
@@ -93,19 +94,21 @@ def _receive(parser: ElementParser) -> Any:
 
 
 def _decision(parser: ElementParser) -> Any:
-    is_known = words.decision(parser.node) in parser.reader.decisions
-    if not is_known and (parser.reader.is_trial or (not words.decision(parser.node) and words.operation(parser.node))):
+    is_known = attributes.decision(parser.node) in parser.reader.decisions
+    if not is_known and (
+        parser.reader.is_trial or (not attributes.decision(parser.node) and attributes.operation(parser.node))
+    ):
         return _operation(nodes.ServiceTask)(parser)
     spec = parser.make(nodes.DecisionTask)
     spec.decision = parser.reader.decision(parser.node)
-    spec.result_variable, spec.shape = words.result_variable(parser.node), words.result_shape(parser.node)
+    spec.result_variable, spec.shape = attributes.result_variable(parser.node), attributes.result_shape(parser.node)
     return spec
 
 
 def _join(spec_class: Any) -> Callable[[ElementParser], Any]:
     def build(parser: ElementParser) -> Any:
         spec = parser.make(spec_class)
-        spec.policy = words.conflict_policy(parser.node)
+        spec.policy = attributes.conflict_policy(parser.node)
         return spec
 
     return build
@@ -199,11 +202,11 @@ def _stand_by(parser: ElementParser, handler: Any, start: Any) -> None:
 
 
 def _call(parser: ElementParser) -> Any:
-    called = words.called_element(parser.node) or ""
+    called = attributes.called_element(parser.node) or ""
     spec = parser.make(nesting.CallActivity, subworkflow_spec=called)
     spec.into, spec.takes_all = parser.reader.mapping(parser.node, "in")
     spec.back, spec.gives_all = parser.reader.mapping(parser.node, "out")
-    spec.called = parser.reader.expression(parser.node, words.called_expression(parser.node))
+    spec.called = parser.reader.expression(parser.node, attributes.called_expression(parser.node))
     if spec.called is None:
         parser.process_parser.parser.calls.append((spec, called, parser.node, parser.reader))
     return spec

@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.diagrams.attributes import ConflictPolicy as Policy
 
 Path = tuple[str, ...]
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from SpiffWorkflow.bpmn.script_engine import PythonScriptEngine
 
-from engine.expressions import Expression
-from engine.scripts import Script
+from engine.expressions.language import Expression
+from engine.expressions.scripts import Script
 
 
 class ClosedScriptEngine(PythonScriptEngine):

@@ -12,8 +12,8 @@ inclusive gateway.
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
-from engine.expressions import Expression
+from engine.diagrams.attributes import ConflictPolicy as Policy
+from engine.expressions.language import Expression
 from engine.spiff.changes import shared
 from engine.spiff.choices import all_matches
 from engine.spiff.flows import Flow

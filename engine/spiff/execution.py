@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+from engine.business_time.working_time import in_force
 from engine.errors import BusinessError, EngineError
 from engine.interventions import Intervention, Standing
 from engine.passages import MigrationRefused, Passage
@@ -25,7 +26,6 @@ from engine.spiff.program import Program
 from engine.spiff.tokens import Token
 from engine.spiff.waiting import Change
 from engine.steps import ExecutionState, Step, Stuck, Wait, WaitKind
-from engine.working_time import in_force
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

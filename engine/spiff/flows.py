@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from engine.expressions import Expression
+from engine.expressions.language import Expression
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from SpiffWorkflow.bpmn.specs import control, defaults
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.diagrams.attributes import ConflictPolicy as Policy
 from engine.spiff.changes import merge
 from engine.spiff.choices import all_matches
 from engine.spiff.faults import MergeConflict

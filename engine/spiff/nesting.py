@@ -9,7 +9,7 @@ from SpiffWorkflow.bpmn.specs import defaults
 from SpiffWorkflow.bpmn.specs.bpmn_task_spec import BpmnTaskSpec
 from SpiffWorkflow.bpmn.specs.mixins.events.event_types import CatchingEvent
 
-from engine.expressions import Expression
+from engine.expressions.language import Expression
 from engine.spiff import undoing
 from engine.spiff.changes import apply_changes, changes, shared
 from engine.spiff.events import Rearming

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from SpiffWorkflow.bpmn.util.subworkflow import BpmnSubWorkflow
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.diagrams.attributes import ConflictPolicy as Policy
 from engine.spiff.changes import copied, shared
 from engine.spiff.flows import Flow
 from engine.spiff.journal import Journal

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from SpiffWorkflow.bpmn.specs import control, defaults
 
 from engine.decision_shapes import shaped
-from engine.evaluation import MissingVariable
-from engine.expressions import Expression
+from engine.expressions.evaluation import MissingVariable
+from engine.expressions.language import Expression
 from engine.spiff import undoing
 from engine.spiff.changes import copied
 from engine.spiff.faults import Unfit
@@ -26,7 +26,7 @@ from engine.steps import OperationWait, Wait, WaitKind, WorkWait
 from engine.timing import TimerDefinition
 
 if TYPE_CHECKING:
-    from engine.decisions import Decision
+    from engine.decisions.decision import Decision
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from SpiffWorkflow.bpmn.parser import BpmnParser, TaskParser
 from SpiffWorkflow.bpmn.parser.ProcessParser import ProcessParser
 from SpiffWorkflow.specs.base import TaskSpec
 
+from engine.diagrams import attributes
 from engine.diagrams import vocabulary as words
 from engine.diagrams.vocabulary import BOUNDARY_EVENT, MULTI_INSTANCE
 from engine.spiff import choices, events, joins, nesting, repetition
@@ -82,7 +83,7 @@ class ElementParser(TaskParser):
     def _label(self, spec: Any) -> None:
         spec.drawn = self.reader.diagram.drawn(self.bpmn_id)
         spec.title = self.node.get("name") or ""
-        spec.status = words.status(self.node)
+        spec.status = attributes.status(self.node)
         spec.is_activity = self.node.tag in words.ACTIVITIES
         for part in getattr(spec, "parts", ()):
             part.drawn, part.title = spec.drawn, spec.title
@@ -145,7 +146,9 @@ class ScopeParser(ProcessParser):
         """Make an empty specification."""
         has_policy = self.node.get(words.ours("onConflict")) is not None
         is_process = self.node.tag == words.PROCESS
-        policy = words.ConflictPolicy.LAST if is_process and not has_policy else words.conflict_policy(self.node)
+        policy = (
+            attributes.ConflictPolicy.LAST if is_process and not has_policy else attributes.conflict_policy(self.node)
+        )
         scope = Scope(self.bpmn_id, self.process, policy)
         scope.title = self.node.get("name") or ""
         scope.drawn = self.reader.diagram.drawn(self.bpmn_id)

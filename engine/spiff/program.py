@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from SpiffWorkflow.bpmn.parser.ValidationException import ValidationException
 
-from engine.calendars import STANDARD, Calendars
+from engine.business_time.calendars import STANDARD, Calendars
 from engine.diagrams import vocabulary as words
 from engine.diagrams.normalise import NormalisedDiagram
 from engine.errors import DefinitionError, Finding, Severity
-from engine.expressions import Expression
+from engine.expressions.language import Expression
 from engine.spiff.builders import BUILDERS
 from engine.spiff.entrances import Entrance, entrances
 from engine.spiff.events import Throwing
@@ -30,7 +30,7 @@ from engine.timing import TimerDefinition
 if TYPE_CHECKING:
     from lxml import etree
 
-    from engine.decisions import Decision
+    from engine.decisions.decision import Decision
 
 for _name in ("spiff", "spiff.task", "spiff.workflow", "spiff.spec"):
     logging.getLogger(_name).setLevel(logging.WARNING)

@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from lxml import etree
 
+from engine.diagrams import attributes
 from engine.diagrams import vocabulary as words
+from engine.diagrams.attributes import Assignment
 from engine.diagrams.normalise import NormalisedDiagram
-from engine.diagrams.vocabulary import Assignment, EventKind, bpmn
+from engine.diagrams.vocabulary import EventKind, bpmn
 from engine.errors import EngineError, Finding, Severity
-from engine.expressions import Expression, compile_expression
-from engine.foreign import is_worked_out, translate_name
+from engine.expressions.foreign import is_worked_out, translate_name
+from engine.expressions.language import Expression, compile_expression
+from engine.expressions.scripts import Script, compile_script
 from engine.retries import fixed_duration, parse_pauses
-from engine.scripts import Script, compile_script
 from engine.spiff.nodes import Handing, OperationDetails, WorkDetails
 from engine.spiff.repetition import LoopDetails, RepetitionDetails, Telling
 from engine.spiff.triggers import (
@@ -32,7 +34,7 @@ from engine.spiff.triggers import (
 from engine.timing import TimerDefinition, compile_timer
 
 if TYPE_CHECKING:
-    from engine.decisions import Decision
+    from engine.decisions.decision import Decision
 
 T = TypeVar("T")
 _TELLING: Final = {"None": "noneBehaviorEventRef", "One": "oneBehaviorEventRef"}
@@ -80,7 +82,7 @@ class Reader:
 
     def script(self, task: etree._Element) -> Script:
         """Compile the script of a script task."""
-        text = words.script_text(task) or ""
+        text = attributes.script_text(task) or ""
         return self._attempt(task, lambda: compile_script(text), compile_script(""))
 
     def _timer(self, event: etree._Element, definition: etree._Element) -> Timer | None:
@@ -135,8 +137,8 @@ class Reader:
                 node, "unknown_reference", f"{words.title(node)} names the message {reference}, which is not defined."
             )
         name = (node if found is None else found).get("name") or reference or words.identity(node) or ""
-        key = words.correlation_key(node) or (None if found is None else words.correlation_key(found))
-        text = words.time_to_live(node)
+        key = attributes.correlation_key(node) or (None if found is None else attributes.correlation_key(found))
+        text = attributes.time_to_live(node)
         life = None if text is None else self._attempt(node, lambda: fixed_duration(text), None)
         carried = self.expression(node, None if found is None else found.get(words.rewritten("carriedKey")))
         awaited = [self.expression(node, one.get("expression")) for one in carrier.iter(words.rewritten("awaitedKey"))]
@@ -144,7 +146,7 @@ class Reader:
             name,
             self._named(node, name),
             self.expression(node, key),
-            self.expression(node, words.payload(node)),
+            self.expression(node, attributes.payload(node)),
             life,
             carried=carried,
             awaited=tuple(filter(None, awaited)),
@@ -166,8 +168,8 @@ class Reader:
                 event, "unknown_reference", f"{words.title(event)} names the signal {reference}, which is not defined."
             )
         name = (event if found is None else found).get("name") or reference or words.identity(event) or ""
-        payload = self.expression(event, words.payload(event))
-        return Signal(name, self._named(event, name), payload, words.carries_all(event))
+        payload = self.expression(event, attributes.payload(event))
+        return Signal(name, self._named(event, name), payload, attributes.carries_all(event))
 
     def _named(self, node: etree._Element, name: str) -> Expression | None:
         """Compile the name of a message or signal, if another tool's name holds expressions."""
@@ -194,31 +196,31 @@ class Reader:
         found = self._defined.get(reference or "")
         if reference and found is None:
             self.refuse(event, "unknown_reference", f"{words.title(event)} names {reference}, which is not defined.")
-        names = words.code_variable(definition), words.message_variable(definition)
+        names = attributes.code_variable(definition), attributes.message_variable(definition)
         if found is None:
             return kind(None, True, *names)
         code = (found.get(f"{what}Code") or "").strip()
-        says = self.expression(event, words.error_message(found))
+        says = self.expression(event, attributes.error_message(found))
         return kind(code or found.get("name") or reference, bool(code), *names, says)
 
     # -- tasks
 
     def work(self, task: etree._Element, lane: str | None) -> WorkDetails:
         """Read what a person has to do."""
-        groups = words.candidate_groups(task) or ((words.lane_key(lane),) if lane else ())
+        groups = attributes.candidate_groups(task) or ((attributes.lane_key(lane),) if lane else ())
         return WorkDetails(
-            form=words.form(task),
+            form=attributes.form(task),
             candidate_groups=groups,
-            group_expression=self.expression(task, words.group_expression(task)),
-            assignee=self.expression(task, words.assignee(task)),
+            group_expression=self.expression(task, attributes.group_expression(task)),
+            assignee=self.expression(task, attributes.assignee(task)),
             due=self._due(task),
-            priority=self.expression(task, words.priority(task)),
-            outcome=words.outcome(task),
+            priority=self.expression(task, attributes.priority(task)),
+            outcome=attributes.outcome(task),
             instructions=words.instructions(task),
         )
 
     def _due(self, task: etree._Element) -> TimerDefinition | None:
-        text = words.due_date(task)
+        text = attributes.due_date(task)
         if not text:
             return None
         sort = "duration" if text.lstrip("-+").startswith("P") else "date"
@@ -226,14 +228,14 @@ class Reader:
 
     def operation(self, task: etree._Element) -> OperationDetails:
         """Read which operation is called, with what, and where its results go."""
-        name = words.operation(task)
+        name = attributes.operation(task)
         if not name and not self.is_trial:
             self.refuse(task, "operation_missing", f"{words.title(task)} names no operation; choose one.")
-        inputs, outputs = self._assigned(task, words.inputs(task)), self._assigned(task, words.outputs(task))
+        inputs, outputs = self._assigned(task, attributes.inputs(task)), self._assigned(task, attributes.outputs(task))
         return OperationDetails(name or "", inputs, outputs, self._retry(task), is_trial=self.is_trial)
 
     def _retry(self, task: etree._Element) -> tuple[timedelta, ...] | None:
-        text = words.retry(task)
+        text = attributes.retry(task)
         return None if text is None else self._attempt(task, lambda: parse_pauses(text), None)
 
     def _assigned(self, task: etree._Element, assignments: Iterable[Assignment]) -> dict[str, Expression]:
@@ -251,7 +253,7 @@ class Reader:
 
     def decision(self, task: etree._Element) -> "Decision | None":
         """Find the decision table that a business rule task asks."""
-        key = words.decision(task)
+        key = attributes.decision(task)
         found = self.decisions.get(key or "")
         if found is None:
             message = f"{words.title(task)} asks the decision {key or '(none)'}, which is not deployed; add its table."
@@ -260,7 +262,7 @@ class Reader:
 
     def mapping(self, call: etree._Element, direction: str) -> tuple[dict[str, Expression] | None, bool]:
         """Read what goes into or comes out of a called process: the mapping, and whether everything goes."""
-        passings = words.passed_in(call) if direction == "in" else words.passed_out(call)
+        passings = attributes.passed_in(call) if direction == "in" else attributes.passed_out(call)
         if not passings:
             return None, call.get(words.rewritten("closed")) != direction
         named = [item for item in passings if not item.all_variables]
@@ -271,17 +273,17 @@ class Reader:
 
     def repetition(self, activity: etree._Element, loop: etree._Element) -> RepetitionDetails:
         """Read over what a multi-instance activity is repeated."""
-        cardinality, collection = words.child_text(loop, "loopCardinality"), words.collection(loop)
+        cardinality, collection = words.child_text(loop, "loopCardinality"), attributes.collection(loop)
         if bool(cardinality) == bool(collection):
             message = f"{words.title(activity)} needs either a number of instances or a collection."
             self.refuse(activity, "repetition_unclear", message)
         return RepetitionDetails(
             cardinality=self.expression(activity, cardinality),
             collection=None if cardinality else self.expression(activity, collection),
-            item=words.element_variable(loop),
-            index=words.index_variable(loop),
-            output=words.output_collection(loop),
-            output_item=words.output_item(loop),
+            item=attributes.element_variable(loop),
+            index=attributes.index_variable(loop),
+            output=attributes.output_collection(loop),
+            output_item=attributes.output_item(loop),
             condition=self.expression(activity, words.child_text(loop, "completionCondition")),
             tells=tuple(self._tells(activity, loop)),
         )

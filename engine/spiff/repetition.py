@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from SpiffWorkflow.bpmn.specs import defaults
 
-from engine.expressions import Expression
+from engine.expressions.language import Expression
 from engine.spiff import throwing
 from engine.spiff.changes import apply_changes, changes, shared
 from engine.spiff.faults import TooMany, Unfit

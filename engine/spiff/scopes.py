@@ -6,7 +6,7 @@ from typing import Any
 
 from SpiffWorkflow.bpmn.specs.bpmn_process_spec import BpmnProcessSpec
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.diagrams.attributes import ConflictPolicy as Policy
 from engine.spiff.joins import EndJoin, Join, QuantityJoin
 from engine.spiff.nodes import End, Start
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
-from engine.diagrams.vocabulary import ConflictPolicy as Policy
+from engine.diagrams.attributes import ConflictPolicy as Policy
 from engine.spiff.changes import Merged, Path, apply_changes, changes, merge, shared
 
 FUTURE: Final[int] = TaskState.FUTURE

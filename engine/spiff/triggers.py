@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from engine.errors import ExpressionError
-from engine.expressions import Expression
+from engine.expressions.language import Expression
 from engine.spiff.faults import Unfit
 from engine.timing import TimerDefinition
 from storage.processes import ANY_KEY

@@ -12,10 +12,10 @@ from factories import MORNING
 from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
 
-from engine.dry_run import dry_run
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 from engine.errors import DefinitionError
 from engine.operations.call import Call
-from engine.trial import Options
 from engine.worker import Worker
 from storage.database import Database
 from storage.documents import DocumentStore

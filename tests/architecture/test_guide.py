@@ -7,8 +7,8 @@ import pytest
 from house import House
 
 from engine.diagrams.vocabulary import OUR_ATTRIBUTES, OUR_ELEMENTS, UNSUPPORTED
-from engine.evaluation import LOOKS_AT_NAMES
-from engine.functions import FUNCTIONS
+from engine.expressions.evaluation import LOOKS_AT_NAMES
+from engine.expressions.functions import FUNCTIONS
 from storage.access import Level, Scope
 from storage.database import Database
 

@@ -22,8 +22,8 @@ from drawn import (
     throw,
 )
 
-from engine.dry_run import dry_run
-from engine.trial import Options
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 
 CALLED: Final = process("q", start("in"), script("c", "y = x * 2"), end("out"), "in > c > out")
 

@@ -13,9 +13,9 @@ import measured
 import pytest
 from hostile_files import INTERCHANGE, hostile_files
 
-from engine.dry_run import dry_run
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 from engine.linting import lint_files
-from engine.trial import Options
 
 SECONDS, MEGABYTES = 10, 500
 """What a command may take for any file."""

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from drawing_board import definitions, event, flow, line, node, process, read
 
-from engine.decisions import Decision, read_decisions
+from engine.decisions.decision import Decision, read_decisions
 from engine.diagrams.laws import LintContext
 from engine.diagrams.lint import lint_diagram
 from engine.diagrams.normalise import normalise

@@ -8,7 +8,7 @@ import pytest
 from figures import Count
 from oracle.tables import POLICIES, RANKED, SINGLE, VIOLATED, Row, concluded, random_rows
 
-from engine.decisions import Decision, read_decisions
+from engine.decisions.decision import Decision, read_decisions
 from engine.errors import ExpressionError
 
 AGGREGATES: Final = {"C+": "SUM", "C<": "MIN", "C>": "MAX", "C#": "COUNT"}

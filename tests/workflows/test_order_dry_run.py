@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from order_walk import FIELDS, ORDER, recognised
 
-from engine.dry_run import dry_run
-from engine.trial import Options
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 
 REGISTERED = {
     "order_number": "O-1",

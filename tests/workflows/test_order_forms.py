@@ -8,8 +8,8 @@ import pytest
 from lxml import etree
 from order_walk import BPMN, ORDER
 
-from engine.form_answers import Answers
-from engine.forms import Form, read_form
+from engine.forms.answers import Answers
+from engine.forms.form import Form, read_form
 
 PARCELFLOW = "{https://parcelflow.example/bpmn/1.0}"
 AN_ORDER = {

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from order_walk import FIELDS, decisions
 
-from engine.decisions import Decision, Explanation, Table
-from engine.durations import parse_duration
+from engine.business_time.durations import parse_duration
+from engine.decisions.decision import Decision, Explanation, Table
 
 ORDER: dict[str, Any] = FIELDS | {"agreed_price": None}
 PAPERS = ["80 g offset", "135 g silk", "170 g silk", "300 g matt"]

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response, url_for
 from flask_openapi3.blueprint import APIBlueprint
 
-from engine.form_cache import form_file
+from engine.forms.cache import form_file
 from engine.worklist import check_may_complete
 from storage.beside import Beside
 from storage.database import Transaction

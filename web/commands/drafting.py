@@ -60,8 +60,8 @@ def dry_run(  # noqa: PLR0917 - click passes them by name
     as_json: bool,
 ) -> None:
     """Run a diagram on the real engine against a scratch database, with a virtual clock; no operation runs."""
-    from engine.dry_run import dry_run as try_out  # noqa: PLC0415
-    from engine.trial import Options  # noqa: PLC0415
+    from engine.dry_run.trial import Options  # noqa: PLC0415
+    from engine.dry_run.trying import dry_run as try_out  # noqa: PLC0415
 
     options = Options(
         processes=processes,

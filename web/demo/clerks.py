@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from engine.forms import Form
+from engine.forms.form import Form
 from storage.people import Actor
 from storage.work import WorkItem
 from web.assembly import System

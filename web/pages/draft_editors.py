@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine.decision_editing import ANY, EditableTable, Row, rewritten, tables
+from engine.decisions.editing import ANY, EditableTable, Row, rewritten, tables
 from engine.errors import DefinitionError
 from storage.errors import Invalid, NotFound
 from web import processes

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine.forms import Form
+from engine.forms.form import Form
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.people import Actor

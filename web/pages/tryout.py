@@ -9,12 +9,12 @@ from typing import Any
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from engine.decision_editing import EditableTable, subjects, tables
+from engine.decisions.editing import EditableTable, subjects, tables
 from engine.deployment import Checked, with_called
 from engine.diagrams.outline import OutlinedNode
-from engine.dry_run import dry_run
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 from engine.errors import DefinitionError
-from engine.trial import Options
 from storage.database import Transaction
 from storage.errors import Invalid, NotFound
 from web import processes

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from engine.forms import Form
+from engine.forms.form import Form
 from storage.beside import Beside
 from storage.database import Transaction
 from storage.errors import Invalid

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from engine.durations import Duration, parse_duration
+from engine.business_time.durations import Duration, parse_duration
 from engine.errors import ExpressionError
 from engine.timing import MOST_SKIPPED, Due, compile_timer
 

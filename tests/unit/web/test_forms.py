@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from engine.forms import Form, read_form
+from engine.forms.form import Form, read_form
 from storage.views import FieldView
 from web.forms import Filling, Shown, show
 

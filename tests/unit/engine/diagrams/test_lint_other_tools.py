@@ -6,9 +6,9 @@ import pytest
 from drawing_board import codes, flow, line, lint, node, process
 
 from engine.diagrams.laws import LintContext
-from engine.dry_run import dry_run
+from engine.dry_run.trial import Options
+from engine.dry_run.trying import dry_run
 from engine.errors import Severity
-from engine.trial import Options
 
 JBPM: Final = 'xmlns:t="http://www.jboss.org/drools"'
 ADONIS: Final = 'xmlns:a="http://www.boc-group.com"'

@@ -7,7 +7,7 @@ import pytest
 from drawing_board import PICTURE, definitions, event, flow, line, node, process, read
 from lxml import etree
 
-from engine.diagrams import vocabulary
+from engine.diagrams import attributes, vocabulary
 from engine.diagrams.normalise import NormalisedDiagram, normalise
 from engine.diagrams.vocabulary import FLOW_NODES, bpmn, condition, kind
 from engine.errors import DefinitionError
@@ -200,7 +200,7 @@ def test_a_global_task_becomes_a_process_that_a_call_can_reach() -> None:
     called = element(diagram, "look")
     assert called.tag == bpmn("process")
     (task,) = called.findall(bpmn("userTask"))
-    assert (task.get("name"), vocabulary.form(task)) == ("Look", "review")
+    assert (task.get("name"), attributes.form(task)) == ("Look", "review")
     assert diagram.drawn(task.get("id", "")) == "look"
     assert Counter(kind(one) for one in called)["sequenceFlow"] == 2
 
@@ -285,7 +285,7 @@ def test_a_receive_task_that_starts_the_process_becomes_a_start_event_and_a_task
 
     (start,) = diagram.root.iter(bpmn("startEvent"))
     assert start[0].get("messageRef") == "m"
-    assert vocabulary.correlation_key(start) == "order"
+    assert attributes.correlation_key(start) == "order"
     assert element(diagram, "r").tag == bpmn("task")
     assert (start.get("id"), "r") in ways(diagram)
 
@@ -408,8 +408,8 @@ def test_the_collection_of_a_multi_instance_activity_is_named_by_its_variable() 
 
     characteristics = vocabulary.loop_of(element(diagram, "work"))
     assert characteristics is not None
-    assert vocabulary.collection(characteristics) == "orders"
-    assert vocabulary.element_variable(characteristics) == "order"
+    assert attributes.collection(characteristics) == "orders"
+    assert attributes.element_variable(characteristics) == "order"
 
 
 def test_a_flow_stored_outside_its_subprocess_is_moved_into_it() -> None:

@@ -7,11 +7,11 @@ import pytest
 from drawing_board import definitions, line, lint, node, process, read
 from lxml import etree
 
-from engine.diagrams import vocabulary
+from engine.diagrams import attributes, vocabulary
+from engine.diagrams.attributes import Passing
 from engine.diagrams.normalise import normalise
 from engine.diagrams.vendor_settings import settings, translated
-from engine.diagrams.vocabulary import Passing
-from engine.expressions import compile_expression
+from engine.expressions.language import compile_expression
 
 SPACES: Final = (
     'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" xmlns:flowable="http://flowable.org/bpmn" '
@@ -33,75 +33,75 @@ def task(data: bytes) -> etree._Element:
 
 
 FOLLOWED: Final = [
-    ("userTask", 'camunda:assignee="demo"', "", vocabulary.assignee, "'demo'"),
-    ("userTask", 'camunda:assignee="${owner}"', "", vocabulary.assignee, "(owner) if is_set(owner) else None"),
+    ("userTask", 'camunda:assignee="demo"', "", attributes.assignee, "'demo'"),
+    ("userTask", 'camunda:assignee="${owner}"', "", attributes.assignee, "(owner) if is_set(owner) else None"),
     (
         "userTask",
         'flowable:assignee="#{order.owner}"',
         "",
-        vocabulary.assignee,
+        attributes.assignee,
         "(order.owner) if is_set(order.owner) else None",
     ),
-    ("userTask", 'activiti:candidateGroups="sales, qa"', "", vocabulary.candidate_groups, ("sales", "qa")),
-    ("userTask", 'camunda:dueDate="P3D"', "", vocabulary.due_date, "P3D"),
-    ("userTask", 'camunda:dueDate="2030-01-31T17:00:00"', "", vocabulary.due_date, "2030-01-31T17:00:00"),
-    ("userTask", 'camunda:priority="70"', "", vocabulary.priority, "70"),
-    ("userTask", 'camunda:formRef="review"', "", vocabulary.form, "review"),
-    ("businessRuleTask", 'camunda:decisionRef="route"', "", vocabulary.decision, "route"),
+    ("userTask", 'activiti:candidateGroups="sales, qa"', "", attributes.candidate_groups, ("sales", "qa")),
+    ("userTask", 'camunda:dueDate="P3D"', "", attributes.due_date, "P3D"),
+    ("userTask", 'camunda:dueDate="2030-01-31T17:00:00"', "", attributes.due_date, "2030-01-31T17:00:00"),
+    ("userTask", 'camunda:priority="70"', "", attributes.priority, "70"),
+    ("userTask", 'camunda:formRef="review"', "", attributes.form, "review"),
+    ("businessRuleTask", 'camunda:decisionRef="route"', "", attributes.decision, "route"),
     (
         "businessRuleTask",
         "",
         "<spiffworkflow:calledDecisionId> route </spiffworkflow:calledDecisionId>",
-        vocabulary.decision,
+        attributes.decision,
         "route",
     ),
-    ("businessRuleTask", 'camunda:resultVariable="way"', "", vocabulary.result_variable, "way"),
-    ("callActivity", 'calledElement="q" camunda:calledElementBinding="latest"', "", vocabulary.binding, "latest"),
-    ("callActivity", 'calledElement="q" camunda:calledElementVersion="3"', "", vocabulary.bound_version, 3),
+    ("businessRuleTask", 'camunda:resultVariable="way"', "", attributes.result_variable, "way"),
+    ("callActivity", 'calledElement="q" camunda:calledElementBinding="latest"', "", attributes.binding, "latest"),
+    ("callActivity", 'calledElement="q" camunda:calledElementVersion="3"', "", attributes.bound_version, 3),
     (
         "userTask",
         "",
         '<zeebe:assignmentDefinition assignee="=owner"/>',
-        vocabulary.assignee,
+        attributes.assignee,
         "(owner) if is_set(owner) else None",
     ),
     (
         "userTask",
         "",
         '<zeebe:assignmentDefinition candidateGroups="clerks"/>',
-        vocabulary.candidate_groups,
+        attributes.candidate_groups,
         ("clerks",),
     ),
-    ("userTask", "", '<zeebe:formDefinition formId="review"/>', vocabulary.form, "review"),
-    ("userTask", "", '<zeebe:taskSchedule dueDate="2030-01-31"/>', vocabulary.due_date, "2030-01-31"),
-    ("userTask", "", '<zeebe:priorityDefinition priority="10"/>', vocabulary.priority, "10"),
+    ("userTask", "", '<zeebe:formDefinition formId="review"/>', attributes.form, "review"),
+    ("userTask", "", '<zeebe:taskSchedule dueDate="2030-01-31"/>', attributes.due_date, "2030-01-31"),
+    ("userTask", "", '<zeebe:priorityDefinition priority="10"/>', attributes.priority, "10"),
     (
         "businessRuleTask",
         "",
         '<zeebe:calledDecision decisionId="route" resultVariable="way"/>',
-        vocabulary.decision,
+        attributes.decision,
         "route",
     ),
-    ("callActivity", "", '<zeebe:calledElement processId="q"/>', vocabulary.called_element, "q"),
+    ("callActivity", "", '<zeebe:calledElement processId="q"/>', attributes.called_element, "q"),
     (
         "callActivity",
         'calledElement="q"',
         '<camunda:in variables="all"/>',
-        vocabulary.passed_in,
+        attributes.passed_in,
         (Passing("", "", all_variables=True),),
     ),
     (
         "callActivity",
         'calledElement="q"',
         '<camunda:in source="a" target="b"/>',
-        vocabulary.passed_in,
+        attributes.passed_in,
         (Passing("(a) if is_set(a) else None", "b"),),
     ),
     (
         "callActivity",
         'calledElement="q"',
         '<flowable:out sourceExpression="${b + 1}" target="a"/>',
-        vocabulary.passed_out,
+        attributes.passed_out,
         (Passing("(b + 1) if is_set(b) else None", "a"),),
     ),
 ]
@@ -202,8 +202,8 @@ def test_the_collection_of_another_product_is_looped_over() -> None:
     found = task(data).find(vocabulary.MULTI_INSTANCE)
 
     assert found is not None
-    assert compile_expression(vocabulary.collection(found) or "").evaluate({"documents": [1, 2]}) == [1, 2]
-    assert vocabulary.element_variable(found) == "one"
+    assert compile_expression(attributes.collection(found) or "").evaluate({"documents": [1, 2]}) == [1, 2]
+    assert attributes.element_variable(found) == "one"
     assert any("zeebe:loopCharacteristics/@outputCollection" in one.message for one in lint(data))
 
 
@@ -226,7 +226,7 @@ def test_what_a_thrown_signal_carries_is_followed_as_a_whole(listed: str, payloa
     )
     found = [one.message for one in lint(data) if one.code == "vendor_ignored"]
 
-    assert vocabulary.payload(task(data)) == payload
+    assert attributes.payload(task(data)) == payload
     is_followed = listed == '<camunda:in variables="all"/>' or (payload is not None and "businessKey" not in listed)
     assert any("camunda:in (" in message for message in found) is not is_followed
 
@@ -267,20 +267,20 @@ def test_a_script_that_does_more_with_variables_is_left_as_it_is(script: str) ->
         b"</bpmn:scriptTask>", f"<bpmn:script>{script}</bpmn:script></bpmn:scriptTask>".encode(), 1
     )
 
-    assert vocabulary.script_text(task(data)) == script
+    assert attributes.script_text(task(data)) == script
     assert any("execution.setVariable" in one.message for one in lint(data) if one.code == "vendor_ignored")
 
 
 def test_ours_counts_where_both_are_given() -> None:
     data = drawn("userTask", 'camunda:assignee="demo" parcelflow:assignee="owner"')
 
-    assert vocabulary.assignee(task(data)) == "owner"
+    assert attributes.assignee(task(data)) == "owner"
     assert "vendor_ignored" in {one.code for one in lint(data)}
 
 
 def test_an_assignment_to_a_variable_that_is_not_set_is_nobody() -> None:
     expression = compile_expression(
-        vocabulary.assignee(task(drawn("userTask", 'camunda:assignee="${order.owner}"'))) or ""
+        attributes.assignee(task(drawn("userTask", 'camunda:assignee="${order.owner}"'))) or ""
     )
 
     assert expression.evaluate({}) is None

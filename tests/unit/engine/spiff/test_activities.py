@@ -8,7 +8,7 @@ import pytest
 from oracle.drawing import MESSAGE, boundary, chain, end, gateway, none, process, script, start, subprocess, user
 from oracle.play import NOW, Play, program_of
 
-from engine.decisions import read_decisions
+from engine.decisions.decision import read_decisions
 from engine.steps import ExecutionState, OperationWait, WorkWait
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.diagrams.vocabulary import ConflictPolicy
+from engine.diagrams.attributes import ConflictPolicy
 from engine.spiff.changes import apply_changes, changes, copied, merge, same
 
 

@@ -1,0 +1,1 @@
+"""Time as a business counts it: calendars, holidays, durations, working hours."""

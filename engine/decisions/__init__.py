@@ -1,0 +1,1 @@
+"""Decision tables and literal decisions (DMN): read, compiled, worked out, edited."""

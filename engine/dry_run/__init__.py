@@ -1,0 +1,1 @@
+"""Trying a diagram on the real engine with nothing leaving the machine."""

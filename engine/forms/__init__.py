@@ -1,0 +1,1 @@
+"""Forms of user tasks: read, checked, answered."""
