@@ -112,11 +112,14 @@ class InputCell:
         return any(test.matches(subject, names, budget) for test in self.tests) != self.is_negated
 
 
-def compile_input_cell(text: str, models: Models = _NO_MODELS) -> InputCell:
-    """Read an input cell (unary tests); empty and `-` match everything; raise ExpressionError with a sentence."""
+def compile_input_cell(text: str, models: Models = _NO_MODELS, subjects: Sequence[str] = ()) -> InputCell:
+    """Read an input cell (unary tests); empty and `-` match everything; raise ExpressionError with a sentence.
+
+    `subjects` are names by which the cell may call the value that it looks at, beside `?`.
+    """
     if text.strip() in ("", ANYTHING):
         return InputCell(text, ())
-    words = feel_tokens(text)
+    words = [Token("sign", "?") if word.is_name(*subjects) else word for word in feel_tokens(text)]
     is_negated = _is_negation(words)
     if is_negated:
         words = words[2:-1]

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from lxml import etree
 
-from engine.decisions.cells import InputCell, compile_input_cell, compile_value, list_values
+from engine.decisions.cells import compile_input_cell, compile_value, list_values
 from engine.decisions.names import SpokenNames
 from engine.decisions.tables import Aggregation, HitPolicy, Input, Output, Rule, Table
 from engine.errors import ExpressionError, Finding, Severity
@@ -16,9 +17,18 @@ from engine.expressions.language import Expression
 MOST_CELLS = 20_000
 """Cells of all tables of a file together."""
 _BY_RANK = (HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER)
+_CAMUNDA = "http://camunda.org/schema/1.0/dmn"
 _LANGUAGES = ("feel", "s-feel", "python", "parcelflow")
 
 Read = TypeVar("Read")
+
+
+class _Heads(NamedTuple):
+    """How the columns of a table are headed, and by which names the cells of its inputs call what they look at."""
+
+    inputs: list[str]
+    subjects: list[tuple[str, ...]]
+    outputs: list[str]
 
 
 @dataclass(slots=True)
@@ -41,9 +51,6 @@ class TableReader:
         """Read a value that may call the file's business knowledge models."""
         return compile_value(text, self.models)
 
-    def _input_cell(self, text: str) -> InputCell:
-        return compile_input_cell(text, self.models)
-
     def table(self, element: etree._Element, title: str, result_name: str) -> Table | None:
         """Read a table; None if it is far too large, and with faults noted where some of it cannot be read."""
         inputs = [self._input(column, number, title) for number, column in enumerate(children(element, "input"), 1)]
@@ -59,7 +66,8 @@ class TableReader:
         if not outputs:
             self.complain(element, "decision_output", f"{title} has no output column.")
         self._refuse_repeated(element, title, outputs)
-        heads = [column.label for column in inputs], [column.label for column in outputs]
+        subjects = [_subjects(column) for column in children(element, "input")]
+        heads = _Heads([column.label for column in inputs], subjects, [column.label for column in outputs])
         read = [self._rule(rule, number, title, heads) for number, rule in enumerate(rules, 1)]
         policy, aggregation = self._policy(element, title, outputs)
         return Table(tuple(inputs), tuple(outputs), tuple(filter(None, read)), policy, aggregation)
@@ -129,20 +137,19 @@ class TableReader:
             )
         return policy, aggregate
 
-    def _rule(
-        self, element: etree._Element, number: int, title: str, heads: tuple[list[str], list[str]]
-    ) -> Rule | None:
+    def _rule(self, element: etree._Element, number: int, title: str, heads: _Heads) -> Rule | None:
         cells = list(children(element, "inputEntry")), list(children(element, "outputEntry"))
         place = f"{title}, rule {number}"
-        if (len(cells[0]), len(cells[1])) != (len(heads[0]), len(heads[1])):
+        if (len(cells[0]), len(cells[1])) != (len(heads.inputs), len(heads.outputs)):
             self.complain(element, "decision_rule", f"{place} has not as many cells as the table has columns.")
             return None
         inputs = [
-            self._cell(cell, place, head, self._input_cell) for cell, head in zip(cells[0], heads[0], strict=True)
+            self._cell(cell, place, head, partial(compile_input_cell, models=self.models, subjects=subjects))
+            for cell, head, subjects in zip(cells[0], heads.inputs, heads.subjects, strict=True)
         ]
         outputs = [
             self._cell(cell, place, head, self.value) if text_of(cell) not in ("", "-") else None
-            for cell, head in zip(cells[1], heads[1], strict=True)
+            for cell, head in zip(cells[1], heads.outputs, strict=True)
         ]
         notes = [text_of(note) for note in (*children(element, "description"), *children(element, "annotationEntry"))]
         complete = tuple(cell for cell in inputs if cell is not None)
@@ -174,6 +181,11 @@ def is_in_feel(element: etree._Element) -> bool:
     """Tell whether an expression is written in FEEL; B-FEEL, which has other values for null, is not."""
     language = element.get("expressionLanguage", "").lower().rstrip("/")
     return not language or (not language.endswith("b-feel") and ("feel" in language or language.endswith(_LANGUAGES)))
+
+
+def _subjects(column: etree._Element) -> tuple[str, ...]:
+    """Give the names by which the cells of a column call its value in files for Camunda 7."""
+    return (column.get(f"{{{_CAMUNDA}}}inputVariable", "cellInput"),) if _CAMUNDA in column.nsmap.values() else ()
 
 
 def children(element: etree._Element, name: str) -> Iterator[etree._Element]:

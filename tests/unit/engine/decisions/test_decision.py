@@ -707,3 +707,19 @@ def test_a_nameless_single_output_bears_the_name_of_its_decision() -> None:
     text = table([(["-"], ["1"])]).replace(' name="way"', "")
 
     assert read(text)["route"].evaluate({"amount": 1}) == {"route": 1}
+
+
+@pytest.mark.parametrize(("column", "cell"), [("", "cellInput > 5"), ("camunda:inputVariable='total'", "total > 5")])
+def test_cells_call_their_value_by_the_name_that_camunda_gives_it(column: str, cell: str) -> None:
+    written = table([([cell], ['"large"']), (["-"], ['"any"'])], attributes='hitPolicy="FIRST"')
+    file = written.replace('<input id="in_0"', f'<input {column} id="in_0"')
+    camunda = f"<definitions xmlns='{DMN_13}' xmlns:camunda='http://camunda.org/schema/1.0/dmn' id='d' name='d'>"
+    decision = read_decisions(f"{camunda}{file}</definitions>".encode(), "t.dmn")["route"]
+
+    assert [decision.evaluate({"amount": amount}) for amount in (6, 5)] == [{"way": "large"}, {"way": "any"}]
+
+
+def test_elsewhere_that_name_is_a_variable_like_any_other() -> None:
+    decision = route([(["cellInput"], ['"same"']), (["-"], ['"any"'])], attributes='hitPolicy="FIRST"')
+
+    assert decision.evaluate({"amount": 5, "cellInput": 5}) == {"way": "same"}
