@@ -36,12 +36,13 @@ def serving(receive: Receive, **door: float) -> Iterator[smtplib.SMTP]:
 
 
 def _connect(port: int) -> smtplib.SMTP:
+    """Connect as soon as the server is up and has room: it tries itself first, and has to notice that others have gone."""
     for _ in range(100):
         try:
             return smtplib.SMTP("127.0.0.1", port, timeout=10)
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, smtplib.SMTPConnectError):
             Event().wait(0.05)
-    raise RuntimeError("the mail server did not come up")
+    raise RuntimeError("the mail server did not come up, or there was never room")
 
 
 def an_order(text: str = "Order 4711") -> EmailMessage:
@@ -105,12 +106,12 @@ def _nothing(delivery: Delivery) -> Receipt:
 def test_who_has_too_many_connections_is_asked_to_come_later_and_served_when_one_is_gone() -> None:
     with serving(_nothing, of_one_address=3) as first, first:
         port = first.sock.getpeername()[1]
-        others = [smtplib.SMTP("127.0.0.1", port, timeout=10) for _ in range(2)]
+        others = [_connect(port) for _ in range(2)]
 
         with pytest.raises(smtplib.SMTPConnectError) as refused:
             smtplib.SMTP("127.0.0.1", port, timeout=10)
         others[0].quit()
-        again = _when_there_is_room(port)
+        again = _connect(port)
 
         assert refused.value.smtp_code == 421
         assert [one.noop()[0] for one in (first, others[1], again)] == [250, 250, 250]
@@ -147,13 +148,3 @@ def test_a_connection_that_says_nothing_is_ended() -> None:
         client.ehlo()
 
         assert client.sock.recv(100) == b""
-
-
-def _when_there_is_room(port: int) -> smtplib.SMTP:
-    """Connect as soon as the server has noticed that another one has gone."""
-    for _ in range(100):
-        try:
-            return smtplib.SMTP("127.0.0.1", port, timeout=10)
-        except smtplib.SMTPConnectError:
-            Event().wait(0.05)
-    raise RuntimeError("there was never room")
