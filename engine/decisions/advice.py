@@ -21,8 +21,10 @@ from engine.expressions import plain
 from engine.expressions.evaluation import Budget
 from engine.expressions.language import Expression
 
-_MOST_MATCHES = 400_000
-"""Cells times samples of a table that is looked at for rules that meet; a larger one would take too long."""
+_MOST_RULES = 1_000
+_MOST_TESTS = 10_000
+_MOST_MATCHES = 500_000
+"""Rules, tests in all cells, and tests times samples of a table that is looked at; a larger one would take too long."""
 _MOST_TOLD = 10
 """Pairs of rules told of one table."""
 _WHOLE = ("integer", "long")
@@ -34,8 +36,20 @@ _ANYTHING = 1
 
 def advise(decisions: Mapping[str, Decision]) -> list[Finding]:
     """Give warnings about the tables of a file."""
-    tables = [(decision, decision.logic) for decision in decisions.values() if isinstance(decision.logic, Table)]
+    tables = [(one, one.logic) for one in decisions.values() if isinstance(one.logic, Table) and _is_small(one.logic)]
     return [finding for decision, table in tables for finding in (*_unlisted(decision, table), *_met(decision, table))]
+
+
+def _is_small(table: Table) -> bool:
+    """Tell whether the table can be looked at in a second or so."""
+    return len(table.rules) <= _MOST_RULES and sum(_tests(table, None)) <= _MOST_TESTS
+
+
+def _tests(table: Table, number: int | None) -> Iterator[int]:
+    """Count the tests of each cell of a column, or of all."""
+    return (
+        len(cell.tests) for rule in table.rules for cell in (rule.inputs if number is None else [rule.inputs[number]])
+    )
 
 
 def _warn(decision: Decision, rule: Rule, code: str, message: str) -> Finding:
@@ -59,8 +73,9 @@ def _unlisted(decision: Decision, table: Table) -> Iterator[Finding]:
 def _not_among(
     decision: Decision, rule: Rule, label: str, listed: Sequence[Any], values: Sequence[Any]
 ) -> Iterator[Finding]:
-    for value in values if listed else ():
-        if not any(plain.equal(value, one) for one in listed):
+    known = {_key(one) for one in listed}
+    for value in values if known else ():
+        if _key(value) not in known:
             message = f"rule {rule.number}: {_said(value)} is none of the values listed for the column “{label}”."
             yield _warn(decision, rule, "decision_unlisted", message)
 
@@ -74,6 +89,11 @@ def _named(cell: InputCell, type_name: str) -> list[Any]:
 def _answered(written: Expression | None, column: Output) -> list[Any]:
     values = [] if written is None else _constants(written, column.type)
     return [value for value in values if isinstance(value, str)]
+
+
+def _key(value: Any) -> Any:
+    """Give what is the same for equal values; of lists and groups, which nobody lists, what they look like."""
+    return repr(value) if isinstance(value, list | dict) else (isinstance(value, bool), value)
 
 
 # -- rules that meet
@@ -93,7 +113,7 @@ def _met(decision: Decision, table: Table) -> Iterator[Finding]:
     if table.policy not in (HitPolicy.UNIQUE, HitPolicy.ANY, HitPolicy.FIRST) or len(table.rules) < 2:  # noqa: PLR2004  # a pair
         return
     samples = [_samples(table, number) for number in range(len(table.inputs))]
-    if len(table.rules) * sum(map(len, samples)) > _MOST_MATCHES:
+    if sum(len(found) * sum(_tests(table, number)) for number, found in enumerate(samples)) > _MOST_MATCHES:
         return
     columns = [_sampled(table, number, found) for number, found in enumerate(samples)]
     if table.policy is HitPolicy.FIRST:

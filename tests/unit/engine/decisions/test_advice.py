@@ -146,6 +146,10 @@ def test_a_very_large_table_is_left_alone() -> None:
     assert told("UNIQUE", [AMOUNT], *([f"{n}"] for n in range(1_000)), ["-"]) == []
 
 
+def test_a_table_of_many_rules_is_left_alone() -> None:
+    assert told("UNIQUE", [AMOUNT], *(["-"] for _ in range(1_001))) == []
+
+
 def test_values_that_nobody_listed_are_told() -> None:
     paper = ("paper", "string", '"matt", "gloss"')
     rows: list[Row] = [(['"mat", "gloss"'], '"press"'), (['not("silk")'], '"digitl"'), (["-"], "reason")]
