@@ -1,9 +1,9 @@
 """Completions over HTTP: a browser's session, the right checked, the answers checked by the form; beside the service layer."""
 
-import http.client
 import json
 import random
 import re
+import socket
 import statistics
 import subprocess
 import sys
@@ -21,14 +21,21 @@ from web.auth import hash_password
 
 _ROOT = Path(__file__).parent.parent
 _PASSWORD = "a good long password"  # noqa: S105 - of a database that lives for minutes
+_HEADER = re.compile(r"([^:\r\n]+): *([^\r\n]*)")
 _FORGERY_TOKEN = re.compile(r'"X-CSRFToken": "([^"]+)"')
 
 
 class Browser:
-    """A signed-in browser with one connection that stays open."""
+    """A signed-in browser with one connection that stays open.
+
+    It sends head and body at once and looks at no more of an answer than it needs, so that what is measured is the server's
+    work: Python's own client asks in two pieces, and takes half as long again for it as a small request takes the server.
+    """
 
     def __init__(self, port: int, login: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._host = f"127.0.0.1:{port}"
+        self._connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        self._answers = self._connection.makefile("rb")
         self._cookie = ""
         page = self._ask("GET", "/sign-in")
         fields = {"csrf_token": self._token(page), "login": login, "password": _PASSWORD}
@@ -42,12 +49,16 @@ class Browser:
         self._ask("POST", f"/api/v1/work-items/{item}/complete", sent, self._headers)
 
     def _ask(self, method: str, path: str, sent: str | None = None, headers: Mapping[str, str] | None = None) -> str:
-        self._connection.request(method, path, sent, {**(headers or {}), "Cookie": self._cookie})
-        answer = self._connection.getresponse()
-        text = answer.read().decode()
-        if answer.status >= 400:
-            raise RuntimeError(f"{method} {path}: {answer.status} {text[:500]}")
-        self._cookie = (answer.getheader("Set-Cookie") or self._cookie).partition(";")[0]
+        body = (sent or "").encode()
+        given = {"Host": self._host, "Cookie": self._cookie, "Content-Length": len(body), **(headers or {})}
+        head = "".join(f"{name}: {value}\r\n" for name, value in given.items())
+        self._connection.sendall(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + body)
+        status = int(self._answers.readline().split()[1])
+        answered = dict(_HEADER.findall(b"".join(iter(self._answers.readline, b"\r\n")).decode()))
+        text = self._answers.read(int(answered["Content-Length"])).decode()
+        if status >= 400:
+            raise RuntimeError(f"{method} {path}: {status} {text[:500]}")
+        self._cookie = answered.get("Set-Cookie", self._cookie).partition(";")[0]
         return text
 
     def _token(self, page: str) -> str:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from engine.errors import DefinitionError
+from engine.forms.answers import Answers
 from engine.forms.form import Form
 from engine.worklist import check_in_reach
 from storage.access import Level, Rights
@@ -20,7 +21,7 @@ from storage.views import ParcelView
 from storage.work import WorkItem
 from storage.worklist import ItemInHand
 from web.context import system
-from web.forms import Filling
+from web.forms import Filling, checked
 from web.sheets import crops
 from web.sight import parcel_behind
 
@@ -162,9 +163,10 @@ def _filling(tx: Transaction, hand: ItemInHand, view: ParcelView | None) -> Fill
     return replace(known, readings={field.name: field for field in view.fields}, crops=crops(tx, view.fields))
 
 
-def known_in_hand(tx: Transaction, hand: ItemInHand) -> Filling:
-    """Give what answers are checked beside: the variables of the item that the person may see."""
-    return _known(tx, hand, hand.rights)
+def checked_in_hand(tx: Transaction, hand: ItemInHand, form: Form, typed: Mapping[str, Any]) -> Answers:
+    """Check what was typed for an item, beside those of its variables that the person may see, if the form asks for any."""
+    filling = _known(tx, hand, hand.rights) if form.looks_at_variables else Filling(zone=system().zone)
+    return checked(form, typed, filling, tx.now)
 
 
 def _known(tx: Transaction, hand: ItemInHand, rights: Rights | None) -> Filling:

@@ -116,6 +116,12 @@ class Component:
     """Entries that a dynamic list begins with."""
     components: tuple["Component", ...] = ()
 
+    @property
+    def looks_at_variables(self) -> bool:
+        """Tell whether checking an answer to it asks for a variable, its own or one of a condition or of its options."""
+        reasons = (self.hidden_if, self.options_from, self.options_expression)
+        return self.is_disabled or self.readonly is not False or any(reason is not None for reason in reasons)
+
     def walk(self) -> Iterator["Component"]:
         """Give the component and all those inside it."""
         yield self

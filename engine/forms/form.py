@@ -25,6 +25,11 @@ class Form:
         """Give every component that a person answers, those inside of groups and lists too."""
         return tuple(inner for outer in self.components for inner in outer.walk() if inner.kind in ANSWERED)
 
+    @property
+    def looks_at_variables(self) -> bool:
+        """Tell whether checking answers asks for variables of the process."""
+        return any(inner.looks_at_variables for outer in self.components for inner in outer.walk())
+
     def lint(self) -> list[Finding]:
         """Tell what is wrong with the form; an error refuses its deployment."""
         return list(self._findings)

@@ -22,8 +22,7 @@ from web.api.answering import answer, next_page
 from web.api.asking import RequestRefused, reads
 from web.api.parcels import field_line
 from web.context import person, system
-from web.desk import Accepted, Desk, desk, form_in_hand, known_in_hand
-from web.forms import checked
+from web.desk import Accepted, Desk, checked_in_hand, desk, form_in_hand
 from web.problems import Detailed
 from web.repeats import Keep, once, once_within
 from web.rights import Right, needs
@@ -143,7 +142,7 @@ def _accepted(tx: Transaction, hand: ItemInHand, answers: Mapping[str, Any]) -> 
         if answers:
             raise AnswersRefused(dict.fromkeys(answers, "This work item has no form, so it takes no answers."))
         return Accepted()
-    found = checked(form, answers, known_in_hand(tx, hand), tx.now)
+    found = checked_in_hand(tx, hand, form, answers)
     unknown = dict.fromkeys(found.unknown, "The form has no such field.")
     if found.errors or unknown:
         raise AnswersRefused({**unknown, **found.errors})

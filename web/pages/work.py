@@ -15,8 +15,8 @@ from storage.errors import Invalid
 from storage.worklist import ItemInHand
 from web import desk as desks
 from web.context import person, system
-from web.desk import Accepted, Desk, desk, form_in_hand, known_in_hand
-from web.forms import Filling, checked, markdown, typed_answers, with_more
+from web.desk import Accepted, Desk, checked_in_hand, desk, form_in_hand
+from web.forms import Filling, markdown, typed_answers, with_more
 from web.forms import show as lay_out
 from web.navigation import say
 from web.repeats import Keep, once_within
@@ -131,7 +131,7 @@ def _accepted(tx: Transaction, hand: ItemInHand) -> Accepted:
     form = form_in_hand(tx, hand) if hand.is_open and not hand.is_resting else None
     if form is None:
         return Accepted()
-    answers = checked(form, _typed(form), known_in_hand(tx, hand), tx.now)
+    answers = checked_in_hand(tx, hand, form, _typed(form))
     if answers.errors:
         raise _Incorrect(answers.errors)
     return Accepted(form, answers.values)

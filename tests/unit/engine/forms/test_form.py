@@ -1,7 +1,7 @@
 """Forms: reading what the form editor writes, finding its faults, checking answers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -269,6 +269,47 @@ def test_options_come_from_the_form_a_variable_or_an_expression() -> None:
     assert offered[1] == [("matt", "matt"), ("gloss", "Glossy")]
     assert offered[2] == [("matt", "matt"), ("gloss", "Glossy"), ("x", "x")]
     assert review.validate({"a": "pear", "b": "gloss", "c": "x"}, variables).are_accepted
+
+
+class Watched(Mapping[str, Any]):
+    """Variables that note whether anybody looks at them."""
+
+    def __init__(self, **values: Any) -> None:
+        self._values = values
+        self.is_looked_at = False
+
+    def __getitem__(self, name: str) -> Any:
+        self.is_looked_at = True
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self.is_looked_at = True
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+@pytest.mark.parametrize(
+    ("components", "is_looked_at"),
+    [
+        ([field("textfield"), field("number", "n", validate={"min": 2}), field("select", "s", values=FRUIT)], False),
+        ([{"type": "dynamiclist", "path": "lines", "id": "l", "components": [field("checkbox")]}], False),
+        ([field("textfield", conditional={"hide": "=amount > 5"})], True),
+        ([field("textfield", readonly="=amount > 5")], True),
+        ([field("textfield", readonly=True)], True),
+        ([field("textfield", disabled=True)], True),
+        ([field("select", valuesKey="papers")], True),
+        ([field("select", valuesExpression='=papers + ["x"]')], True),
+        ([{"type": "group", "id": "g", "components": [field("select", valuesKey="papers")]}], True),
+    ],
+)
+def test_a_form_tells_whether_it_looks_at_variables(components: list[dict[str, Any]], *, is_looked_at: bool) -> None:
+    review, variables = form(*components), Watched(amount=3, papers=["matt"])
+
+    review.validate({"x": "apple", "n": "3", "s": "pear", "lines.0.x": "on"}, variables)
+
+    assert (review.looks_at_variables, variables.is_looked_at) == (is_looked_at, is_looked_at)
 
 
 def test_a_form_tells_its_fields_and_their_looks() -> None:
