@@ -4,6 +4,9 @@ A job's row is the truth; the job engine (`storage.job_engine`) only carries the
 Life of a job: `waiting` until a worker claims it, `running` (each claim counts as an attempt), then `done`; or after a
 failure `waiting` again with a later due time; or, its attempts used up, `stopped` with an incident; or `cancelled` when the
 instance does not want it any more. A job's key never changes, so an operation can do its deed once however often it is tried.
+
+A job whose worker ended before it did was cut off: it is `waiting` again, and from the third time on it rests before its next try
+(`rest_after`), so that others have their turn. None is claimed before it is due; what wakes it too early wakes it again in time.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -14,12 +17,12 @@ from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     ForeignKey,
     Index,
     UniqueConstraint,
     and_,
     bindparam,
-    case,
     or_,
     select,
     text,
@@ -119,8 +122,10 @@ class NewJob:
 
 
 _UNFINISHED = (JobState.WAITING, JobState.RUNNING)
-_IS_CUT_OFF = case((Job.state == JobState.RUNNING, 1), else_=0)
-"""One for a job that is taken from a worker, nothing for one that waits."""
+_INTERRUPTIONS_WITHOUT_REST = 2
+_FIRST_REST = timedelta(seconds=1)
+_LONGEST_REST = timedelta(minutes=1)
+_GOLDEN = (5**0.5 - 1) / 2
 _RANKS = MappingProxyType({JobKind.OPERATION: 1, JobKind.START: 2, JobKind.TASK: 3})
 """Which wake-ups go first: what has begun goes on before more begins."""
 
@@ -164,6 +169,19 @@ _CANCEL = Fixed(
     .where(or_(*(Job.state == state for state in (*_UNFINISHED, JobState.STOPPED))))
     .values(state=JobState.CANCELLED, finished_at=bindparam("at"))
 )
+
+
+def rest_after(interruptions: int, job_id: int) -> timedelta:
+    """Give how long a job rests that was cut off so often: not at all at first, then twice as long each time, to a minute.
+
+    Up to half of it is taken off, another part for each job and time: what was cut off together does not begin together
+    again, and so is not cut off by the same one of them for ever.
+    """
+    doublings = interruptions - _INTERRUPTIONS_WITHOUT_REST - 1
+    if doublings < 0:
+        return timedelta(0)
+    longest: timedelta = min(_FIRST_REST * 2 ** min(doublings, 16), _LONGEST_REST)
+    return longest * (1 - job_id * interruptions * _GOLDEN % 1 / 2)
 
 
 def _finished(changed: int) -> None:
@@ -249,34 +267,46 @@ class Jobs:
     def claim(self, job_id: int, worker: str, silence: timedelta = timedelta(0)) -> Job | None:
         """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do (any more, or yet).
 
-        The jobs of a suspended instance wait until it goes on.
+        The jobs of a suspended instance wait until it goes on. One that is not due yet is woken again when it is.
         A job that another runs is only taken when that worker has given no sign of life for as long as `silence`.
         """
+        if self._take(job_id, worker):
+            return self.one(job_id)
         alive = select(NodeHeartbeat.node).where(NodeHeartbeat.seen_at >= self._unit.now - silence)
-        is_abandoned = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive))
+        if self._cut_off(Job.id == job_id, Job.worker.not_in(alive)):
+            return self.one(job_id) if self._take(job_id, worker) else None
+        self._wake_in_time(Job.id == job_id, Job.due_at > self._unit.now)
+        return None
+
+    def _take(self, job_id: int, worker: str) -> bool:
         claimed = self._unit.connection.execute(
             update(Job)
-            .where(Job.id == job_id, or_(Job.state == JobState.WAITING, is_abandoned), ~rests(Job.instance_id))
-            .values(
-                state=JobState.RUNNING,
-                attempts=Job.attempts + 1,
-                interruptions=Job.interruptions + _IS_CUT_OFF,
-                worker=worker,
-                started_at=self._unit.now,
-            )
+            .where(Job.id == job_id, Job.state == JobState.WAITING, self._is_due, ~rests(Job.instance_id))
+            .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
         )
-        return self.one(job_id) if claimed.rowcount == 1 else None
+        return claimed.rowcount == 1
 
     def give_back(self, worker: str, *, but_for: Sequence[int] = (), since_more_than: timedelta | None = None) -> None:
         """Let the jobs wait again that this worker took (so long ago), but for those that it is still at.
 
         It ran them when it died; or the database did not answer when it wanted to write down what had come of them.
         """
-        taken = [Job.worker == worker, Job.state == JobState.RUNNING, Job.id.not_in(but_for)]
+        taken = [Job.worker == worker, Job.id.not_in(but_for)]
         if since_more_than is not None:
             taken.append(Job.started_at <= self._unit.now - since_more_than)
+        self._cut_off(*taken)
+
+    def _cut_off(self, *chosen: ColumnElement[bool]) -> Sequence[int]:
+        """Take running jobs from their workers, and wake in time those that must rest; the others come as they would."""
         values = {"state": JobState.WAITING, "interruptions": Job.interruptions + 1}
-        self._unit.connection.execute(update(Job).where(*taken).values(values))
+        taking = update(Job).where(Job.state == JobState.RUNNING, *chosen).values(values)
+        taken = self._unit.connection.execute(taking.returning(Job.id, Job.kind, Job.interruptions)).all()
+        for job_id, kind, interruptions in taken:
+            if rest := rest_after(interruptions, job_id):
+                resting = update(Job).where(Job.id == job_id).values(due_at=self._unit.now + rest)
+                self._unit.connection.execute(resting)
+                self._wake(job_id, kind, rest)
+        return [job_id for job_id, _, _ in taken]
 
     def put_back(self, job_id: int, attempt: int) -> None:
         """Let a job wait as if it had not been tried: its instance rests, and could not take the result."""
@@ -285,24 +315,14 @@ class Jobs:
 
     def wake_those_of(self, instance_id: int) -> None:
         """Wake up the waiting jobs of an instance that goes on again."""
-        waiting = select(Job.id).where(Job.instance_id == instance_id, Job.state == JobState.WAITING)
-        for job_id in self._unit.session.scalars(waiting).all():
-            self._wake(job_id, JobKind.OPERATION, timedelta(0))
+        self._wake_in_time(Job.instance_id == instance_id)
 
     def hand_back(self, worker: str, job_ids: Collection[int]) -> None:
         """Let these jobs be taken up at once by whoever can: this worker has begun them, or meant to, and ends without."""
         if not job_ids:
             return
-        is_begun = and_(Job.state == JobState.RUNNING, Job.worker == worker)
-        unsettled = Job.id.in_(job_ids), or_(is_begun, Job.state == JobState.WAITING)
-        values = {
-            "state": JobState.WAITING,
-            "due_at": self._unit.now,
-            "interruptions": Job.interruptions + _IS_CUT_OFF,
-        }
-        statement = update(Job).where(*unsettled).values(values).returning(Job.id, Job.kind)
-        for job_id, kind in self._unit.connection.execute(statement).all():
-            self._wake(job_id, kind, timedelta(0))
+        self._cut_off(Job.id.in_(job_ids), Job.worker == worker)
+        self._wake_now(Job.id.in_(job_ids), self._is_due)
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""
@@ -366,28 +386,38 @@ class Jobs:
         A worker that is taken for dead may have claimed one in a transaction that the database carried out only then.
         """
         before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
-        lost = and_(Job.state == JobState.RUNNING, Job.worker.not_in(alive), Job.started_at < before)
-        forgotten = or_(lost, and_(Job.state == JobState.WAITING, Job.due_at < before, ~rests(Job.instance_id)))
-        chosen = select(Job.id).where(forgotten).limit(100)
-        values = {
-            "state": JobState.WAITING,
-            "due_at": self._unit.now,
-            "interruptions": Job.interruptions + _IS_CUT_OFF,
-        }
-        statement = update(Job).where(Job.id.in_(chosen), forgotten).values(values).returning(Job.id, Job.kind)
-        woken = self._unit.connection.execute(statement).all()
-        for job_id, kind in woken:
-            self._wake(job_id, kind, timedelta(0))
-        return len(woken)
+        lost = self._cut_off(Job.worker.not_in(alive), Job.started_at < before)
+        is_late = or_(Job.due_at < before, and_(Job.id.in_(lost), self._is_due))
+        chosen = select(Job.id).where(Job.state == JobState.WAITING, is_late, ~rests(Job.instance_id)).limit(100)
+        return len({*lost, *self._wake_now(Job.id.in_(chosen), is_late)})
 
     def unfinished(self) -> Sequence[Job]:
         """Give the jobs of instances that wait or run, oldest first."""
         statement = select(Job).where(Job.instance_id.is_not(None), Job.state.in_(_UNFINISHED)).order_by(Job.id)
         return self._unit.session.scalars(statement).all()
 
+    @property
+    def _is_due(self) -> ColumnElement[bool]:
+        """Tell whether a job may be taken up: its time has come, or it was owed without a delay, whatever clocks say."""
+        return or_(Job.due_at <= self._unit.now, Job.due_at <= Job.created_at)
+
     def _wake(self, job_id: int, kind: JobKind, delay: timedelta) -> None:
         if self._unit.wake is not None:
             self._unit.wake(self._unit.connection, job_id, _RANKS[kind], delay)
+
+    def _wake_now(self, *chosen: ColumnElement[bool]) -> Sequence[int]:
+        """Let waiting jobs be due now, and wake them."""
+        waking = update(Job).where(Job.state == JobState.WAITING, *chosen).values(due_at=self._unit.now)
+        woken = self._unit.connection.execute(waking.returning(Job.id, Job.kind)).all()
+        for job_id, kind in woken:
+            self._wake(job_id, kind, timedelta(0))
+        return [job_id for job_id, _ in woken]
+
+    def _wake_in_time(self, *chosen: ColumnElement[bool]) -> None:
+        """Wake waiting jobs as soon as they are due."""
+        waiting = select(Job.id, Job.kind, Job.due_at).where(Job.state == JobState.WAITING, *chosen)
+        for job_id, kind, due_at in self._unit.connection.execute(waiting).all():
+            self._wake(job_id, kind, max(due_at - self._unit.now, timedelta(0)))
 
     def _end(self, chosen: Sequence[Any], state: JobState, states: Sequence[JobState]) -> bool:
         statement = update(Job).where(*chosen, Job.state.in_(states)).values(state=state, finished_at=self._unit.now)

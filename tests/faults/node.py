@@ -64,7 +64,7 @@ class PostOffice:
     taken: Counter[str] = field(default_factory=Counter)
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
-        name = str(message_from_bytes(envelope.content)["Message-ID"]).strip("<> ").partition("@")[0]
+        name = name_of(envelope)
         self.begun[name] += 1
         await asyncio.sleep(self.seconds)
         self.taken[name] += 1
@@ -74,6 +74,11 @@ class PostOffice:
         controller = Controller(self, hostname="127.0.0.1", port=self.port)
         controller.start()
         return controller
+
+
+def name_of(envelope: Any) -> str:
+    """Give the name of a mail: its Message-ID without the host."""
+    return str(message_from_bytes(envelope.content)["Message-ID"]).strip("<> ").partition("@")[0]
 
 
 @dataclass

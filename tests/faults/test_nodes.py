@@ -5,11 +5,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from itertools import count as numbers
 from pathlib import Path
+from typing import Any
 
 import pytest
+from figures import Count
 from installation import Installation
-from node import PAUSE_SECONDS, Node, PostOffice, begin_node, marks, owe_orders, put_in_force, rows, until
+from node import PAUSE_SECONDS, Node, PostOffice, begin_node, marks, name_of, owe_orders, put_in_force, rows, until
 from postgres import Cluster
 from pydantic import SecretStr
 
@@ -20,12 +23,35 @@ from web.settings import Settings
 
 TAKE_OVER_SECONDS = 30
 PATIENCE_SECONDS = 20
+MOST_DEATHS = 10  # by one mail, while the others come to their end: half of those after which its job is stopped
 AT_ONCE = 2  # jobs that one node does at the same time
 LEFT_UNDONE = "SELECT id FROM job WHERE state = 'running' AND worker = '{}' ORDER BY id"
 IN_HAND = "SELECT id FROM job WHERE state = 'running'"
 UNFINISHED = "SELECT id FROM process_instance WHERE state <> 'completed'"
 NOT_STARTED = "SELECT id FROM job WHERE kind = 'start' AND state <> 'done'"
 FIRED = """SELECT chain, at, action, details FROM audit_event WHERE action IN ('job.done', 'timer.fired') ORDER BY id"""
+
+
+class DeadlyPostOffice(PostOffice):
+    """Kills whatever node brings the first mail, each time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deadly: str | None = None
+        self.node: Node | None = None
+        self.deaths = 0
+
+    async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+        name = name_of(envelope)
+        if self.deadly is None:
+            self.deadly = name
+        if name != self.deadly:
+            return await super().handle_DATA(server, session, envelope)
+        until(lambda: self.node is not None, 60)  # it may have begun to work before its test knows it
+        if self.node is not None:
+            self.node.kill()
+        self.node, self.deaths = None, self.deaths + 1
+        return "451 too late"
 
 
 @pytest.fixture
@@ -60,11 +86,19 @@ def post() -> Iterator[PostOffice]:
 
 
 @pytest.fixture
+def deadly_post() -> Iterator[DeadlyPostOffice]:
+    office = DeadlyPostOffice()
+    controller = office.open()
+    yield office
+    controller.stop()
+
+
+@pytest.fixture
 def begin(installation: Installation, post: PostOffice) -> Iterator[Callable[..., Node]]:
     """Give a function that starts nodes, which are ended at last."""
     begun: list[Node] = []
 
-    def begin(name: str, failpoints: str = "") -> Node:
+    def begin(name: str, failpoints: str = "", post: PostOffice = post) -> Node:
         begun.append(begin_node(installation, name, post, failpoints))
         return begun[-1]
 
@@ -174,4 +208,29 @@ def test_a_node_told_to_end_leaves_to_others_what_takes_too_long(
 
     assert set(marks(system).values()) == {"done"}
     assert set(post.taken) == set(marks(system))
+    assert check(system.database, reload=system.reload()) == []
+
+
+@pytest.mark.timeout(330)
+def test_a_mail_that_kills_its_node_each_time_holds_up_no_others(
+    system: System, deadly_post: DeadlyPostOffice, begin: Callable[..., Node], count: Count
+) -> None:
+    owe_orders(system, 5)
+    lives = numbers()
+
+    def others_are_done() -> bool:
+        if deadly_post.node is None:
+            deadly_post.node = begin(f"life {next(lives)}", post=deadly_post)
+        return len(rows(system, UNFINISHED)) == 1 and not rows(system, NOT_STARTED)
+
+    until(others_are_done, 200)
+    deaths = deadly_post.deaths
+    deadly, deadly_post.deadly = deadly_post.deadly, ""
+    left = {mail for mail, state in marks(system).items() if state != "done"}
+    until(lambda: is_all_done(system), 60)
+
+    count("deaths by one mail until the other orders were done", deaths)
+    assert left == {deadly}
+    assert deaths <= MOST_DEATHS
+    assert set(deadly_post.taken) == set(marks(system))
     assert check(system.database, reload=system.reload()) == []

@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from itertools import count
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from engine.operations.call import Call
 from engine.worker import Pace, Worker
 from storage.errors import Invalid, Unavailable
 from storage.job_engine import JobEngine
-from storage.jobs import JobKind, Jobs, NewJob
+from storage.jobs import JobKind, Jobs, NewJob, rest_after
 
 AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
 SERVED = a_diagram(
@@ -187,11 +188,11 @@ def test_a_result_that_comes_twice_counts_once(office: Office) -> None:
     assert office.variables(instance)["digest"] == "first"
 
 
-def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -> None:
+def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office, clock: FakeClock) -> None:
     office.deploy(SERVED)
     office.engine.start("order")
     desk = Desk()
-    job_id = _cut_off(office, AT_ONCE.most_interruptions + 1)
+    job_id = _cut_off(office, clock, AT_ONCE.most_interruptions + 1)
 
     _worker(office, desk).run_job(job_id)
 
@@ -201,11 +202,11 @@ def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office) -
         assert (incident.code, "21 times" in incident.message) == ("worker_died", True)
 
 
-def test_tries_that_were_cut_off_do_not_count_among_those_that_failed(office: Office) -> None:
+def test_tries_that_were_cut_off_do_not_count_among_those_that_failed(office: Office, clock: FakeClock) -> None:
     office.deploy(SERVED)
     instance = office.engine.start("order")
     desk = Desk(failures=len(AT_ONCE.retry_after))
-    job_id = _cut_off(office, AT_ONCE.most_interruptions)
+    job_id = _cut_off(office, clock, AT_ONCE.most_interruptions)
     worker = _worker(office, desk)
 
     for _ in range(len(AT_ONCE.retry_after) + 1):
@@ -215,15 +216,146 @@ def test_tries_that_were_cut_off_do_not_count_among_those_that_failed(office: Of
     assert "look" in office.items(instance)
 
 
-def _cut_off(office: Office, times: int) -> int:
-    """Let workers take the one job that waits and die, by turns found by their heirs and by nobody; give the job."""
-    with office.database.transaction() as tx:
+def _cut_off(office: Office, clock: FakeClock, times: int) -> int:
+    """Let workers take the one job that waits and die, by turns found by their heirs and by nobody; give the job, due."""
+    with office.database.reading() as tx:
         [job_id] = tx.jobs.waiting()
-        for number in range(times):
+    for turn in count():
+        with office.database.transaction() as tx:
             tx.jobs.claim(job_id, "died")
-            if number % 2 or number == times - 1:
+            if turn % 2:
                 tx.jobs.give_back("died")
+            is_enough = tx.jobs.one(job_id).interruptions == times
+        clock.advance(timedelta(minutes=1))
+        if is_enough:
+            break
     return job_id
+
+
+def _die_at(office: Office, job_id: int) -> timedelta:
+    """Let a worker die at a job and its heir find that out; give how long the job rests."""
+    with office.database.transaction() as tx:
+        assert tx.jobs.claim(job_id, "died") is not None
+    with office.database.transaction() as tx:
+        tx.jobs.give_back("died")
+        return tx.jobs.one(job_id).due_at - tx.now
+
+
+def test_a_job_that_was_cut_off_again_and_again_rests_longer_and_longer(office: Office, clock: FakeClock) -> None:
+    with office.database.transaction() as tx:
+        job_id = tx.jobs.add(NewJob("one", "work")) or 0
+
+    rests = []
+    for _ in range(12):
+        rests.append(_die_at(office, job_id).total_seconds())
+        clock.advance(timedelta(minutes=1))
+
+    assert rests[:2] == [0, -60]  # owed as before
+    for rest, longest in zip(rests[2:], [1, 2, 4, 8, 16, 32, 60, 60, 60, 60], strict=True):
+        assert longest / 2 <= rest <= longest
+
+
+def test_what_was_cut_off_together_does_not_begin_together_again() -> None:
+    rests = [[rest_after(times, job_id).total_seconds() for job_id in range(1, 5)] for times in range(6, 20)]
+
+    assert all(len({round(rest, 1) for rest in some}) == len(some) for some in rests)
+
+
+def test_a_job_that_rests_is_not_claimed_and_is_woken_when_it_is_due(office: Office, clock: FakeClock) -> None:
+    woken: list[timedelta] = []
+    with office.database.transaction() as tx:
+        job_id = tx.jobs.add(NewJob("one", "work")) or 0
+    office.database.wake = lambda _connection, _job, _rank, delay: woken.append(delay)
+    rest = [_die_at(office, job_id) for _ in range(3)][-1]
+
+    clock.advance(rest / 2)
+    with office.database.transaction() as tx:
+        assert tx.jobs.claim(job_id, "here") is None
+    clock.advance(rest - rest / 2)
+    with office.database.transaction() as tx:
+        assert tx.jobs.claim(job_id, "here") is not None
+
+    assert woken == [rest, rest - rest / 2]
+
+
+def test_a_dead_nodes_job_that_must_rest_is_not_begun_by_who_finds_it(office: Office, clock: FakeClock) -> None:
+    with office.database.transaction() as tx:
+        job_id = tx.jobs.add(NewJob("one", "work")) or 0
+    for _ in range(2):
+        _die_at(office, job_id)
+    with office.database.transaction() as tx:
+        tx.jobs.claim(job_id, "died")
+
+    with office.database.transaction() as tx:
+        assert tx.jobs.claim(job_id, "heir") is None
+        assert (tx.jobs.one(job_id).state, tx.jobs.one(job_id).interruptions) == ("waiting", 3)
+    clock.advance(timedelta(seconds=1))
+    with office.database.transaction() as tx:
+        assert tx.jobs.claim(job_id, "heir") is not None
+
+
+def test_a_job_owed_without_delay_is_claimed_whatever_the_clock_says(office: Office, clock: FakeClock) -> None:
+    with office.database.transaction() as tx:
+        job_id = tx.jobs.add(NewJob("one", "work")) or 0
+        later = tx.jobs.add(NewJob("later", "work", delay=timedelta(seconds=1))) or 0
+    clock.advance(timedelta(hours=-1))
+
+    with office.database.transaction() as tx:
+        assert tx.jobs.claim(later, "here") is None
+        assert tx.jobs.claim(job_id, "here") is not None
+
+
+def test_an_instance_that_goes_on_leaves_a_postponed_job_its_pause(office: Office, clock: FakeClock) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    desk = Desk(failures=1)
+    worker = Worker(office.database, office.engine, {"work": desk}, node="here")
+    worker.run_waiting()
+    office.operator.suspend(instance, "ann", "wait")
+    woken: list[timedelta] = []
+    office.database.wake = lambda _connection, _job, _rank, delay: woken.append(delay)
+
+    clock.advance(timedelta(seconds=4))
+    office.operator.go_on(instance, "ann", "go on")
+
+    assert woken == [timedelta(seconds=6)]
+
+
+class _Killed(BaseException):
+    """The process ends while it does a job."""
+
+
+def test_a_job_that_kills_its_process_each_time_holds_up_no_others_and_is_stopped(
+    office: Office, clock: FakeClock
+) -> None:
+    done: dict[str, int] = {}
+    deaths = 0
+
+    def work(call: Call) -> Mapping[str, Any]:
+        if call.key == "job:poison":
+            raise _Killed
+        done[call.key] = deaths
+        return {}
+
+    with office.database.transaction() as tx:
+        for key in ("poison", "one", "two", "three"):
+            tx.jobs.add(NewJob(key, "work"))
+    for _ in range(60):
+        worker = Worker(office.database, office.engine, {"work": work}, node="here", pace=AT_ONCE)
+        try:
+            worker.run_waiting()
+        except _Killed:
+            deaths += 1
+        with office.database.transaction() as tx:
+            tx.jobs.give_back("here")  # what the next one does first
+        clock.advance(timedelta(seconds=30))
+
+    assert done == {"job:one": 3, "job:two": 3, "job:three": 3}
+    assert deaths == AT_ONCE.most_interruptions + 1
+    with office.database.reading() as tx:
+        [incident] = tx.incidents.still_open()
+        assert (incident.code, incident.data["operation"]) == ("worker_died", "work")
+        assert list(tx.jobs.waiting()) == []
 
 
 def test_a_job_claimed_by_a_node_that_nobody_knows_any_more_is_tried_again(office: Office, clock: FakeClock) -> None:
@@ -583,6 +715,26 @@ def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobE
     with office.database.reading() as tx:
         assert tx.jobs.one(job_id or 0).state == "done"
         assert tx.nodes.signs_of_life() == {}
+
+
+def test_a_job_that_rests_is_brought_by_the_job_engine_as_soon_as_it_is_due(
+    office: Office, job_engine: JobEngine, clock: FakeClock
+) -> None:
+    with office.database.transaction() as tx:
+        job_id = tx.jobs.add(NewJob("one", "work")) or 0
+    rest = [_die_at(office, job_id) for _ in range(3)][-1]
+    desk = Desk()
+    worker = _worker(office, desk, job_engine=job_engine)
+    worker.start()
+    try:
+        assert not desk.was_called.wait(rest.total_seconds() + 1)  # woken in time, but by this clock too early
+        clock.advance(rest)
+        _until(desk.was_called, 10)
+    finally:
+        worker.stop(timedelta(seconds=5))
+
+    with office.database.reading() as tx:
+        assert tx.jobs.one(job_id).state == "done"
 
 
 def test_a_dead_nodes_job_is_taken_up_whatever_its_clock_said(office: Office, clock: FakeClock) -> None:
