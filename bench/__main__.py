@@ -59,16 +59,20 @@ def _subjects(place: Place, table: Table, options: argparse.Namespace) -> Iterat
     yield "size", lambda: loading.measure(place, table)
     if place.server is None:
         yield "size", lambda: completions.measure_rows(place, table, 2 * instances)
-    yield "growth", lambda: growth.measure_loop(place, table, options.items)
+    yield "growth", lambda: _beside_empty(place, lambda empty: growth.measure_loop(place, empty, table, options.items))
     yield "growth", lambda: growth.measure_many(place, table)
-    yield "crowd", lambda: _beside_crowd(place, table, options.crowd)
+    course = random.Random(7)  # noqa: S311 - the same every time
+    yield "crowd", lambda: _beside_empty(place, lambda empty: crowd.measure(place, empty, table, course, options.crowd))
     yield "starts", lambda: starts.measure(place, table, rounds, instances)
 
 
-def _beside_crowd(place: Place, table: Table, crowd_of: int) -> None:
-    place_in = _PLACES[place.name.lower()]
-    with tempfile.TemporaryDirectory(prefix="parcelflow-bench-") as folder, place_in(Path(folder)) as empty:
-        crowd.measure(place, empty, table, random.Random(7), crowd_of)  # noqa: S311 - the same course every time
+def _beside_empty(place: Place, measure: Callable[[Place], object]) -> None:
+    """Measure beside an empty database of the same kind."""
+    with (
+        tempfile.TemporaryDirectory(prefix="parcelflow-bench-") as folder,
+        _PLACES[place.name.lower()](Path(folder)) as empty,
+    ):
+        measure(empty)
 
 
 if __name__ == "__main__":

@@ -35,10 +35,10 @@ def _read(path: Path) -> str:
         return ""  # it has ended meanwhile
 
 
-def growth(times: Sequence[float]) -> float:
-    """Give how much longer the last tenth took than the first, by medians."""
-    tenth = max(1, len(times) // 10)
-    return statistics.median(times[-tenth:]) / statistics.median(times[:tenth])
+def growth(times: Sequence[float], share: float = 0.1) -> float:
+    """Give how much longer the last tenth took than the first, by medians; or another share."""
+    some = max(1, int(len(times) * share))
+    return statistics.median(times[-some:]) / statistics.median(times[:some])
 
 
 def percentile(times: Sequence[float], share: float) -> float:
