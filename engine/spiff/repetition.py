@@ -111,14 +111,17 @@ class MultiInstance(Repeating):
         items = self._items(my_task)
         keys = list(items) if isinstance(items, dict) else None
         values = list(items.values()) if isinstance(items, dict) else items
-        my_task.facts.update(items=values, keys=keys, next=0, done=0, outputs={})
+        my_task.facts.update(items=values, total=len(values), keys=keys, next=0, done=0, outputs={})
         if not values:
             self._deliver(my_task)
             return True
         my_task._set_state(STARTED)
         if not self.is_sequential:
             my_task.facts["base"] = shared(my_task.data)
-        for child in [self._next(my_task) for _ in range(1 if self.is_sequential else len(values))]:
+        children = [self._next(my_task) for _ in range(1 if self.is_sequential else len(values))]
+        if not self.is_sequential:
+            del my_task.facts["items"]  # each instance has its own now
+        for child in children:
             my_task.workflow.top_workflow.arrive(child)
         return None
 
@@ -166,7 +169,7 @@ class MultiInstance(Repeating):
             facts["taken"] = number
             if self._is_left(token, told):
                 return
-        if is_enough or done == len(facts["items"]):
+        if is_enough or done == _total(token):
             self._deliver(token)
             self.close(token)
         elif self.is_sequential:
@@ -193,7 +196,7 @@ class MultiInstance(Repeating):
         return base
 
     def _counted(self, token: Token, made: dict[str, Any], done: int) -> dict[str, Any]:
-        total = len(token.facts["items"])
+        total = _total(token)
         active = 1 if self.is_sequential else total - done
         counts = {"Instances": total, "CompletedInstances": done, "ActiveInstances": active, "TerminatedInstances": 0}
         named = {f"{head}{name}": count for name, count in counts.items() for head in _COUNTS}
@@ -214,6 +217,13 @@ class MultiInstance(Repeating):
         keys = facts["keys"]
         values = [value for _, value in collected]
         token.data[name] = values if keys is None else {keys[number]: value for number, value in collected}
+
+
+def _total(token: Token) -> int:
+    """Give the number of instances; those written down before it was noted still hold all their items."""
+    facts = token.facts
+    total: int = facts["total"] if "total" in facts else len(facts["items"])
+    return total
 
 
 class ParallelMultiInstance(MultiInstance, defaults.ParallelMultiInstanceTask):

@@ -169,21 +169,41 @@ def _written(net: Net) -> bytes:
 
 
 def _tokens_written(net: Net, above: dict[str, Any]) -> list[bytes]:
-    """Write the tokens down, parents first; a thousand side by side in one go."""
+    """Write the tokens down, parents first; of a thousand side by side, those that were written before in one go."""
     scope: Scope = net.spec
-    written, todo = list[bytes](), [[net.task_tree]]
+    written, todo = list[bytes](), [_Kin([net.task_tree])]
     while todo:
-        kin = todo.pop()
-        leaves = next((place for place, token in enumerate(kin) if token._children), len(kin))
-        written.extend([token.written or _token_written(token, scope, above) for token in kin[: leaves + 1]])
-        if leaves < len(kin):
-            todo += [kin[leaves + 1 :], kin[leaves].kin]
+        kin = todo[-1]
+        kept, token = kin.up_to_next()
+        written += kept
+        if token is None:
+            todo.pop()
+            continue
+        written.append(_token_written(token, scope, above))
+        if token._children:
+            todo.append(_Kin(token.kin))
     return written
+
+
+class _Kin:
+    """Tokens side by side, with what is kept of each as it was last written; gone through once."""
+
+    def __init__(self, tokens: list[Token]) -> None:
+        self._tokens: list[Token | None] = [*tokens, None]
+        self._kept = [*[token.written for token in tokens], None]
+        self._place = 0
+
+    def up_to_next(self) -> tuple[list[bytes], Token | None]:
+        """Give what is kept up to the next token that has to be written, and that token, or None at the end."""
+        begin, end = self._place, self._kept.index(None, self._place)
+        self._place = end + 1
+        kept: Any = self._kept[begin:end]
+        return kept, self._tokens[end]
 
 
 def _token_written(token: Token, scope: Scope, above: dict[str, Any]) -> bytes:
     written = _packed(_token_row(token, scope, above))
-    if token.is_inner and "base" in token.parent.facts:
+    if token.is_inner and not token._children and "base" in token.parent.facts:
         token.written = written
     return written
 

@@ -32,7 +32,7 @@ class Token(Task):
     A finished token `is_left` when a branch that parted here went on from a join further up: what still hangs below counts
     with its own changes only. `flow` is the sequence flow it came by, `host` the activity it is attached to (boundary
     events), `facts` plain values kept by its specification, `fault` why it cannot go on. `written` is what it was last written
-    down as, where that is kept.
+    down as, where that is kept, which it is only while nothing hangs below.
     """
 
     def __init__(self, net: Any, spec: Any, parent: "Token | None", number: int, state: int = FUTURE) -> None:
@@ -47,6 +47,8 @@ class Token(Task):
         self.is_answered = False
         self.is_left = False
         self.written: bytes | None = None
+        if parent is not None:
+            parent.written = None
         net.top_workflow.stirred[number] = self
 
     def _set_state(self, value: int) -> None:
