@@ -71,13 +71,11 @@ def test_a_finished_instance_keeps_its_variables() -> None:
 
 def test_an_instance_of_the_format_before_goes_on_to_the_same_end() -> None:
     play = Play(REPEATED, {"d": {"l": [1]}}).do("a", x=1).do("b", y=2).do("b", z=[3])
-    same = play.execution.save()
 
     play.execution = Execution.load(play.program, b85decode(EARLIER))
 
     assert Execution.is_older(b85decode(EARLIER))
-    assert not Execution.is_older(same)
-    assert play.execution.save() == same
+    assert not Execution.is_older(play.execution.save())
     play.do("b").do("a").do("a")
     assert play.execution.state is ExecutionState.COMPLETED
     assert play.variables == {"d": {"l": [1]}, "x": 1, "y": 2, "z": [3]}
