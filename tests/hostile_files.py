@@ -2,9 +2,10 @@
 
 import copy
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Final
+from xml.sax.saxutils import escape
 
 from drawing_board import HEAD, definitions, flow, line, node, process
 from lxml import etree
@@ -35,7 +36,20 @@ def hostile_files() -> dict[str, bytes]:
     """Give more than a hundred files by name; the same ones at each call."""
     dice = random.Random(SEED)
     files: dict[str, bytes] = {}
-    for make in (_cut, _encoded, _declared, _deep, _large, _circular, _endless, _foreign, _doubled, _tables, _forms):
+    for make in (
+        _cut,
+        _encoded,
+        _declared,
+        _deep,
+        _large,
+        _circular,
+        _endless,
+        _foreign,
+        _doubled,
+        _tables,
+        _large_tables,
+        _forms,
+    ):
         for name, data in make(dice):
             files[f"{make.__name__[1:]}_{name}"] = data
     for number in range(30):
@@ -416,6 +430,93 @@ def _tables(_dice: random.Random) -> Iterator[tuple[str, bytes]]:
     yield "cut.dmn", table(["-"])[:-50]
     yield "laughs.dmn", b'<!DOCTYPE d [<!ENTITY a "b">]>' + table(["&a;"])
     yield "other.dmn", table(["-"]).replace(b"20191111", b"19991111")
+
+
+def _large_tables(_dice: random.Random) -> Iterator[tuple[str, bytes]]:
+    def table(cells: Iterable[str], *others: str, policy: str = "FIRST") -> bytes:
+        rows = (ROW.format(n, escape(cell)) for n, cell in enumerate(cells))
+        return DMN.format("".join((*others, TABLE.format(policy, "a", "".join(_within(4_500_000, rows)))))).encode()
+
+    def listed(item: str, count: int, rows: int) -> Iterator[str]:
+        return (",".join(item.format(n, row) for n in range(count)) for row in range(rows))
+
+    yield "texts.dmn", table(listed('"a{}_{}"', 500, 28))
+    yield "many_texts.dmn", table(listed('"a{}_{}"', 500, 600))
+    yield "escaped.dmn", table(listed('"a\\"{}_{}"', 500, 400))
+    yield "one_cell.dmn", table(listed('"a{}"', 100_000, 1))
+    yield "numbers.dmn", table(listed("1{}{}.5", 500, 900))
+    yield "ranges.dmn", table(listed("[1{0}..1{0}{1}]", 500, 600))
+    yield "dates.dmn", table(listed('date("2026-01-01"), >= @"2{1:03}-01-01"', 200, 600))
+    yield "denied.dmn", table(f"not({one})" for one in listed('"a{}_{}"', 490, 600))
+    yield "variables.dmn", table(listed("> b{} + {}", 400, 900))
+    yield "conditions.dmn", table(listed("? in [{}..{}] and a", 1, 9_999))
+    yield "lists.dmn", table(f"[{one}]" for one in listed('"a{}_{}"', 900, 900))
+    yield "nested.dmn", table("(" * 28 + f"a + {n}" + ")" * 28 + " > ?" for n in range(9_999))
+    yield "open.dmn", table("(" * 9_000 for _ in range(500))
+    yield "steps.dmn", table(f"count(for x in 1..9999 return x + {n})" for n in range(9_999))
+    yield "faulty.dmn", table(f"2**9{n}" for n in range(9_999))
+    yield "comments.dmn", table("// a\n" * 900 + str(n) for n in range(900))
+    yield "meeting.dmn", table((f"[{n}..{n + 900}]" for n in range(990)), policy="UNIQUE")
+    names = "".join(f'<inputData id="n{n}" name="Name {n} of"/>' for n in range(5_000))
+    yield "names.dmn", table(listed("Name {} on{}", 500, 900), names)
+    model = (
+        '<businessKnowledgeModel id="m{0}" name="m{0}"><encapsulatedLogic><literalExpression><text>{0}</text>'
+        "</literalExpression></encapsulatedLogic>{1}</businessKnowledgeModel>"
+    )
+    needing = '<knowledgeRequirement><requiredKnowledge href="#m{}"/></knowledgeRequirement>'
+    yield "models.dmn", table(["m1()"], *(model.format(n, needing.format(n + 1)) for n in range(5_000)))
+    columns = "".join(
+        f'<input id="i{n}"><inputExpression><text>a{n}</text></inputExpression></input>' for n in range(100)
+    )
+    cells = "".join(
+        f"<rule id='r{row}'>{''.join(f'<inputEntry><text>{row}</text></inputEntry>' for _ in range(100))}"
+        "<outputEntry><text>1</text></outputEntry></rule>"
+        for row in range(190)
+    )
+    wide = f'<decision id="w"><decisionTable id="t">{columns}<output id="o"/>{cells}</decisionTable></decision>'
+    yield "wide.dmn", DMN.format(wide).encode()
+    outputs = "".join(f'<output id="o{n}"/>' for n in range(19_000))
+    yield (
+        "outputs.dmn",
+        DMN.format(f'<decision id="w"><decisionTable id="t">{outputs}</decisionTable></decision>').encode(),
+    )
+    many = "".join(
+        f'<decision id="d{n}"><decisionTable id="t{n}"><input id="i{n}"><inputExpression><text>a</text></inputExpression>'
+        f'</input><output id="o{n}"/>{"".join(ROW.format(f"{n}_{row}", f"[{row}..{row + 40}]") for row in range(50))}'
+        "</decisionTable></decision>"
+        for n in range(190)
+    )
+    yield "many.dmn", DMN.format(many).encode()
+    said = " + ".join(f"a * {n}" for n in range(600))
+    literals = (
+        f'<decision id="d{n}"><literalExpression><text>{said} + {n}</text></literalExpression></decision>'
+        for n in range(190)
+    )
+    yield "literals.dmn", DMN.format("".join(literals)).encode()
+    data = "".join(f'<inputData id="i{n}" name="i{n}"/>' for n in range(50_000))
+    needs = "".join(
+        f'<informationRequirement><requiredInput href="#i{n}"/></informationRequirement>' for n in range(80)
+    )
+    required = (
+        f'<decision id="d{n}">{needs}<literalExpression><text>1</text></literalExpression></decision>'
+        for n in range(190)
+    )
+    yield "required.dmn", DMN.format(data + "".join(required)).encode()
+    yield (
+        "heading.dmn",
+        table(f"{n} +" for n in range(5_000)).replace(
+            b'<input id="i">', b'<input id="i" label="%s">' % (b"x" * 3_000_000)
+        ),
+    )
+
+
+def _within(size: int, parts: Iterable[str]) -> Iterator[str]:
+    """Give the parts of a file up to a size."""
+    for part in parts:
+        size -= len(part)
+        if size < 0:
+            return
+        yield part
 
 
 def _forms(_dice: random.Random) -> Iterator[tuple[str, bytes]]:

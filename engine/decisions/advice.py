@@ -6,15 +6,16 @@ A cell that depends on variables, or asks something else, has a sample of its ow
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import combinations, pairwise
+from itertools import combinations, islice, pairwise
 from typing import Any
 
-from engine.decisions.cells import Comparison, InputCell, Range
+from engine.decisions.cell_tests import Among, Comparison, InputCell, Range, key_of
 from engine.decisions.decision import Decision
+from engine.decisions.reading import LONGEST_NAMED, short
 from engine.decisions.tables import HitPolicy, Input, Output, Rule, Table, typed
 from engine.errors import ExpressionError, Finding, Severity
 from engine.expressions import plain
@@ -23,10 +24,13 @@ from engine.expressions.language import Expression
 
 _MOST_RULES = 1_000
 _MOST_TESTS = 10_000
-_MOST_MATCHES = 500_000
-"""Rules, tests in all cells, and tests times samples of a table that is looked at; a larger one would take too long."""
+_MOST_MATCHES = 300_000
+_MOST_COMPARED = 10_000_000
+"""Rules and tests of a table that is looked at; tests times samples, and cells compared with cells, of all tables of a file."""
 _MOST_TOLD = 10
 """Pairs of rules told of one table."""
+_MOST_UNLISTED = 100
+"""Values told of one table that are not listed."""
 _WHOLE = ("integer", "long")
 _PATH = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 _OTHER = "\0any other text"
@@ -34,10 +38,31 @@ _ANYTHING = 1
 """The sample, as a bit, that stands for all that no cell of a column names."""
 
 
+@dataclass(slots=True)
+class _Patience:
+    """How much of a file is still looked at."""
+
+    matches: int = _MOST_MATCHES
+    compared: int = _MOST_COMPARED
+
+    def lasts(self, matches: int, compared: int) -> bool:
+        """Take a table's share off, where there is enough left for it."""
+        if matches > self.matches or compared > self.compared:
+            return False
+        self.matches -= matches
+        self.compared -= compared
+        return True
+
+
 def advise(decisions: Mapping[str, Decision]) -> list[Finding]:
-    """Give warnings about the tables of a file."""
+    """Give warnings about the tables of a file; where it is very large, about some of them."""
     tables = [(one, one.logic) for one in decisions.values() if isinstance(one.logic, Table) and _is_small(one.logic)]
-    return [finding for decision, table in tables for finding in (*_unlisted(decision, table), *_met(decision, table))]
+    patience = _Patience()
+    return [
+        finding
+        for decision, table in tables
+        for finding in (*islice(_unlisted(decision, table), _MOST_UNLISTED), *_met(decision, table, patience))
+    ]
 
 
 def _is_small(table: Table) -> bool:
@@ -47,15 +72,12 @@ def _is_small(table: Table) -> bool:
 
 def _tests(table: Table, number: int | None) -> Iterator[int]:
     """Count the tests of each cell of a column, or of all."""
-    return (
-        len(cell.tests) for rule in table.rules for cell in (rule.inputs if number is None else [rule.inputs[number]])
-    )
+    return (cell.size for rule in table.rules for cell in (rule.inputs if number is None else [rule.inputs[number]]))
 
 
 def _warn(decision: Decision, rule: Rule, code: str, message: str) -> Finding:
-    return Finding(
-        decision.file, rule.id or decision.id, Severity.WARNING, code, f"Decision “{decision.name}”, {message}"
-    )
+    element, name = (rule.id or decision.id)[:LONGEST_NAMED], short(decision.name)
+    return Finding(decision.file, element, Severity.WARNING, code, f"Decision “{name}”, {message}")
 
 
 # -- values that nobody listed
@@ -63,37 +85,39 @@ def _warn(decision: Decision, rule: Rule, code: str, message: str) -> Finding:
 
 def _unlisted(decision: Decision, table: Table) -> Iterator[Finding]:
     """Tell of cells with a value that is not among those listed for their column."""
+    known = [{key_of(one) for one in column.listed} for column in table.inputs]
+    ranked = [{key_of(one) for one in column.ranking} for column in table.outputs]
     for rule in table.rules:
-        for column, cell in zip(table.inputs, rule.inputs, strict=True):
-            yield from _not_among(decision, rule, column.label, column.listed, _named(cell, column.type))
-        for answer, written in zip(table.outputs, rule.outputs, strict=True):
-            yield from _not_among(decision, rule, answer.label, answer.ranking, _answered(written, answer))
+        for column, listed, cell in zip(table.inputs, known, rule.inputs, strict=True):
+            if listed:
+                yield from _not_among(decision, rule, column.label, listed, _named(cell, column.type))
+        for answer, listed, written in zip(table.outputs, ranked, rule.outputs, strict=True):
+            if listed:
+                yield from _not_among(decision, rule, answer.label, listed, _answered(written, answer))
 
 
 def _not_among(
-    decision: Decision, rule: Rule, label: str, listed: Sequence[Any], values: Sequence[Any]
+    decision: Decision, rule: Rule, label: str, listed: Collection[Hashable], values: Sequence[Any]
 ) -> Iterator[Finding]:
-    known = {_key(one) for one in listed}
-    for value in values if known else ():
-        if _key(value) not in known:
-            message = f"rule {rule.number}: {_said(value)} is none of the values listed for the column “{label}”."
-            yield _warn(decision, rule, "decision_unlisted", message)
+    for value in values:
+        if key_of(value) not in listed:
+            said = f"{short(_said(value))} is none of the values listed for the column “{short(label)}”"
+            yield _warn(decision, rule, "decision_unlisted", f"rule {rule.number}: {said}.")
 
 
 def _named(cell: InputCell, type_name: str) -> list[Any]:
     """Give the constants that a cell compares for being equal."""
-    tests = [test for test in cell.tests if isinstance(test, Comparison) and test.sign in ("=", "!=")]
-    return [value for test in tests for value in _constants(test.value.expression, type_name)]
+    named = (test for test in cell.tests if isinstance(test, Among) or _is_equality(test))
+    return [value for test in named for value in _compared(test, type_name)]
+
+
+def _is_equality(test: object) -> bool:
+    return isinstance(test, Comparison) and test.sign in ("=", "!=")
 
 
 def _answered(written: Expression | None, column: Output) -> list[Any]:
     values = [] if written is None else _constants(written, column.type)
     return [value for value in values if isinstance(value, str)]
-
-
-def _key(value: Any) -> Any:
-    """Give what is the same for equal values; of lists and groups, which nobody lists, what they look like."""
-    return repr(value) if isinstance(value, list | dict) else (isinstance(value, bool), value)
 
 
 # -- rules that meet
@@ -108,12 +132,13 @@ class _Sampled:
     matched: Sequence[int]
 
 
-def _met(decision: Decision, table: Table) -> Iterator[Finding]:
+def _met(decision: Decision, table: Table, patience: _Patience) -> Iterator[Finding]:
     """Tell of rules that match together where only one may, and of those that are never reached."""
     if table.policy not in (HitPolicy.UNIQUE, HitPolicy.ANY, HitPolicy.FIRST) or len(table.rules) < 2:  # noqa: PLR2004  # a pair
         return
     samples = [_samples(table, number) for number in range(len(table.inputs))]
-    if sum(len(found) * sum(_tests(table, number)) for number, found in enumerate(samples)) > _MOST_MATCHES:
+    matches = sum(len(found) * sum(_tests(table, number)) for number, found in enumerate(samples))
+    if not patience.lasts(matches, len(table.rules) ** 2 // 2 * len(table.inputs)):
         return
     columns = [_sampled(table, number, found) for number, found in enumerate(samples)]
     if table.policy is HitPolicy.FIRST:
@@ -137,17 +162,18 @@ def _unreached(decision: Decision, table: Table, columns: Sequence[_Sampled]) ->
 
 def _together(decision: Decision, table: Table, columns: Sequence[_Sampled]) -> Iterator[Finding]:
     told = 0
+    answers = [_answers(rule) for rule in table.rules]
     for (one, first), (other, second) in combinations(enumerate(table.rules), 2):
-        shared = [column.matched[one] & column.matched[other] for column in columns]
-        is_agreed = table.policy is HitPolicy.ANY and _answers(first) == _answers(second)
-        if not all(shared) or is_agreed:
+        is_agreed = table.policy is HitPolicy.ANY and answers[one] == answers[other]
+        if is_agreed or not all(column.matched[one] & column.matched[other] for column in columns):
             continue
         told += 1
         if told > _MOST_TOLD:
             return
         wanted = "and say different things" if table.policy is HitPolicy.ANY else "where one rule at most may"
         example = ", ".join(
-            f"“{column.label}” is {_example(column, bits)}" for column, bits in zip(columns, shared, strict=True)
+            f"“{short(column.label)}” is {short(_example(column, column.matched[one] & column.matched[other]))}"
+            for column in columns
         )
         message = f"rules {first.number} and {second.number} match together, {wanted}: for example if {example}."
         yield _warn(decision, second, "decision_overlap", message)
@@ -173,7 +199,7 @@ def _is_each_for_itself(columns: Sequence[Input]) -> bool:
 
 def _sampled(table: Table, number: int, samples: Sequence[Any]) -> _Sampled:
     cells = [rule.inputs[number] for rule in table.rules]
-    asked = sorted({cell.text for cell in cells if not _is_constant(cell)})
+    asked = {text: number for number, text in enumerate(sorted({one.text for one in cells if not _is_constant(one)}))}
     said = ["something else", *(_said(sample) for sample in samples), *(f"such that {text}" for text in asked)]
     everything = (1 << len(said)) - 1
     has_texts = any(isinstance(sample, str) for sample in samples)
@@ -182,7 +208,7 @@ def _sampled(table: Table, number: int, samples: Sequence[Any]) -> _Sampled:
         if not cell.tests:
             return everything
         if not _is_constant(cell):
-            return 1 << (1 + len(samples) + asked.index(cell.text))
+            return 1 << (1 + len(samples) + asked[cell.text])
         bits = _ANYTHING if has_texts and _matches(cell, _OTHER) else 0
         return bits | sum(1 << place for place, sample in enumerate(samples, 1) if _matches(cell, sample))
 
@@ -268,11 +294,12 @@ def _beyond(value: Any, direction: int) -> Any:
 def _is_constant(cell: InputCell) -> bool:
     """Tell whether a cell compares with constants alone, texts only for being equal."""
     for test in cell.tests:
+        if isinstance(test, Among):
+            continue
         expressions = _expressions(test)
-        if not expressions or any(expression.names for expression in expressions):
+        if not expressions or not all(expression.known for expression in expressions):
             return False
-        by_size = isinstance(test, Range) or test.sign not in ("=", "!=")  # type: ignore[union-attr]  # a condition has none
-        if by_size and any(isinstance(_evaluated(expression), str) for expression in expressions):
+        if not _is_equality(test) and any(isinstance(expression.known[0], str) for expression in expressions):
             return False
     return True
 
@@ -287,8 +314,14 @@ def _expressions(test: object) -> list[Expression]:
 
 
 def _values(cell: InputCell, column: Input) -> list[Any]:
-    expressions = [expression for test in cell.tests for expression in _expressions(test)]
-    return [value for expression in expressions for value in _constants(expression, column.type)]
+    return [value for test in cell.tests for value in _compared(test, column.type)]
+
+
+def _compared(test: object, type_name: str) -> list[Any]:
+    """Give the constants that a test compares with, as their column has them."""
+    if isinstance(test, Among):
+        return _typed(test.values, type_name)
+    return [value for expression in _expressions(test) for value in _constants(expression, type_name)]
 
 
 def _constants(expression: Expression, type_name: str) -> list[Any]:
@@ -296,8 +329,12 @@ def _constants(expression: Expression, type_name: str) -> list[Any]:
     if expression.names:
         return []
     value = _evaluated(expression)
+    return _typed(value if isinstance(value, list) else [value], type_name)
+
+
+def _typed(values: Sequence[Any], type_name: str) -> list[Any]:
     found = []
-    for one in value if isinstance(value, list) else [value]:
+    for one in values:
         try:
             found.append(typed(one, type_name))
         except ExpressionError:

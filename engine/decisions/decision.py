@@ -6,7 +6,7 @@ of plain values if it has one output, else of mappings; an aggregate gives its n
 worked out first, and their outputs are variables of those that follow; so is a single value under its decision's name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from lxml import etree
 
 from engine.decisions.knowledge_models import read_models, required_models
 from engine.decisions.names import SpokenNames, spoken_names
-from engine.decisions.reading import TableReader, children, text_of
+from engine.decisions.reading import TableReader, children, short, text_of
 from engine.decisions.tables import Hit, Table, failed
 from engine.diagrams.reader import read_xml
 from engine.errors import DefinitionError, ExpressionError, Finding, Severity
@@ -144,10 +144,11 @@ def read_decisions(data: bytes, file: str) -> dict[str, Decision]:
     reader.refuse_language(root, "The file")
     uncallable = read_models(root, reader)
     elements = _elements(root, reader)
+    inputs = _input_names(root)
     finished: dict[str, Decision] = {}
     for key in _in_order(elements, reader):
         _refuse_models(elements[key], uncallable, reader)
-        decision = _decision(elements[key], finished, reader)
+        decision = _decision(elements[key], finished, inputs, reader)
         if decision is not None:
             finished[key] = decision
     if reader.findings:
@@ -160,7 +161,7 @@ def _elements(root: etree._Element, reader: TableReader) -> dict[str, etree._Ele
     for element in children(root, "decision"):
         key = element.get("id", "")
         if not key or key in elements:
-            reader.complain(element, "decision_id", f"A decision needs an id of its own; “{key}” is none.")
+            reader.complain(element, "decision_id", f"A decision needs an id of its own; “{short(key)}” is none.")
         elements[key] = element
     if len(elements) > MOST_DECISIONS:
         reader.complain(root, "decision_too_large", f"A file has at most {MOST_DECISIONS} decisions.")
@@ -179,7 +180,7 @@ def _in_order(elements: Mapping[str, etree._Element], reader: TableReader) -> li
         if not ready:
             key = next(iter(open_for))
             reader.complain(
-                elements[key], "decision_circle", f"The decisions {', '.join(open_for)} require each other."
+                elements[key], "decision_circle", f"The decisions {short(', '.join(open_for))} require each other."
             )
             return order
         order.extend(ready)
@@ -187,50 +188,63 @@ def _in_order(elements: Mapping[str, etree._Element], reader: TableReader) -> li
     return order
 
 
-def _decision(element: etree._Element, finished: Mapping[str, Decision], reader: TableReader) -> Decision | None:
+def _decision(
+    element: etree._Element,
+    finished: Mapping[str, Decision],
+    inputs: Mapping[str, Collection[str]],
+    reader: TableReader,
+) -> Decision | None:
     key = element.get("id", "")
     name = element.get("name") or key
+    title = f"Decision “{short(name)}”"
     missing = [need for need in _required(element) if need not in finished]
     for need in missing:
-        reader.complain(
-            element, "decision_required", f"Decision “{name}” requires “{need}”, which cannot be read here."
-        )
+        reader.complain(element, "decision_required", f"{title} requires “{short(need)}”, which cannot be read here.")
     variable = next(children(element, "variable"), None)
     result_name = (variable.get("name") if variable is not None else None) or key
     table = next(children(element, "decisionTable"), None)
     literal = next(children(element, "literalExpression"), None)
     logic: Table | Expression | None = None
     if table is not None:
-        logic = reader.table(table, f"Decision “{name}”", result_name)
+        logic = reader.table(table, title, result_name)
     elif literal is not None:
-        reader.refuse_language(literal, f"Decision “{name}”")
-        logic = reader.attempt(literal, f"Decision “{name}”", reader.value, text_of(literal))
+        reader.refuse_language(literal, title)
+        logic = reader.attempt(literal, title, reader.value, text_of(literal))
     else:
         reader.complain(
             element,
             "decision_kind",
-            f"Decision “{name}” is {_boxed(element)}; make it a decision table or a literal expression.",
+            f"{title} is {_boxed(element)}; make it a decision table or a literal expression.",
         )
     if logic is None or missing:
         return None
     required = tuple(finished[need] for need in _required(element))
-    return Decision(key, name, reader.file, logic, result_name, required, reader.names, _given(element))
+    return Decision(key, name, reader.file, logic, result_name, required, reader.names, _given(element, inputs))
 
 
-def _given(element: etree._Element) -> frozenset[str]:
+def _input_names(root: etree._Element) -> dict[str, set[str]]:
+    """Give the names of what a decision may require as input, by id: its variable's or its own."""
+    names: dict[str, set[str]] = {}
+    for one in root.iterchildren("{*}*"):
+        if one.get("id"):
+            named = (one, *children(one, "variable"))
+            names.setdefault(one.get("id", ""), set()).update(each.get("name", "") for each in named)
+    return names
+
+
+def _given(element: etree._Element, inputs: Mapping[str, Collection[str]]) -> frozenset[str]:
     """Name the input data that a decision requires, by its variable's name or its own."""
-    needs = set(_references(element, "requiredInput"))
-    found = [one for one in element.itersiblings(preceding=True) if one.get("id") in needs]
-    found += [one for one in element.itersiblings() if one.get("id") in needs]
-    variables = [variable for one in found for variable in children(one, "variable")]
-    return frozenset(one.get("name", "") for one in (*found, *variables))
+    needs = [need for need in _references(element, "requiredInput") if need != element.get("id")]
+    return frozenset(name for need in needs for name in inputs.get(need, ()))
 
 
 def _refuse_models(element: etree._Element, uncallable: Mapping[str, str], reader: TableReader) -> None:
-    name = element.get("name") or element.get("id", "")
+    name = element.get("name") or str(element.get("id"))
     for model in required_models(element):
         if model in uncallable:
-            message = f"Decision “{name}” uses the business knowledge model “{model}”: {uncallable[model]}"
+            message = (
+                f"Decision “{short(name)}” uses the business knowledge model “{short(model)}”: {uncallable[model]}"
+            )
             reader.complain(element, "decision_knowledge", message)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from lxml import etree
 
+from engine.decisions.allowance import Allowance, TooMuch
 from engine.decisions.cells import list_values
 from engine.decisions.reading import MOST_CELLS, children, text_of
 from engine.diagrams.reader import read_xml
@@ -87,7 +88,8 @@ class Row:
 
 def tables(data: bytes, file: str) -> tuple[EditableTable, ...]:
     """Give the decision tables of a DMN file in their order; raise DefinitionError where it is no XML."""
-    return tuple(_table(decision, table) for decision, table in _found(read_xml(data, file)))
+    allowance = Allowance()
+    return tuple(_table(decision, table, allowance) for decision, table in _found(read_xml(data, file)))
 
 
 def rewritten(data: bytes, file: str, decision: str, rows: Sequence[Row]) -> bytes:
@@ -116,39 +118,39 @@ def _found(root: etree._Element) -> list[tuple[etree._Element, etree._Element]]:
     ]
 
 
-def _table(decision: etree._Element, table: etree._Element) -> EditableTable:
+def _table(decision: etree._Element, table: etree._Element, allowance: Allowance) -> EditableTable:
     key = decision.get("id", "")
     policy = " ".join(filter(None, (table.get("hitPolicy", "UNIQUE"), table.get("aggregation"))))
     return EditableTable(
         decision=key,
         name=decision.get("name") or key,
         hit_policy=policy,
-        inputs=tuple(_input(column) for column in children(table, "input")),
-        outputs=tuple(_output(column) for column in children(table, "output")),
+        inputs=tuple(_input(column, allowance) for column in children(table, "input")),
+        outputs=tuple(_output(column, allowance) for column in children(table, "output")),
         rules=tuple(_rule(rule) for rule in children(table, "rule")),
     )
 
 
-def _input(column: etree._Element) -> Column:
+def _input(column: etree._Element, allowance: Allowance) -> Column:
     expression = next(children(column, "inputExpression"), column)
     text = text_of(expression)
-    values = _texts(next(children(column, "inputValues"), None))
+    values = _texts(next(children(column, "inputValues"), None), allowance)
     return Column(column.get("id", ""), column.get("label") or text, text, expression.get("typeRef", ""), values)
 
 
-def _output(column: etree._Element) -> Column:
+def _output(column: etree._Element, allowance: Allowance) -> Column:
     name = column.get("name", "")
-    values = _texts(next(children(column, "outputValues"), None))
+    values = _texts(next(children(column, "outputValues"), None), allowance)
     return Column(column.get("id", ""), column.get("label") or name, name, column.get("typeRef", ""), values)
 
 
-def _texts(listed: etree._Element | None) -> tuple[str, ...]:
+def _texts(listed: etree._Element | None, allowance: Allowance) -> tuple[str, ...]:
     """Give the texts that are listed as values; nothing where other values are listed or the list cannot be read."""
     if not text_of(listed):
         return ()
     try:
-        values = list_values(text_of(listed))
-    except ExpressionError:
+        values = list_values(text_of(listed), allowance)
+    except (ExpressionError, TooMuch):
         return ()
     return tuple(values) if all(isinstance(value, str) for value in values) else ()
 

@@ -1,27 +1,38 @@
 """Business knowledge models of a decision file (DMN 1.3, 6.3.9) whose body is a literal expression, to be called by name."""
 
+from collections import defaultdict
 from collections.abc import Mapping
 
 from lxml import etree
 
+from engine.decisions.allowance import TooMuch
 from engine.decisions.names import spoken
-from engine.decisions.reading import TableReader, children, is_in_feel, text_of
+from engine.decisions.reading import TableReader, children, is_in_feel, short, text_of
 from engine.errors import ExpressionError
 from engine.expressions.feel_phrases import say_model
-from engine.expressions.foreign_words import feel_tokens
 from engine.expressions.language import compile_feel
 
 
 def read_models(root: etree._Element, reader: TableReader) -> Mapping[str, str]:
     """Let the reader know the models that can be called; tell of each of the others, by its id, why it cannot be."""
-    waiting = {element.get("id", ""): element for element in children(root, "businessKnowledgeModel")}
+    models = {element.get("id", ""): element for element in children(root, "businessKnowledgeModel")}
     needed = {model for element in children(root, "decision") for model in required_models(element)}
-    refused = dict.fromkeys(needed - waiting.keys(), "it is not in this file.")
-    while ready := [key for key, element in waiting.items() if not waiting.keys() & set(required_models(element))]:
-        for key in ready:
-            fault = _read(waiting.pop(key), reader)
-            if fault is not None:
-                refused[key] = fault
+    refused = dict.fromkeys(needed - models.keys(), "it is not in this file.")
+    waiting = {key: {*required_models(element)} & models.keys() for key, element in models.items()}
+    users = defaultdict[str, list[str]](list)
+    for key, needs in waiting.items():
+        for need in needs:
+            users[need].append(key)
+    ready = [key for key, needs in waiting.items() if not needs]
+    for key in ready:
+        del waiting[key]
+        fault = _read(models[key], reader)
+        if fault is not None:
+            refused[key] = fault
+        for user in users[key]:
+            waiting[user].discard(key)
+            if not waiting[user]:
+                ready.append(user)  # which the loop reaches later
     return refused | dict.fromkeys(waiting, "models that require each other cannot be called.")
 
 
@@ -44,9 +55,13 @@ def _read(element: etree._Element, reader: TableReader) -> str | None:
     if len(set(parameters)) != len(parameters):
         return "its parameters need names of their own."
     try:
-        model = say_model(parameters, feel_tokens(reader.names.in_text(text_of(body))), reader.models)
+        words = reader.allowance.words_of(reader.names.in_text(text_of(body)))
+        model = say_model(parameters, words, reader.models)
+        reader.allowance.take_expression(model.said, len(words))
         compile_feel(model.said)
     except ExpressionError as error:
         return error.message
+    except TooMuch as error:
+        reader.stop(element, f"Business knowledge model “{short(name)}”", error)
     reader.models[name] = model
     return None

@@ -1,21 +1,26 @@
 """Reads the decision tables of a DMN file as dmn-js writes them, every cell compiled, all faults told together."""
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from lxml import etree
 
+from engine.decisions.allowance import Allowance, TooMuch
+from engine.decisions.cell_tests import InputCell
 from engine.decisions.cells import compile_input_cell, compile_value, list_values
 from engine.decisions.names import SpokenNames
 from engine.decisions.tables import Aggregation, HitPolicy, Input, Output, Rule, Table
-from engine.errors import ExpressionError, Finding, Severity
+from engine.errors import DefinitionError, ExpressionError, Finding, Severity
 from engine.expressions.feel_phrases import Model
 from engine.expressions.language import Expression
 
 MOST_CELLS = 20_000
 """Cells of all tables of a file together."""
+LONGEST_NAMED = 200
+"""Letters of a name, heading or id in a finding."""
 _BY_RANK = (HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER)
 _CAMUNDA = "http://camunda.org/schema/1.0/dmn"
 _LANGUAGES = ("feel", "s-feel", "python", "parcelflow")
@@ -39,21 +44,33 @@ class TableReader:
     names: SpokenNames = field(default_factory=SpokenNames)
     findings: list[Finding] = field(default_factory=list)
     cells: int = 0
+    allowance: Allowance = field(default_factory=Allowance)
     models: dict[str, Model] = field(default_factory=dict)
     """The business knowledge models of the file that can be called."""
+    _read: dict[tuple[tuple[str, ...], str], InputCell] = field(default_factory=dict)
+    """Cells that were read already; the same ones stand in many rules."""
+    _values: dict[str, Expression] = field(default_factory=dict)
 
     def complain(self, element: etree._Element, code: str, message: str) -> None:
         """Note a fault of an element."""
         named = next((one.get("id") for one in (element, *element.iterancestors()) if one.get("id")), None)
-        self.findings.append(Finding(self.file, named, Severity.ERROR, code, message))
+        self.findings.append(Finding(self.file, named and named[:LONGEST_NAMED], Severity.ERROR, code, message))
+
+    def stop(self, element: etree._Element, where: str, error: TooMuch) -> NoReturn:
+        """Read no more of the file: raise DefinitionError with what was found so far, and where it became too much."""
+        self.complain(element, error.code, f"{where}: {error}")
+        raise DefinitionError(self.findings)
 
     def value(self, text: str) -> Expression:
         """Read a value that may call the file's business knowledge models."""
-        return compile_value(text, self.models)
+        if text not in self._values:
+            self._values[text] = compile_value(text, self.models, self.allowance)
+        return self._values[text]
 
     def table(self, element: etree._Element, title: str, result_name: str) -> Table | None:
         """Read a table; None if it is far too large, and with faults noted where some of it cannot be read."""
-        inputs = [self._input(column, number, title) for number, column in enumerate(children(element, "input"), 1)]
+        asked = list(children(element, "input"))
+        inputs = [self._input(column, number, title) for number, column in enumerate(asked, 1)]
         columns = list(children(element, "output"))
         outputs = [self._output(column, number, title, result_name) for number, column in enumerate(columns, 1)]
         rules = list(children(element, "rule"))
@@ -66,34 +83,35 @@ class TableReader:
         if not outputs:
             self.complain(element, "decision_output", f"{title} has no output column.")
         self._refuse_repeated(element, title, outputs)
-        subjects = [_subjects(column) for column in children(element, "input")]
-        heads = _Heads([column.label for column in inputs], subjects, [column.label for column in outputs])
+        heads = _Heads(
+            [short(column.label) for column in inputs], _subjects(asked), [short(column.label) for column in outputs]
+        )
         read = [self._rule(rule, number, title, heads) for number, rule in enumerate(rules, 1)]
         policy, aggregation = self._policy(element, title, outputs)
         return Table(tuple(inputs), tuple(outputs), tuple(filter(None, read)), policy, aggregation)
 
     def _refuse_repeated(self, element: etree._Element, title: str, outputs: list[Output]) -> None:
-        names = [output.name for output in outputs]
-        for name in sorted({name for name in names if names.count(name) > 1}):
-            self.complain(
-                element, "decision_output", f"{title} has several outputs named “{name}”; give each its own name."
-            )
+        counts = Counter(output.name for output in outputs)
+        for name in sorted(name for name, count in counts.items() if count > 1):
+            message = f"{title} has several outputs named “{short(name)}”; give each its own name."
+            self.complain(element, "decision_output", message)
 
     def _input(self, element: etree._Element, number: int, title: str) -> Input:
         expression = next(children(element, "inputExpression"), element)
         label = element.get("label") or text_of(expression) or f"input {number}"
-        self.refuse_language(expression, f"{title}, input “{label}”")
-        read = self.attempt(element, f"{title}, input “{label}”", self.value, text_of(expression))
-        listed = self._listed(element, "inputValues")
+        where = f"{title}, input “{short(label)}”"
+        self.refuse_language(expression, where)
+        read = self.attempt(element, where, self.value, text_of(expression))
+        listed = self._listed(element, "inputValues", where)
         return Input(label, expression.get("typeRef", ""), read or compile_value("null"), listed)
 
     def _output(self, element: etree._Element, number: int, title: str, result_name: str) -> Output:
         label = element.get("label") or element.get("name") or f"output {number}"
         name = element.get("name") or (result_name if number == 1 else f"output_{number}")
-        ranking = self._ranking(element, f"{title}, output “{label}”")
+        ranking = self._ranking(element, f"{title}, output “{short(label)}”")
         default = next(children(element, "defaultOutputEntry"), None)
         fallback = (
-            self.attempt(element, f"{title}, default of “{label}”", self.value, text_of(default))
+            self.attempt(element, f"{title}, default of “{short(label)}”", self.value, text_of(default))
             if text_of(default)
             else None
         )
@@ -104,16 +122,18 @@ class TableReader:
         text = text_of(next(children(element, "outputValues"), None))
         table = element.getparent()
         if text and table is not None and table.get("hitPolicy") in _BY_RANK:
-            return self.attempt(element, where, list_values, text) or ()
-        return self._listed(element, "outputValues")
+            return self.attempt(element, where, partial(list_values, allowance=self.allowance), text) or ()
+        return self._listed(element, "outputValues", where)
 
-    def _listed(self, element: etree._Element, name: str) -> tuple[Any, ...]:
+    def _listed(self, element: etree._Element, name: str, where: str) -> tuple[Any, ...]:
         """Read the values that are listed for a column; none where they are no list of values, as ranges are not."""
         text = text_of(next(children(element, name), None))
         try:
-            return list_values(self.names.in_text(text)) if text else ()
+            return list_values(self.names.in_text(text), self.allowance) if text else ()
         except ExpressionError:
             return ()
+        except TooMuch as error:
+            self.stop(element, where, error)
 
     def _policy(
         self, element: etree._Element, title: str, outputs: list[Output]
@@ -122,9 +142,8 @@ class TableReader:
         try:
             policy, aggregate = HitPolicy(written), Aggregation(aggregation) if aggregation else None
         except ValueError:
-            self.complain(
-                element, "decision_policy", f"{title} has an unknown hit policy, “{written} {aggregation or ''}”."
-            )
+            said = short(f"{written} {aggregation or ''}")
+            self.complain(element, "decision_policy", f"{title} has an unknown hit policy, “{said}”.")
             return HitPolicy.UNIQUE, None
         if policy in _BY_RANK and not any(output.ranking for output in outputs):
             message = f"{title} goes by priority, so an output needs its values listed, the most important first."
@@ -144,7 +163,7 @@ class TableReader:
             self.complain(element, "decision_rule", f"{place} has not as many cells as the table has columns.")
             return None
         inputs = [
-            self._cell(cell, place, head, partial(compile_input_cell, models=self.models, subjects=subjects))
+            self._cell(cell, place, head, partial(self._input_cell, subjects))
             for cell, head, subjects in zip(cells[0], heads.inputs, heads.subjects, strict=True)
         ]
         outputs = [
@@ -157,6 +176,12 @@ class TableReader:
             return None
         return Rule(number, element.get("id", ""), " · ".join(filter(None, notes)), complete, tuple(outputs))
 
+    def _input_cell(self, subjects: tuple[str, ...], text: str) -> InputCell:
+        cell = self._read.get((subjects, text))
+        if cell is None:
+            cell = self._read[subjects, text] = compile_input_cell(text, self.models, subjects, self.allowance)
+        return cell
+
     def _cell(self, element: etree._Element, place: str, head: str, reader: Callable[[str], Read]) -> Read | None:
         where = f"{place}, column “{head}”"
         self.refuse_language(element, where)
@@ -167,14 +192,23 @@ class TableReader:
         try:
             return reader(self.names.in_text(text))
         except ExpressionError as error:
+            self.allowance.take_fault()
             self.complain(element, "decision_cell", f"{where}: “{text[:80]}” cannot be understood. {error}")
             return None
+        except TooMuch as error:
+            self.stop(element, where, error)
 
     def refuse_language(self, element: etree._Element, where: str) -> None:
         """Complain of an expression that is written in a language other than FEEL."""
         if not is_in_feel(element):
             language = element.get("expressionLanguage", "")
-            self.complain(element, "decision_language", f"{where} is written in “{language}”; write it in FEEL.")
+            message = f"{where} is written in “{short(language)}”; write it in FEEL."
+            self.complain(element, "decision_language", message)
+
+
+def short(text: str) -> str:
+    """Cut a name that is too long to be repeated in every message."""
+    return text if len(text) <= LONGEST_NAMED else f"{text[:LONGEST_NAMED]}…"
 
 
 def is_in_feel(element: etree._Element) -> bool:
@@ -183,14 +217,21 @@ def is_in_feel(element: etree._Element) -> bool:
     return not language or (not language.endswith("b-feel") and ("feel" in language or language.endswith(_LANGUAGES)))
 
 
-def _subjects(column: etree._Element) -> tuple[str, ...]:
-    """Give the names by which the cells of a column call its value in files for Camunda 7."""
-    return (column.get(f"{{{_CAMUNDA}}}inputVariable", "cellInput"),) if _CAMUNDA in column.nsmap.values() else ()
+def _subjects(columns: Sequence[etree._Element]) -> list[tuple[str, ...]]:
+    """Give the names by which the cells of each column call its value in files for Camunda 7."""
+    is_camunda = any(_CAMUNDA in column.nsmap.values() for column in columns[:1])
+    mark = f"{{{_CAMUNDA}}}"
+    return [
+        (column.get(f"{mark}inputVariable", "cellInput"),)
+        if is_camunda or any(str(name).startswith(mark) for name in column.attrib)
+        else ()
+        for column in columns
+    ]
 
 
 def children(element: etree._Element, name: str) -> Iterator[etree._Element]:
     """Give the child elements of that name, whatever the version of DMN."""
-    return (child for child in element if isinstance(child.tag, str) and etree.QName(child).localname == name)
+    return (child for child in element if isinstance(tag := child.tag, str) and tag.rpartition("}")[2] == name)
 
 
 def text_of(element: etree._Element | None) -> str:

@@ -1,14 +1,15 @@
 """Decision tables at work (DMN 1.3 clause 8): which rules match, and what the hit policy makes of them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
+from itertools import repeat
 from typing import Any
 
-from engine.decisions.cells import InputCell
+from engine.decisions.cell_tests import InputCell, key_of
 from engine.errors import CostlyExpression, ExpressionError
 from engine.expressions import plain
 from engine.expressions.evaluation import Budget
@@ -181,18 +182,17 @@ class Table:
         return hits[0].outputs
 
     def _ranked(self, title: str, hits: Sequence[Hit]) -> list[Hit]:
-        return sorted(hits, key=lambda hit: [self._rank(title, hit, column) for column in self.outputs])
+        places = [_places(column.ranking) for column in self.outputs]
+        return sorted(hits, key=lambda hit: list(map(self._rank, repeat(title), repeat(hit), self.outputs, places)))
 
-    def _rank(self, title: str, hit: Hit, column: Output) -> int:
+    def _rank(self, title: str, hit: Hit, column: Output, places: Mapping[Hashable, int]) -> int:
         value = hit.outputs[column.name]
-        for place, allowed in enumerate(column.ranking):
-            if plain.equal(value, allowed):
-                return place
-        if column.ranking:
+        place = places.get(key_of(value))
+        if place is None and places:
             raise DecisionFailed(
                 f"{title}, rule {hit.rule.number}, column “{column.label}”: {value!r} is not among the output values."
             )
-        return 0
+        return place or 0
 
     def _list(self, hits: Sequence[Hit]) -> list[Any]:
         if len(self.outputs) == 1:
@@ -217,6 +217,14 @@ _AGGREGATES: dict[Aggregation, Callable[[Any, Any], Any]] = {
     Aggregation.MIN: lambda left, right: right if plain.less(right, left) else left,
     Aggregation.MAX: lambda left, right: right if plain.less(left, right) else left,
 }
+
+
+def _places(ranking: Sequence[Any]) -> dict[Hashable, int]:
+    """Give the place of each allowed value, the first one where it is listed twice."""
+    places: dict[Hashable, int] = {}
+    for place, value in enumerate(ranking):
+        places.setdefault(key_of(value), place)
+    return places
 
 
 def _parse_boolean(text: str) -> bool:

@@ -47,6 +47,25 @@ CALLABLE: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, **FEEL_FUNCTIONS}
 """All functions by name; those of FEEL have names that only their translation uses."""
 _NEEDING_BOTH = frozenset({ast.Lt, ast.LtE, ast.Gt, ast.GtE})
 _DIVIDING = frozenset({ast.Div, ast.FloorDiv, ast.Mod})
+_WALKED: Mapping[type[ast.AST], str] = {
+    ast.Expression: "_expression",
+    ast.Name: "_name",
+    ast.Constant: "_constant",
+    ast.UnaryOp: "_eval_unaryop",
+    ast.BinOp: "_eval_binop",
+    ast.BoolOp: "_eval_boolop",
+    ast.Compare: "_eval_compare",
+    ast.IfExp: "_eval_ifexp",
+    ast.Call: "_call",
+    ast.Attribute: "_entry",
+    ast.Subscript: "_item",
+    ast.List: "_list",
+    ast.Tuple: "_list",
+    ast.Dict: "_group",
+    ast.ListComp: "_comprehension",
+    ast.GeneratorExp: "_comprehension",
+}
+"""Which method walks over which part of a tree."""
 
 
 @dataclass(slots=True)
@@ -78,24 +97,6 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
         self.operators = OPERATORS
         self.allowed_attrs: dict[type, set[str]] = {}
         self.budget = budget
-        self.nodes = {
-            ast.Expression: self._expression,
-            ast.Name: self._name,
-            ast.Constant: self._constant,
-            ast.UnaryOp: self._eval_unaryop,
-            ast.BinOp: self._eval_binop,
-            ast.BoolOp: self._eval_boolop,
-            ast.Compare: self._eval_compare,
-            ast.IfExp: self._eval_ifexp,
-            ast.Call: self._call,
-            ast.Attribute: self._entry,
-            ast.Subscript: self._item,
-            ast.List: self._list,
-            ast.Tuple: self._list,
-            ast.Dict: self._group,
-            ast.ListComp: self._comprehension,
-            ast.GeneratorExp: self._comprehension,
-        }
 
     def value_of(self, tree: ast.Expression) -> Any:
         """Work the tree out."""
@@ -103,7 +104,7 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
 
     def _eval(self, node: ast.AST) -> Any:
         self.budget.charge(1)
-        return plain.plain(self.nodes[type(node)](node))
+        return plain.plain(getattr(self, _WALKED[type(node)])(node))
 
     def _weigh(self, *values: Any) -> None:
         for value in values:

@@ -208,10 +208,11 @@ class Saying(ABC):
     def is_range_at(self, place: int) -> bool:
         """Tell whether a range such as `[1..5)` begins there."""
         depth = 0
-        for number, word in enumerate(self.words[place:]):
-            if number == 0 and not word.is_sign("[", "(", "]"):
+        for number in range(place, len(self.words)):
+            word, is_first = self.words[number], number == place
+            if is_first and not word.is_sign("[", "(", "]"):
                 return False
-            depth += 1 if number == 0 or word.is_sign("(", "[") else -word.is_sign(")", "]")
+            depth += 1 if is_first or word.is_sign("(", "[") else -word.is_sign(")", "]")
             if word.is_sign("..") and depth == 1:
                 return True
             if depth == 0:
@@ -270,7 +271,7 @@ def _within(parts: list[Part], low: str, above: str, below: str, high: str) -> N
 
 def since_and(parts: Sequence[Part], word: str) -> tuple[int, str]:
     """Give what was said since the last `and` or `or`, and where it begins."""
-    begin = max((number for number, part in enumerate(parts, 1) if part.said in ("and", "or")), default=0)
+    begin = next((number for number in range(len(parts), 0, -1) if parts[number - 1].said in ("and", "or")), 0)
     if not parts[begin:] or any(part.said in _COMPARING for part in parts[begin:]):
         raise untranslatable(f"“{word}” follows a value", "")
     return begin, joined(parts[begin:])

@@ -93,7 +93,7 @@ _DATED = (
 )
 _BLANKS = re.compile(r"\s*")
 _BLANKS_AND_COMMENTS = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
-_LONGEST = 20_000
+LONGEST_FOREIGN = 20_000
 """Characters of a foreign expression; what comes of it may be shorter still."""
 
 
@@ -124,8 +124,8 @@ def tokens(text: str) -> list[Token]:
 
 
 def _taken_apart(text: str, between: re.Pattern[str]) -> list[Token]:
-    if len(text) > _LONGEST:
-        raise untranslatable(f"it has more than {_LONGEST:,} characters", None)
+    if len(text) > LONGEST_FOREIGN:
+        raise untranslatable(f"it has more than {LONGEST_FOREIGN:,} characters", None)
     found: list[Token] = []
     position = _after(between, text, 0)
     while position < len(text):

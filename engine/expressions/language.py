@@ -9,7 +9,7 @@ Nothing is compiled to byte code: the text goes through Python's parser alone.
 import ast
 import decimal
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,7 @@ from engine.expressions.evaluation import (
 from engine.expressions.foreign import is_feel, is_foreign, translate, translate_unmarked
 from engine.expressions.functions import FUNCTIONS
 from engine.expressions.syntax import parse_expression
-from engine.expressions.working_functions import CALENDAR_ARGUMENT
+from engine.expressions.working_functions import CALENDAR_ARGUMENT, WORKING_FUNCTIONS
 
 LONGEST_EXPRESSION = 5_000
 """Characters of an expression."""
@@ -87,12 +87,18 @@ class Expression:
     """Whether it was written in the language of another tool."""
     is_feel: bool = False
     """Whether nothing is reckoned with as FEEL does: `null > 5` is null, and `null and false` is false."""
+    is_timeless: bool = True
+    """Whether it comes to the same whatever calendar is in force."""
+    known: tuple[Any, ...] = field(default=(), repr=False, compare=False)
+    """The value of a constant, which is not worked out anew."""
 
     def evaluate(self, names: Mapping[str, Any], budget: Budget | None = None) -> Any:
         """Work the expression out over plain data; raise ExpressionError, or CostlyExpression beyond the budget.
 
         Several expressions that belong together, as the cells of a table do, may share one budget.
         """
+        if self.known:
+            return self.known[0]
         try:
             with decimal.localcontext(plain.ARITHMETIC):
                 walk = FeelEvaluation if self.is_feel else Evaluation
@@ -108,6 +114,9 @@ class Expression:
             raise ExpressionError(_sentence(error), self.text) from error
 
 
+_NONE: frozenset[str] = frozenset()
+_NO_TREE = ast.Expression(ast.Constant(None))
+"""What stands for the tree of a constant, over which nobody walks."""
 _FAILURES = (ArithmeticError, LookupError, TypeError, ValueError, AttributeError, simpleeval.InvalidExpression)
 
 
@@ -117,12 +126,14 @@ def compile_expression(text: str) -> Expression:
     if len(text) > LONGEST_EXPRESSION:
         raise CostlyExpression(f"The expression is longer than {LONGEST_EXPRESSION:,} characters.", text[:200])
     try:
-        tree, is_translated = _read(text)
+        nodes, is_translated = _read(text)
     except ExpressionError as error:
         error.expression = text
         raise
-    names, calendars = frozenset(_variables(tree)), frozenset(_calendars(tree))
-    return Expression(text, names, calendars, tree, is_translated, is_feel(text))
+    calls = [node for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+    names, calendars = frozenset(_variables(nodes, calls)), frozenset(_calendars(calls))
+    is_timeless = not any(call.func.id in WORKING_FUNCTIONS for call in calls)  # type: ignore[attr-defined]  # a name
+    return Expression(text, names, calendars, nodes[0], is_translated, is_feel(text), is_timeless)
 
 
 def compile_feel(said: str) -> Expression:
@@ -130,8 +141,13 @@ def compile_feel(said: str) -> Expression:
     return replace(compile_expression(said), is_feel=True)
 
 
-def _read(text: str) -> tuple[ast.Expression, bool]:
-    """Read an expression of ours or, where it is marked or none of ours, of another tool; tell whether it was another's."""
+def constant(text: str, value: Any) -> Expression:
+    """Make the FEEL expression of a single value; what is written as `text` is not looked at."""
+    return Expression(text, _NONE, _NONE, _NO_TREE, is_feel=True, known=(value,))
+
+
+def _read(text: str) -> tuple[list[Any], bool]:
+    """Give the nodes of an expression of ours or, where it is marked or none of ours, of another tool; tell whether it was."""
     if is_foreign(text):
         return _checked(translate(text)), True
     try:
@@ -149,7 +165,8 @@ class _Unspoken(ExpressionError):
     """The expression is none of ours; write it anew."""
 
 
-def _checked(text: str) -> ast.Expression:
+def _checked(text: str) -> list[ast.AST]:
+    """Give the nodes of the tree of an expression, the whole of it first."""
     source = _one_line(text)
     try:
         tree = parse_expression(source)
@@ -157,8 +174,7 @@ def _checked(text: str) -> ast.Expression:
         raise
     except ExpressionError as error:
         raise _Unspoken(error.message, error.expression) from error
-    _check(tree, source)
-    return tree
+    return _check(tree, source)
 
 
 def _one_line(text: str) -> str:
@@ -169,15 +185,17 @@ def _one_line(text: str) -> str:
     return f"({source}\n)" if "\n" in source else source
 
 
-def _check(tree: ast.Expression, source: str) -> None:
-    lines = source.split("\n")
-    for number, node in enumerate(_walk(tree)):
-        if number >= MOST_NODES:
+def _check(tree: ast.Expression, source: str) -> list[ast.AST]:
+    lines, nodes = source.split("\n"), []
+    for node in _walk(tree):
+        nodes.append(node)
+        if len(nodes) > MOST_NODES:
             raise CostlyExpression(f"The expression has more than {MOST_NODES:,} parts.")
         if type(node) not in _ALLOWED:
             fallback = f"“{type(node).__name__}” is not part of the expression language."
             raise ExpressionError(_REFUSALS.get(type(node), fallback))
         _check_node(node, lines)
+    return nodes
 
 
 def _walk(tree: ast.AST) -> Iterator[ast.AST]:
@@ -244,19 +262,16 @@ def _refuse_hidden(name: str) -> None:
         raise ExpressionError(f"Names that start with an underscore, such as “{name[:80]}”, cannot be used.")
 
 
-def _variables(tree: ast.Expression) -> Iterator[str]:
-    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    own = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and id(node) not in called and node.id not in own | CONSTANT_NAMES.keys():
-            yield node.id
+def _variables(nodes: Sequence[ast.AST], calls: Sequence[ast.Call]) -> Iterator[str]:
+    called = {id(node.func) for node in calls}
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    own = {node.id for node in names if isinstance(node.ctx, ast.Store)} | CONSTANT_NAMES.keys()
+    return (node.id for node in names if id(node) not in called and node.id not in own)
 
 
-def _calendars(tree: ast.Expression) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
-            continue
-        named = node.args[CALENDAR_ARGUMENT.get(node.func.id, len(node.args)) :]
+def _calendars(calls: Sequence[ast.Call]) -> Iterator[str]:
+    for node in calls:
+        named = node.args[CALENDAR_ARGUMENT.get(node.func.id, len(node.args)) :]  # type: ignore[attr-defined]  # a name
         yield from (part.value for part in named if isinstance(part, ast.Constant) and isinstance(part.value, str))
 
 

@@ -36,6 +36,8 @@ SAMPLE: Final = (
     "circular_call_two.bpmn",
     "declared_laughs.bpmn",
     "large_row.bpmn",
+    "large_tables_texts.dmn",
+    "large_tables_variables.dmn",
 )
 
 

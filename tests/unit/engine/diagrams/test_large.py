@@ -1,11 +1,10 @@
 """Diagrams of every shape: reading, checking, describing and rewriting take work in proportion to their size, in any of them."""
 
-import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 import pytest
+from counted import calls_of
 from drawing_board import definitions, flow, line, node, process
 from lxml import etree
 
@@ -72,7 +71,7 @@ def ring(size: int) -> bytes:
 def test_twice_the_diagram_is_at_most_twice_the_work(shape: Callable[[int], bytes]) -> None:
     _worked_through(shape(SIZES[0]))  # what is made once is made now
 
-    small, large = (_calls(lambda size=size: _worked_through(shape(size))) for size in SIZES)  # type: ignore[misc]  # bound default
+    small, large = (calls_of(lambda size=size: _worked_through(shape(size))) for size in SIZES)  # type: ignore[misc]  # bound default
 
     assert 1.2 * small < large < 2.2 * small
 
@@ -85,23 +84,6 @@ def _worked_through(content: bytes) -> None:
         etree.tostring(normalise(diagram).root)
     except DefinitionError as refused:
         assert refused.findings  # noqa: PT017 - some shapes cannot run, none may take long
-
-
-def _calls(work: Callable[[], None]) -> int:
-    """Count the calls of functions, those of C included."""
-    number = 0
-
-    def count(_frame: FrameType, event: str, _argument: Any) -> None:
-        nonlocal number
-        number += event.endswith("call")
-
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(before)
-    return number
 
 
 def test_a_diagram_has_at_most_ten_thousand_sequence_flows() -> None:
