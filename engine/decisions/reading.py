@@ -19,6 +19,8 @@ from engine.expressions.language import Expression
 
 MOST_CELLS = 20_000
 """Cells of all tables of a file together."""
+MOST_FAULTS = 500
+"""Faults of a file that are told."""
 LONGEST_NAMED = 200
 """Letters of a name, heading or id in a finding."""
 _BY_RANK = (HitPolicy.PRIORITY, HitPolicy.OUTPUT_ORDER)
@@ -52,9 +54,13 @@ class TableReader:
     _values: dict[str, Expression] = field(default_factory=dict)
 
     def complain(self, element: etree._Element, code: str, message: str) -> None:
-        """Note a fault of an element."""
+        """Note a fault of an element; raise DefinitionError where there are more than anybody reads."""
         named = next((one.get("id") for one in (element, *element.iterancestors()) if one.get("id")), None)
         self.findings.append(Finding(self.file, named and named[:LONGEST_NAMED], Severity.ERROR, code, message))
+        if len(self.findings) == MOST_FAULTS:
+            message = f"There are {MOST_FAULTS} faults up to here; correct these first."
+            self.findings.append(Finding(self.file, None, Severity.ERROR, "decision_many_faults", message))
+            raise DefinitionError(self.findings)
 
     def stop(self, element: etree._Element, where: str, error: TooMuch) -> NoReturn:
         """Read no more of the file: raise DefinitionError with what was found so far, and where it became too much."""

@@ -172,10 +172,16 @@ def test_what_is_too_much_is_refused_with_table_rule_and_column(cells: Iterator[
 
 
 def test_what_is_told_before_it_is_too_much_is_told_too() -> None:
+    found = refused(decided(table(f"limit + {n}" if n else "1 +" for n in range(9_000))))
+
+    assert [one.code for one in found] == ["decision_cell", "decision_too_large"]
+
+
+def test_five_hundred_faults_are_told() -> None:
     found = refused(decided(table(f"{n} +" for n in range(9_000))))
 
-    assert {one.code for one in found[:-1]} == {"decision_cell"}
-    assert found[-1].code == "decision_too_large"
+    assert [one.code for one in found] == ["decision_cell"] * 500 + ["decision_many_faults"]
+    assert found[-2].element == "r500"
 
 
 def test_too_many_listed_values_are_refused_with_their_column() -> None:
