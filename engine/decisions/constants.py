@@ -19,14 +19,16 @@ WORDS: Final = frozenset({"true", "false", "null", "date", "not"})
 MOST_TESTS: Final = 500
 _SIZE_OF_TEST: Final = 4
 _VALUE: Final = (
-    r'"[^"\\\n]{0,400}"|-?\s*(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?|true|false|null'
-    r'|(?:date\s*\(\s*"[0-9]{4}-[0-9]{2}-[0-9]{2}"\s*\)|@\s*"[0-9]{4}-[0-9]{2}-[0-9]{2}")'
+    r'"[^"\\\n]{0,400}"|-?\s*+(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,10})?|true|false|null'
+    r'|(?:date\s*+\(\s*+"[0-9]{4}-[0-9]{2}-[0-9]{2}"\s*+\)|@\s*+"[0-9]{4}-[0-9]{2}-[0-9]{2}")'
 )
 _ALONE: Final = re.compile(_VALUE)
 _ITEM: Final = re.compile(
-    rf"\s*(?:(<=|>=|<|>|==|!=|=)?\s*({_VALUE})|([\[(\]])\s*({_VALUE})\s*\.\.\s*({_VALUE})\s*([\])\[]))\s*(,|\Z)"
+    rf"\s*+(?:(?:(<=|>=|<|>|==|!=|=)\s*+)?({_VALUE})"
+    rf"|([\[(\]])\s*+({_VALUE})\s*+\.\.\s*+({_VALUE})\s*+([\])\[]))\s*+(,|\Z)"
 )
-_NEGATION: Final = re.compile(r"not\s*\((.*)\)", re.DOTALL)
+"""Blanks are never given back (`*+`), so that many of them take no longer to be looked through than to be read."""
+_NEGATION: Final = re.compile(r"not\s*+\((.*)\)", re.DOTALL)
 _NAMED: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None}
 
 

@@ -10,6 +10,7 @@ from counted import calls_of
 from engine.decisions.advice import advise
 from engine.decisions.allowance import MOST_CONSTANTS, MOST_STEPS, MOST_WORDS, Allowance, TooMuch
 from engine.decisions.cells import compile_input_cell, compile_value
+from engine.decisions.constants import constant_cell
 from engine.decisions.decision import Decision, read_decisions
 from engine.decisions.editing import tables
 from engine.errors import DefinitionError, ExpressionError, Finding
@@ -130,6 +131,12 @@ def test_a_text_is_found_among_many_as_quickly_as_among_few() -> None:
     few, many = (compile_input_cell(",".join(f'"{n}"' for n in range(count))) for count in (2, 500))
 
     assert calls_of(lambda: few.matches("0", {}, Budget())) == calls_of(lambda: many.matches("499", {}, Budget()))
+
+
+@pytest.mark.parametrize("cell", ["1,{}x", "1,-{}x", "< {}x", "[{}1..2{}x", "[1..{}x", "date({}x", "not({}x", "1{}"])
+@pytest.mark.parametrize("blank", [" ", "\n", "\u2003"])
+def test_nineteen_thousand_blanks_keep_nobody_waiting(cell: str, blank: str) -> None:
+    assert constant_cell(cell.format(*[blank * 9_500] * 2) + blank) == constant_cell(cell.format("", ""))
 
 
 def test_cells_that_say_the_same_are_read_once() -> None:
