@@ -277,10 +277,14 @@ class Engine:
         return sum(self._try_to_hand_over(handover) for handover in handovers)
 
     def transact(self, work: Callable[[Transaction], _T], tries: int = _TRIES) -> _T:
-        """Do something in one transaction; begin again where somebody else has moved the same instance meanwhile."""
+        """Do something in one transaction; begin again where somebody else has moved the same instance meanwhile.
+
+        The instance is kept from others then from before it is read, so that it is not overtaken for ever.
+        """
         for attempt in range(1, tries + 1):
             try:
                 with self._database.transaction() as tx:
+                    tx.waits_its_turn = attempt > 1
                     result = work(tx)
                     tx.audit.write()
                     failpoint("step.before_commit")

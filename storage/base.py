@@ -225,6 +225,13 @@ class Unit:
         self.before_commit: list[Callable[[], None]] = []
         self.after_commit: list[Callable[[], None]] = []
         self.wake: Wake | None = None
+        self.waits_its_turn = False
+        """Whether the first process instance is kept from others before it is read: they were faster the last time."""
+
+    def takes_turn(self) -> bool:
+        """Tell, once, whether to wait until others are done with an instance before it is read."""
+        is_due, self.waits_its_turn = self.waits_its_turn, False
+        return is_due
 
     @cached_property
     def session(self) -> Session:

@@ -131,6 +131,7 @@ LIVE_FROM = ProcessInstance.__table__.join(ProcessDefinition.__table__, _d.id ==
     Parcel.__table__, _p.id == _i.parcel_id
 )
 _LOAD = Fixed(select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindparam("instance")))
+_KEEP_FROM_OTHERS = Fixed(select(_i.id).where(_i.id == bindparam("instance")).with_for_update())
 _STARTED_BY = Fixed(select(_i.id).where(_i.request_key == bindparam("request")))
 _OF_PARCEL_CHAIN = _e.chain == bindparam("parcel_chain", type_=_e.chain.type)
 _OPEN = Fixed(
@@ -204,6 +205,8 @@ class Processes:
 
     def live(self, instance_id: int, *, also_suspended: bool = False) -> LiveInstance:
         """Take up an instance; raises `NotFound`, `Suspended` unless that is wanted too, and `Conflict` when it has ended."""
+        if self._unit.takes_turn():
+            _KEEP_FROM_OTHERS.first(self._unit.connection, {"instance": instance_id})
         row = _LOAD.first(self._unit.connection, {"instance": instance_id})
         if row is None:
             raise NotFound("There is no such process instance.")

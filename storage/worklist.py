@@ -91,6 +91,11 @@ _IN_HAND = Fixed(
     .select_from(LIVE_FROM.join(WorkItem.__table__, _w.instance_id == ProcessInstance.__table__.c.id))
     .where(_w.id == bindparam("item"))
 )
+_KEEP_FROM_OTHERS = Fixed(
+    select(ProcessInstance.id)
+    .where(ProcessInstance.id == select(_w.instance_id).where(_w.id == bindparam("item")).scalar_subquery())
+    .with_for_update()
+)
 _OF_ITEM = slice(len(LIVE_COLUMNS), len(LIVE_COLUMNS) + 12)
 
 
@@ -104,6 +109,8 @@ class WorkItems:
 
     def in_hand(self, item_id: int, actor: Actor) -> ItemInHand:
         """Take up an item with its instance; raises `NotFound` when it does not exist or the person may not see it."""
+        if self._unit.takes_turn():
+            _KEEP_FROM_OTHERS.first(self._unit.connection, {"item": item_id})
         row = _IN_HAND.first(self._unit.connection, {"item": item_id})
         if row is None:
             raise NotFound("There is no such work item; look for it in the worklist.")

@@ -1,18 +1,20 @@
 """Failed operations are tried again as the diagram, the installation or the house says; outcomes come one after another."""
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from fakes import FakeClock
-from running import Office, a_diagram, a_process, end, service, start, user
+from running import Office, a_diagram, a_process, end, gateway, service, start, user
 
 from engine.errors import DefinitionError, ExpressionError
 from engine.operations.call import Call
 from engine.retries import MOST_RETRIES, fixed_duration, parse_pauses
 from engine.worker import Pace, Worker
+from storage.database import Transaction
+from storage.worklist import ItemInHand
 
 SECOND = timedelta(seconds=1)
 
@@ -124,3 +126,35 @@ def test_the_operations_of_one_instance_run_together_and_each_outcome_is_taken_o
     assert sorted(called) == sorted(set(called))
     assert list(office.items(instance)) == ["look"]
     assert office.breaches() == []
+
+
+def test_whoever_was_overtaken_is_waited_for_the_next_time(office: Office) -> None:
+    if office.database.is_sqlite:
+        pytest.skip("writers of SQLite take turns from the first look on")
+    flows = (
+        "begin -> fork",
+        "fork -> a",
+        "fork -> b",
+        "fork -> c",
+        "a -> join",
+        "b -> join",
+        "c -> join",
+        "join -> done",
+    )
+    tasks = user("a"), user("b"), user("c")
+    office.deploy(a_diagram(a_process("order", start(), gateway("fork"), *tasks, gateway("join"), end(), *flows)))
+    ann, instance = office.person("ann"), office.engine.start("order")
+    own, *others = (office.item(instance, node) for node in "abc")
+    overtaking: list[Future[int]] = []
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def answers(_tx: Transaction, _hand: ItemInHand) -> Mapping[str, Any]:
+            overtaking.append(thread.submit(office.engine.complete, others[len(overtaking)], ann, {}))
+            wait(overtaking[-1:], 30 if len(overtaking) == 1 else 0.5)
+            return {}
+
+        office.engine.complete(own, ann, answers)
+
+    assert [one.result() for one in overtaking] == [instance, instance]
+    assert office.state(instance) == "completed"
