@@ -461,6 +461,10 @@ def _large_tables(_dice: random.Random) -> Iterator[tuple[str, bytes]]:
     yield "comments.dmn", table("// a\n" * 900 + str(n) for n in range(900))
     yield "meeting.dmn", table((f"[{n}..{n + 900}]" for n in range(990)), policy="UNIQUE")
     names = "".join(f'<inputData id="n{n}" name="Name {n} of"/>' for n in range(5_000))
+    yield (
+        "open_texts.dmn",
+        table((f"n{n} " + '\\"' * 4_500 + " Full Name" for n in range(400)), '<inputData id="n" name="Full Name"/>'),
+    )
     yield "names.dmn", table(listed("Name {} on{}", 500, 900), names)
     model = (
         '<businessKnowledgeModel id="m{0}" name="m{0}"><encapsulatedLogic><literalExpression><text>{0}</text>'

@@ -11,7 +11,8 @@ from engine.errors import ExpressionError
 from engine.expressions.foreign_words import LONGEST_FOREIGN
 
 _NAMED = frozenset({"inputData", "decision", "variable", "itemComponent", "businessKnowledgeModel", "formalParameter"})
-_TEXT = r'"(?:[^"\\]|\\.)*"'
+_TEXT = r'"(?:[^"\\]|\\(?s:.))*+(?:"|\\?\Z)'
+"""A text in quotes; one that is never closed goes to the end, so that its quotes are not looked at one by one."""
 _BEGIN = re.compile(rf"{_TEXT}|\w+|[^\w\s]")
 """What a text is passed over by: texts in quotes, words, signs."""
 _LETTER = re.compile(r"\w")

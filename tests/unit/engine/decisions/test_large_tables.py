@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape
 
 import pytest
 from counted import calls_of
+from lxml import etree
 
 from engine.decisions.advice import advise
 from engine.decisions.allowance import MOST_CONSTANTS, MOST_STEPS, MOST_WORDS, Allowance, TooMuch
@@ -13,6 +14,7 @@ from engine.decisions.cells import compile_input_cell, compile_value
 from engine.decisions.constants import constant_cell
 from engine.decisions.decision import Decision, read_decisions
 from engine.decisions.editing import tables
+from engine.decisions.names import spoken_names
 from engine.errors import DefinitionError, ExpressionError, Finding
 from engine.expressions.evaluation import Budget
 
@@ -137,6 +139,14 @@ def test_a_text_is_found_among_many_as_quickly_as_among_few() -> None:
 @pytest.mark.parametrize("blank", [" ", "\n", "\u2003"])
 def test_nineteen_thousand_blanks_keep_nobody_waiting(cell: str, blank: str) -> None:
     assert constant_cell(cell.format(*[blank * 9_500] * 2) + blank) == constant_cell(cell.format("", ""))
+
+
+@pytest.mark.parametrize("cell", ['"{}', "{}", "{}\\", '"\\\n{}'])
+def test_a_text_that_is_never_closed_is_passed_over_once(cell: str) -> None:
+    names = spoken_names(etree.fromstring("<d><inputData name='Full Name'/></d>"))
+    text = cell.format('\\"' * 9_900)
+
+    assert names.in_text(f"Full Name = {text}") == f"{names.in_text('Full Name')} = {text}"
 
 
 def test_cells_that_say_the_same_are_read_once() -> None:
