@@ -1,6 +1,7 @@
 """The fences around every request: content security, headers, forgery protection, trusted hosts, size limits."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, request
@@ -11,6 +12,9 @@ from web.context import scopes_or_none
 from web.rights import View
 from web.settings import WebSettings
 from web.signed import SessionCookies, forgery_check
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PAGE_POLICY = (
     "default-src 'none'; "
@@ -96,6 +100,7 @@ def fence(app: Flask, settings: WebSettings, secret_key: str) -> None:
         WTF_CSRF_TIME_LIMIT=None,
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign, assignment]  # Flask's own way
     if settings.proxies:
         hops = settings.proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]  # Flask's own way
@@ -103,7 +108,7 @@ def fence(app: Flask, settings: WebSettings, secret_key: str) -> None:
     app.session_interface = SessionCookies(app)
     _Forgery(forgery_check(secret_key)).init_app(app)
     app.before_request(_same_origin)
-    app.after_request(_headers)
+    app.after_request(_keep_out_of_caches)
 
 
 def _limit(app: Flask, settings: WebSettings) -> None:
@@ -124,11 +129,23 @@ def _same_origin() -> None:
         abort(403, "This was sent from another site and was not carried out.")
 
 
-def _headers(response: Response) -> Response:
-    present = {name.lower() for name, _ in response.headers}
-    for lower, name, value in _ADDED if request.is_secure else _ADDED[:-1]:
-        if lower not in present:
-            response.headers.add(name, value)
+def _with_headers(application: "WSGIApplication") -> "WSGIApplication":
+    """Give each answer the headers that it lacks, however it came about: outside of Flask, where they are a plain list."""
+
+    def answer(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        added = _ADDED if environ["wsgi.url_scheme"] == "https" else _ADDED[:-1]
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+            present = {name.lower() for name, _ in headers}
+            lacking = [(name, value) for lower, name, value in added if lower not in present]
+            return start_response(status, headers + lacking, *more)
+
+        return application(environ, start)
+
+    return answer
+
+
+def _keep_out_of_caches(response: Response) -> Response:
     if request.endpoint != "static" and ("Cache-Control" not in response.headers or response.cache_control.public):
         response.headers["Cache-Control"] = "no-store"
     return response

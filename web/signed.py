@@ -6,6 +6,7 @@ a token belongs to the session, is looked at anew each time.
 """
 
 import hmac
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from datetime import datetime
@@ -19,6 +20,8 @@ from itsdangerous import BadData, BadSignature, TimestampSigner, URLSafeTimedSer
 FORGERY_HEADER: Final = "X-CSRFToken"
 _FORGERY_FIELD, _FORGERY_SALT = "csrf_token", "wtf-csrf-token"
 _MOST_REMEMBERED = 1_000
+
+_BARE: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 _Read = Callable[[str], tuple[Any, datetime]]
 
@@ -35,7 +38,7 @@ class SessionCookies(SecureCookieSessionInterface):
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
         """Give the session of the cookie, an empty one where there is none that is right and young enough."""
-        text = request.cookies.get(self.get_cookie_name(app))
+        text = _cookie(request, self.get_cookie_name(app))
         if not text:
             return self.session_class()
         try:
@@ -50,8 +53,10 @@ class SessionCookies(SecureCookieSessionInterface):
         """Send the cookie when it has changed."""
         if session.modified or session.permanent or not session:
             super().save_session(app, session, response)
-        else:
+        elif "Vary" in response.headers:
             response.vary.add("Cookie")
+        else:
+            response.headers["Vary"] = "Cookie"
 
 
 def forgery_check(secret_key: str) -> Callable[[], bool]:
@@ -68,6 +73,12 @@ def forgery_check(secret_key: str) -> Callable[[], bool]:
             return False
 
     return is_sent_along
+
+
+def _cookie(request: Request, name: str) -> str | None:
+    """Give a cookie; where it came alone, as ours do, without taking the header apart for all kinds of them."""
+    own, _, text = request.environ.get("HTTP_COOKIE", "").partition("=")
+    return text if own == name and _BARE.fullmatch(text) else request.cookies.get(name)
 
 
 def _remembering(serializer: URLSafeTimedSerializer) -> _Read:

@@ -111,6 +111,9 @@ def test_every_page_is_fenced_by_its_headers(small_house: House) -> None:
         assert "unsafe" not in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
+        assert "Strict-Transport-Security" not in headers
+        assert len({name.lower() for name, _ in headers}) == len(headers)
+    assert "Strict-Transport-Security" in boss.client.get("/sign-in", base_url="https://localhost").headers
 
 
 def test_the_session_cookie_is_kept_from_scripts_and_other_sites(small_house: House) -> None:

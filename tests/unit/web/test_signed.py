@@ -47,6 +47,21 @@ def test_a_token_or_cookie_changed_by_one_letter_is_refused_beside_the_right_one
     assert other.client.get("/worklist").status_code == 200
 
 
+@pytest.mark.parametrize(
+    "sent", ["parcelflow={0}", "parcelflow={0}; other=one", "other=one; parcelflow={0}", 'parcelflow="{0}"']
+)
+def test_a_session_is_found_however_its_cookie_comes(small_house: House, sent: str) -> None:
+    small_house.person("boss", "manager")
+    boss = small_house.visitor("boss")
+    boss.get("/worklist")
+    cookie = sent.format(_cookie(boss))
+
+    answer = small_house.app.test_client(use_cookies=False).get("/worklist", headers={"Cookie": cookie})
+
+    assert answer.status_code == 200
+    assert "Cookie" in answer.vary
+
+
 def test_a_cookie_that_is_known_grows_too_old(small_house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     small_house.person("boss", "manager")
     boss = small_house.visitor("boss")
