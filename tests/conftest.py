@@ -16,19 +16,12 @@ from storage.documents import DocumentStore
 
 pytest_plugins = ["figures"]
 RUN = "PARCELFLOW_TEST_RUN"
-RUN_THE_SAME_LINES_AGAIN = {"acceptance", "conformance", "faults", "properties"}
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
         os.environ[RUN] = str(os.getpid())
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Leave these folders out of coverage: tracing takes them half as long again, and each room has unit tests of its own."""
-    if item.path.relative_to(Path(__file__).parent).parts[0] in RUN_THE_SAME_LINES_AGAIN:
-        item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture
