@@ -21,7 +21,7 @@ from web.auth import hash_password
 
 _ROOT = Path(__file__).parent.parent
 _PASSWORD = "a good long password"  # noqa: S105 - of a database that lives for minutes
-_TURNS = 5
+_TURNS = 5  # of each round
 _HEADER = re.compile(r"([^:\r\n]+): *([^\r\n]*)")
 _FORGERY_TOKEN = re.compile(r'"X-CSRFToken": "([^"]+)"')
 
@@ -72,35 +72,36 @@ class Browser:
 def measure(place: Place, table: Table, rounds: int, instances: int) -> None:
     """Measure in many short turns, service layer and HTTP after each other.
 
-    Two processes that wait for each other feel a busy neighbour more than one that does not wait, and such moments last about a
-    second: turns of a tenth of that are either within one or not, and the median is of those that most are.
+    Two processes that wait for each other feel a busy neighbour more than one that does not wait. Many short turns let a median
+    leave such moments out.
     """
     choice = random.Random(7)  # noqa: S311 - the same course every time
     with place.database.transaction() as tx:
         tx.people.one(place.actor.user_id).password_hash = hash_password(_PASSWORD)
     with _serving(place) as (server, browser):
         complete_orders(place, 5, choice, browser.complete)
-        turns = [_in_turns(place, choice, browser, server, instances // 2 // _TURNS) for _ in range(rounds * _TURNS)]
-    table.add("completions over HTTP", statistics.median(pair.over_http.rate for pair in turns), None, "/s")
-    share = statistics.median(pair.over_http.rate / pair.service.rate for pair in turns)
+        orders = max(1, instances // 2 // _TURNS)
+        turns = [_in_turns(place, choice, browser, server, orders) for _ in range(rounds * _TURNS)]
+    table.add("completions over HTTP", statistics.median(turn.over_http.rate for turn in turns), None, "/s")
+    share = statistics.median(turn.over_http.rate / turn.service.rate for turn in turns)
     table.add("completions over HTTP as a share of the service layer", share, at_least(0.5))
-    spent = statistics.median(_spent(pair.service) / (pair.spent + pair.over_http.server) for pair in turns)
+    spent = statistics.median(_spent(turn.service) / (turn.spent + turn.over_http.server) for turn in turns)
     table.add("the same by processor time, of server and database", spent, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Pair:
-    """A round over HTTP, with the processor seconds of the server that answers, and one of the service layer."""
+class _Turn:
+    """A turn over HTTP, with the processor seconds of the server that answers, and one of the service layer."""
 
     over_http: Run
     spent: float
     service: Run
 
 
-def _in_turns(place: Place, choice: random.Random, browser: Browser, server: int, instances: int) -> _Pair:
+def _in_turns(place: Place, choice: random.Random, browser: Browser, server: int, instances: int) -> _Turn:
     before = clocks.of_family(server)
     over_http = complete_orders(place, instances, choice, browser.complete)
-    return _Pair(over_http, clocks.of_family(server) - before, complete_orders(place, instances, choice))
+    return _Turn(over_http, clocks.of_family(server) - before, complete_orders(place, instances, choice))
 
 
 def _spent(run: Run) -> float:

@@ -76,7 +76,7 @@ def forgery_check(secret_key: str) -> Callable[[], bool]:
 
 
 def _cookie(request: Request, name: str) -> str | None:
-    """Give a cookie; where it came alone, as ours do, without taking the header apart for all kinds of them."""
+    """Give a cookie; from programs and from who has chosen no theme it comes alone, and nothing has to be taken apart."""
     own, _, text = request.environ.get("HTTP_COOKIE", "").partition("=")
     return text if own == name and _BARE.fullmatch(text) else request.cookies.get(name)
 
