@@ -95,7 +95,8 @@ def _axe() -> str:
 
 
 def axe_findings(page: Page) -> list[str]:
-    """Give what axe finds against WCAG 2.2 A and AA; the script is injected past the page's own policy."""
+    """Give what axe finds against WCAG 2.2 A and AA once the page has come whole; axe gets past the page's own policy."""
+    page.wait_for_load_state()
     if not page.evaluate("'axe' in window"):
         page.evaluate(_axe())
     found: list[str] = page.evaluate(_RUN_AXE, _RULES)
@@ -103,9 +104,9 @@ def axe_findings(page: Page) -> list[str]:
 
 
 def sign_in(page: Page, address: str, login: str, password: str) -> None:
-    """Sign in by the form."""
+    """Sign in by the form, and wait until the page behind it has come whole."""
     page.goto(f"{address}/sign-in")
     page.get_by_label("Name").fill(login)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{address}/**")
+    page.wait_for_url(lambda url: urlsplit(url).path != "/sign-in")

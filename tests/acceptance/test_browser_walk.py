@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from browser import chromium
 from playwright.sync_api import Browser, Page, expect
-from staffed import TODAY, Desk, Staffed, an_order, desks, drop, staffed
+from staffed import Desk, Staffed, an_order, desks, drop, staffed, today
 
 from web.demo.orders import WrittenOrder
 
@@ -119,7 +119,8 @@ class Walk:
     def invoice_plan_and_produce(self) -> None:
         """Accounting invoices, planning gives the days, production reports start and finish."""
         self._fill("accountant", "Make invoice", {"Payable within (days)": "14"})
-        days = {"First day of production": TODAY, "Last day of production": TODAY + timedelta(days=2)}
+        tomorrow = today() + timedelta(days=1)
+        days = {"First day of production": tomorrow, "Last day of production": tomorrow + timedelta(days=2)}
         self._fill("planner", "Plan production", {label: day.isoformat() for label, day in days.items()})
         self._fill("production", "Report start of production", {"Press": "Press 1"})
         self._fill("production", "Report finish of production", {"Good pieces": "5040"})
