@@ -242,6 +242,11 @@ def index_variable(loop: etree._Element) -> str | None:
     return next((name for name in given if name and name.isidentifier()), None)
 
 
+def first_number(loop: etree._Element) -> int:
+    """Give what `loopCounter` begins with: 0, or 1 for instances that Zeebe was to make."""
+    return int(loop.get(rewritten("first")) or 0)
+
+
 def output_collection(loop: etree._Element) -> str | None:
     """Give the collection that a multi-instance activity fills."""
     return text_or_none(loop.get(rewritten("outputCollection"))) or child_text(loop, "loopDataOutputRef")

@@ -221,7 +221,7 @@ LAWS: Final[dict[str, Law]] = {
     "called_without_start": _formal(_EVENTS),
     "call_of_itself": _warning(_ACTIVITIES),
     "binding_without_version": _needed(),
-    "script_empty": _needed(_ACTIVITIES),
+    "script_empty": _warning(_ACTIVITIES),
     "script_unreadable": _needed(),
     "script_language": _warning(),
     "expression_unreadable": _needed(),

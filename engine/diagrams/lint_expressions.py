@@ -142,9 +142,10 @@ def scripts(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         if task.find(rewritten("computes")) is not None:
             continue
         if text is None:
-            yield Fault(
-                "script_empty", task, f"The script task {title(task)} holds no script; write one or use a plain task."
+            message = (
+                f"The script task {title(task)} holds no script, so it does nothing; write one or use a plain task."
             )
+            yield Fault("script_empty", task, message)
             continue
         if language not in _PYTHON:
             message = f"The script of {title(task)} says it is written in {language[:40]}; only Python is understood."

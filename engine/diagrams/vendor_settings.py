@@ -144,6 +144,8 @@ def _write(element: etree._Element, found: list[Setting]) -> None:
         said = one.said or ""
         if one.target == "resultVariable" and rewritten("shape") not in element.attrib:
             element.set(rewritten("shape"), "value" if one.name.startswith("zeebe") else "resultList")
+        if one.target == "collection" and one.name.startswith("zeebe"):
+            element.set(rewritten("first"), "1")
         if one.target == "shape":
             element.set(rewritten("shape"), said)
         elif one.target == "script":
@@ -306,12 +308,16 @@ def _name(text: str) -> str | None:
     return text if text.isidentifier() else None
 
 
-def _list(text: str) -> str | None:
+def _expression(text: str) -> str | None:
     try:
         compile_expression(text)
     except ExpressionError:
         return None
     return text
+
+
+def _callee(text: str) -> str | None:
+    return as_key(text) or (_expression(text) if text.startswith("=") else None)
 
 
 _COUNTERPARTS: Final = {
@@ -337,8 +343,8 @@ _COUNTERPARTS: Final = {
     "formDefinition/formId": _Counterpart(_USER, "form", as_key),
     "calledDecision/decisionId": _Counterpart(_RULE, "decision", as_key),
     "calledDecision/resultVariable": _Counterpart(_RULE, "resultVariable", _name),
-    "calledElement/processId": _Counterpart(_CALL, "calledElement", as_key),
-    "loopCharacteristics/inputCollection": _Counterpart(MULTI_INSTANCE, "collection", _list),
+    "calledElement/processId": _Counterpart(_CALL, "calledElement", _callee),
+    "loopCharacteristics/inputCollection": _Counterpart(MULTI_INSTANCE, "collection", _expression),
     "loopCharacteristics/inputElement": _Counterpart(MULTI_INSTANCE, "elementVariable", _name),
 }
 _OPERATION: Final = "parcelflow:operation"

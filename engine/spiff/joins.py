@@ -20,6 +20,7 @@ from engine.spiff.faults import MergeConflict
 from engine.spiff.flows import Flow
 from engine.spiff.nodes import Node
 from engine.spiff.tokens import CANCELLED, WAITING, Token, gathered, move_to_common_ancestor
+from engine.spiff.triggers import TOLD
 
 
 class Join(Node):
@@ -27,6 +28,7 @@ class Join(Node):
 
     policy: Policy = Policy.REFUSE
     enters_on_arrival: ClassVar[bool] = False
+    gathers: ClassVar[bool] = True
 
     def _update_hook(self, my_task: Token) -> bool:
         if len(self.lines) < 2:  # noqa: PLR2004
@@ -62,13 +64,19 @@ class Join(Node):
             return only
         policy = Policy.LAST if self.policy is Policy.REFUSE else self.policy
         merged = gathered(used, policy)
-        open_conflicts = [path for path in merged.conflicts if path[0] not in settled]
+        open_conflicts = [path for path in merged.conflicts if path[0] not in {*settled, *TOLD}]
         if open_conflicts and self.policy is Policy.REFUSE:
             names = ", ".join(sorted({".".join(path) for path in open_conflicts}))
-            where = self.title or self.name
-            raise MergeConflict(f"At {where} two branches changed {names} in different ways; set the value and retry.")
+            raise MergeConflict(
+                f"At {self.place} two branches changed {names} in different ways; set the value and retry."
+            )
         by_hand = {name: used[-1].data[name] for name in settled if name in used[-1].data}
         return {**merged.variables, **by_hand}
+
+    @property
+    def place(self) -> str:
+        """Say where it is, for people."""
+        return str(self.title or self.drawn or self.name)
 
 
 def oldest_per_flow(arrivals: Iterable[Token]) -> dict[str | None, Token]:
@@ -104,6 +112,7 @@ class QuantityJoin(Join, defaults.ParallelGateway):
     """Collects a number of tokens, by whatever flow they come, and goes on with one."""
 
     quantity: int = 1
+    waits_for_all: ClassVar[bool] = True
 
     def _update_hook(self, my_task: Token) -> bool:
         my_task.order = my_task.workflow.top_workflow.next_number()
@@ -183,6 +192,12 @@ class InclusiveGateway(Join, defaults.InclusiveGateway):
 class EndJoin(Join, control._EndJoin):
     """Where all tokens of a net end; when no other lives, the net is complete with what they have made together."""
 
+    @property
+    def place(self) -> str:
+        """Say where it is, for people."""
+        scope = self._wf_spec
+        return f"the end of {scope.title or scope.drawn or scope.name}"
+
     def _update_hook(self, my_task: Token) -> bool:
         my_task.order = my_task.workflow.top_workflow.next_number()
         my_task._set_state(WAITING)
@@ -219,7 +234,7 @@ class EndJoin(Join, control._EndJoin):
         variables = net.task_tree.data
         if arrivals:
             keep = self.fire(arrivals)
-            if keep is None or (net.spec.is_ad_hoc and net.owner.task_spec.goes_on(net.owner, keep)):
+            if keep is None or (net.is_ad_hoc and net.owner.task_spec.goes_on(net.owner, keep)):
                 return
             variables = keep.data
         self.end(net, variables)

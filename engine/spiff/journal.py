@@ -82,9 +82,10 @@ class Journal:
 def stuck_at(token: Token, fault: Mapping[str, Any]) -> Stuck:
     """Describe a token that cannot go on."""
     spec = token.task_spec
+    ahead = next((flow.target.drawn for flow in spec.flows if flow.target.drawn), None)
     return Stuck(
         key=token.key,
-        node=spec.drawn or token.workflow.spec.drawn or spec.name,
+        node=spec.drawn or ahead or token.workflow.spec.drawn or spec.name,
         process=token.workflow.process,
         code=fault["code"],
         message=fault["message"],

@@ -40,6 +40,11 @@ class Net:
         for token in (*armed, *started):
             self.top_workflow.arrive(token)
 
+    @property
+    def is_ad_hoc(self) -> bool:
+        """Tell whether an ad-hoc subprocess runs here; what undoes one of its activities later is no part of it."""
+        return self.spec.is_ad_hoc and self.owner is not None and "undo" not in self.owner.facts
+
     def create(self, spec: Any, parent: Token | None, variables: dict[str, Any], flow: str | None = None) -> Token:
         """Make a token that has not arrived yet."""
         token = Token(self, spec, parent, self.top_workflow.next_number())
@@ -49,7 +54,7 @@ class Net:
 
     def follow(self, token: Token, flows: Sequence[Flow]) -> None:
         """Send a token along flows; each branch of several gets variables of its own."""
-        if not flows or (self.spec.is_ad_hoc and self.owner is not None and self.owner.facts.get("is_enough")):
+        if not flows or (self.is_ad_hoc and self.owner is not None and self.owner.facts.get("is_enough")):
             flows = ()
             self.place(self.spec.end, token, token.data)
         is_parted = len(flows) > 1
@@ -97,11 +102,15 @@ class Net:
             self._look_for_starving()
 
     def _look_for_starving(self) -> None:
-        """Report a parallel join at which tokens wait for others that cannot come."""
-        waiting = [token for token in self.live() if token.task_spec is not self.spec.end]
-        if all(token.task_spec.waits_for_all and token.state == WAITING and token.fault is None for token in waiting):
-            starved = "Tokens wait here for others that cannot come any more; not every branch leads to this join."
-            self.top_workflow.block(waiting[0], "merge", "join_starved", starved)
+        """Report a join at which tokens wait for others that cannot come; what waits at an inclusive one waits for them, too."""
+        waiting = [token for token in self.live() if token.task_spec is not self.spec.end and not token.is_armed]
+        if all(token.task_spec.gathers and token.state == WAITING and token.fault is None for token in waiting):
+            starving = max(waiting, key=lambda token: token.task_spec.waits_for_all)
+            starved = (
+                "Tokens wait here for others that cannot come any more: "
+                "not every branch leads here, or fewer come than are asked for."
+            )
+            self.top_workflow.block(starving, "merge", "join_starved", starved)
 
     def withdraw_all(self, spare: Token | None = None) -> None:
         """Take every live token away, but the spared one."""

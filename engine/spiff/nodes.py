@@ -79,7 +79,10 @@ class Node:
     is_silent: ClassVar[bool] = False
     """Whether its visits are those of another node."""
     shares_variables: ClassVar[bool] = False
+    gathers: ClassVar[bool] = False
+    """Whether tokens wait here for others."""
     waits_for_all: ClassVar[bool] = False
+    """Whether it opens only when a given number of them has come, and not when no more can come."""
     outward_state: int = 0
 
     def test(self) -> None:
@@ -142,7 +145,7 @@ class Node:
         undoing.remember(my_task)
         if self.repeated_by is not None and my_task.parent.task_spec is self.repeated_by:
             self.repeated_by.ended(my_task.parent, my_task)
-        elif not (net.spec.is_ad_hoc and self.is_activity and net.owner.task_spec.completed_one(net.owner, my_task)):
+        elif not (net.is_ad_hoc and self.is_activity and net.owner.task_spec.completed_one(net.owner, my_task)):
             self.leave(my_task)
 
     def leave(self, token: Token) -> None:

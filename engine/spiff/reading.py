@@ -282,6 +282,7 @@ class Reader:
             collection=None if cardinality else self.expression(activity, collection),
             item=attributes.element_variable(loop),
             index=attributes.index_variable(loop),
+            first=attributes.first_number(loop),
             output=attributes.output_collection(loop),
             output_item=attributes.output_item(loop),
             condition=self.expression(activity, words.child_text(loop, "completionCondition")),

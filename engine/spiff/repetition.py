@@ -22,8 +22,6 @@ from engine.spiff.triggers import Trigger
 
 MOST_INSTANCES: Final = 1_000
 COUNTER: Final = "loopCounter"
-_COUNTS: Final = ("numberOf", "nrOf")
-"""How the counts of instances are named: by the standard (Table 10.31), and by other tools."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +47,9 @@ class RepetitionDetails:
     collection: Expression | None = None
     item: str | None = None
     index: str | None = None
-    """Another name for the number of the instance."""
+    """Another name for the number of the instance, from 0 on."""
+    first: int = 0
+    """What `loopCounter` is in the first instance."""
     output: str | None = None
     output_item: str | None = None
     condition: Expression | None = None
@@ -149,7 +149,8 @@ class MultiInstance(Repeating):
     def _next(self, token: Token) -> Token:
         number = token.facts["next"]
         token.facts["next"] = number + 1
-        local = {COUNTER: number} | ({self.repetition.index: number} if self.repetition.index else {})
+        index = {self.repetition.index: number} if self.repetition.index else {}
+        local = {COUNTER: number + self.repetition.first} | index
         if self.repetition.item:
             local[self.repetition.item] = token.facts["items"][number]
         return self.spawn(token, number, local)
@@ -196,11 +197,19 @@ class MultiInstance(Repeating):
         return base
 
     def _counted(self, token: Token, made: dict[str, Any], done: int) -> dict[str, Any]:
-        total = _total(token)
-        active = 1 if self.is_sequential else total - done
-        counts = {"Instances": total, "CompletedInstances": done, "ActiveInstances": active, "TerminatedInstances": 0}
-        named = {f"{head}{name}": count for name, count in counts.items() for head in _COUNTS}
-        return {**named, **made}
+        """Count as the standard does, by those made so far (Table 10.30), and as other tools do, with those to come."""
+        begun, total = token.facts["next"], _total(token)
+        return {
+            "numberOfInstances": begun,
+            "numberOfActiveInstances": begun - done,
+            "numberOfCompletedInstances": done,
+            "numberOfTerminatedInstances": 0,
+            "nrOfInstances": total,
+            "nrOfActiveInstances": 1 if self.is_sequential else total - done,
+            "nrOfCompletedInstances": done,
+            "nrOfTerminatedInstances": 0,
+            **made,
+        }
 
     @property
     def _local(self) -> set[str | None]:

@@ -9,9 +9,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from engine.spiff.changes import copied, shared
-from engine.spiff.nets import Whole
+from engine.spiff.nets import Net, Whole
 from engine.spiff.tokens import WAITING, Token
-from engine.spiff.triggers import Cancel, Error, Escalation, Message, Signal, Trigger, name_of
+from engine.spiff.triggers import (
+    ERROR_CODE,
+    ERROR_MESSAGE,
+    ESCALATION_CODE,
+    Cancel,
+    Error,
+    Escalation,
+    Message,
+    Signal,
+    Trigger,
+    name_of,
+)
 from engine.steps import Thrown, WaitKind
 from storage.processes import ANY_KEY
 
@@ -45,7 +56,7 @@ def raise_error(source: Token, code: str, message: str) -> bool:
         top.journal.failed(source)
         source.is_quiet = True
     named = catcher.task_spec.trigger.named(code, message)
-    _interrupt(catcher, {"error_code": code, "error_message": message, **named})
+    _interrupt(catcher, {ERROR_CODE: code, ERROR_MESSAGE: message, **named})
     return True
 
 
@@ -54,7 +65,7 @@ def raise_escalation(source: Token, code: str | None, *, is_over: bool = True) -
     catcher = _catcher(source, Escalation, code)
     if catcher is None:
         return
-    payload = {"escalation_code": code, **catcher.task_spec.trigger.named(code, "")}
+    payload = {ESCALATION_CODE: code, **catcher.task_spec.trigger.named(code, "")}
     if not catcher.task_spec.interrupts:
         catcher.task_spec.fire(catcher, payload)
         return
@@ -99,12 +110,18 @@ def _catcher(source: Token, kind: type[Error] | type[Escalation], code: str | No
     while True:
         main = main.parent if main.is_inner else main
         found = _best((token for token in net.live() if token.host == main.id), kind, code)
-        if found is None and not main.task_spec.is_handler:
-            found = _best((token for token in net.live() if token.is_armed), kind, code)
+        if found is None:
+            found = _best(_event_subprocesses_beside(main, net), kind, code)
         if found is not None or net.owner is None:
             return found
         main = net.owner
         net = main.workflow
+
+
+def _event_subprocesses_beside(main: Token, net: Net) -> Iterable[Token]:
+    """List what stands by in a net for an activity of it; what an event subprocess throws is for the others, not for itself."""
+    armed = (token for token in net.live() if token.is_armed)
+    return (token for token in armed if all(flow.target is not main.task_spec for flow in token.task_spec.flows))
 
 
 def _best(tokens: Iterable[Token], kind: type[Error] | type[Escalation], code: str | None) -> Token | None:

@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from engine.errors import ExpressionError
 from engine.expressions.language import Expression
 from engine.spiff.faults import Unfit
 from engine.timing import TimerDefinition
 from storage.processes import ANY_KEY
+
+ERROR_CODE: Final = "error_code"
+ERROR_MESSAGE: Final = "error_message"
+ESCALATION_CODE: Final = "escalation_code"
+TOLD: Final = frozenset({ERROR_CODE, ERROR_MESSAGE, ESCALATION_CODE})
+"""The variables that tell of what was caught; where two branches caught something, the later counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -282,6 +282,25 @@ CASES = (
         script=[{"complete": "ca", "variables": {"told": 1}}],
         variables={"told": 1},
     ),
+    *(
+        Case(
+            f"compensation of what was done in an ad-hoc subprocess: {kind}",
+            [
+                start(),
+                tag("adHocSubProcess", "ad", drawn(task("a"), undoing("a", "ca", kind=kind)) + inside),
+                throw("back", COMPENSATION),
+                end(),
+                "start > ad > back > end",
+            ],
+            "start a ad ca back end",
+            start=NOTHING,
+        )
+        for kind, inside in (
+            ("scriptTask", ""),
+            ("userTask", ""),
+            ("scriptTask", "<bpmn:completionCondition>undone == []</bpmn:completionCondition>"),
+        )
+    ),
     Case(
         "compensation handler that is a subprocess",
         [

@@ -127,6 +127,31 @@ CASES = (
             ("numberOfTerminatedInstances", 1, "start t t t t t end"),
         )
     ),
+    *(
+        Case(
+            f"{name} in a completion condition in a row",
+            one(
+                tag(
+                    "userTask",
+                    "t",
+                    multiple(
+                        "<bpmn:loopCardinality>4</bpmn:loopCardinality>"
+                        f"<bpmn:completionCondition>{name} == {value}</bpmn:completionCondition>",
+                        isSequential="true",
+                    ),
+                )
+            ),
+            trace,
+        )
+        for name, value, trace in (
+            ("numberOfInstances", 2, "start t t t end"),
+            ("numberOfActiveInstances", 0, "start t t end"),
+            ("numberOfCompletedInstances", 3, "start t t t t end"),
+            ("nrOfInstances", 4, "start t t end"),
+            ("nrOfActiveInstances", 1, "start t t end"),
+            ("nrOfActiveInstances", 0, "start t t t t t end"),
+        )
+    ),
     Case(
         "assignments work out what goes in and out",
         one(

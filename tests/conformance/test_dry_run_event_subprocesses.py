@@ -185,6 +185,38 @@ OTHERS = (
         "start s2 h_starts he b e3",
         script=[{"error": "s", "code": "no_paper"}],
     ),
+    *(
+        Case(
+            f"{what} thrown in an event subprocess finds another one beside it",
+            [
+                start(),
+                tag("userTask", "u"),
+                end(),
+                "start > u > end",
+                handler("h", SIGNAL, end("he", thrown), "he", interrupts="false"),
+                handler("g", thrown, interrupts=interrupts),
+            ],
+            trace,
+            script=[{"signal": "alarm"}],
+        )
+        for what, thrown, interrupts, trace in (
+            ("escalation", ESCALATION, "false", "start h_starts he h g_starts g_works g_ends g u end"),
+            ("escalation, to end the rest,", ESCALATION, "true", "start h_starts he g_starts g_works g_ends g"),
+            ("error", ERROR, "true", "start h_starts he g_starts g_works g_ends g"),
+        )
+    ),
+    Case(
+        "escalation thrown in an event subprocess does not find itself",
+        [
+            start(),
+            throw("esc", ESCALATION),
+            tag("userTask", "u"),
+            end(),
+            "start > esc > u > end",
+            handler("h", ESCALATION, end("he", ESCALATION), "he", interrupts="false"),
+        ],
+        "start esc h_starts he h u end",
+    ),
 )
 CASES = (*outward(), *from_inside(), *compensation(), *OTHERS)
 

@@ -242,6 +242,14 @@ CASES = (
         "start f a b t end",
     ),
     Case(
+        "start quantity that is never reached is told",
+        [start(), tag("task", "t", startQuantity="2"), end(), "start > t > end"],
+        "start",
+        "incident",
+        "join_starved",
+        "t",
+    ),
+    Case(
         "completion quantity gives so many tokens",
         [start(), tag("task", "t", completionQuantity="3"), task("u"), end(), "start > t > u > end"],
         "start t u u u end end end",

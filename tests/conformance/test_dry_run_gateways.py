@@ -1,7 +1,7 @@
 """Gateways and flows, tried from end to end: trace, order, outcome and variables as the standard says."""
 
 import pytest
-from drawn import Case, end, play, script, start, sub, tag, task
+from drawn import ERROR, ESCALATION, SIGNAL, Case, end, handler, play, script, start, sub, tag, task
 
 CASES = (
     Case(
@@ -264,6 +264,51 @@ CASES = (
             "a > j",
         ],
         "start x",
+        "incident",
+        "join_starved",
+        "j",
+    ),
+    *(
+        Case(
+            f"deadlock beside an event subprocess: {name}",
+            [
+                start(),
+                tag("exclusiveGateway", "x", default="Flow_x_j"),
+                task("a"),
+                tag("parallelGateway", "j"),
+                end(),
+                "start > x > j > end",
+                "x > a if False",
+                "a > j",
+                handler("h", inside, interrupts=interrupts),
+            ],
+            "start x",
+            "incident",
+            "join_starved",
+            "j",
+        )
+        for name, inside, interrupts in (
+            ("error", ERROR, "true"),
+            ("escalation", ESCALATION, "false"),
+            ("signal", SIGNAL, "true"),
+        )
+    ),
+    Case(
+        "deadlock before an inclusive join",
+        [
+            start(),
+            tag("parallelGateway", "f"),
+            tag("exclusiveGateway", "x", default="Flow_x_j"),
+            task("a", "b"),
+            tag("parallelGateway", "j"),
+            tag("inclusiveGateway", "o"),
+            end(),
+            "start > f > x > j > o > end",
+            "x > a if False",
+            "a > j",
+            "f > b > o",
+        ],
+        "start f x b",
         "incident",
         "join_starved",
         "j",

@@ -236,6 +236,36 @@ CASES: Sequence[Case] = (
         variables={"parts": ["cover", "spine"], "log": [[0, 0, "cover"], [1, 1, "spine"]]},
     ),
     Case(
+        "instances of Camunda 8 are counted from 1",
+        scripted(
+            "log = log + [[loopCounter, part]]",
+            multiple(
+                extended(
+                    '<zeebe:loopCharacteristics xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" '
+                    'inputCollection="=parts" inputElement="part"/>'
+                ),
+                isSequential="true",
+            ),
+        ),
+        "start t t t end",
+        start={"log": [], "parts": ["cover", "spine"]},
+        variables={"parts": ["cover", "spine"], "log": [[1, "cover"], [2, "spine"]]},
+    ),
+    Case(
+        "a call whose process an expression of Camunda 8 names",
+        around(
+            tag(
+                "callActivity",
+                "t",
+                extended('<zeebe:calledElement xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" processId="=which"/>'),
+            )
+        ),
+        "start in c out t end",
+        processes=("p",),
+        more=CALLED,
+        start={"which": "q", "x": 4},
+    ),
+    Case(
         "a script whose last value goes to a variable",
         scripted("b = a * 2\nb + 1", camunda__resultVariable="total"),
         "start t end",

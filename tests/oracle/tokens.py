@@ -806,8 +806,9 @@ class Engine:
             main = main.owner or main
             waiting = [t for t in net.tokens if t.state == "wait" and self._kind(t) == kind]
             catcher = next((t for t in waiting if t.host is main), None)
-            if catcher is None and main.node not in net.graph.handlers:
-                catcher = next((t for t in waiting if t.node in net.graph.handlers), None)
+            if catcher is None:
+                beside = (t for t in waiting if t.node in net.graph.handlers and t.node is not main.node)
+                catcher = next(beside, None)
             if catcher is not None or net.owner is None:
                 break
             main = net.owner

@@ -83,6 +83,7 @@ FOLLOWED: Final = [
         "route",
     ),
     ("callActivity", "", '<zeebe:calledElement processId="q"/>', attributes.called_element, "q"),
+    ("callActivity", "", '<zeebe:calledElement processId="=which"/>', attributes.called_expression, "=which"),
     (
         "callActivity",
         'calledElement="q"',
@@ -164,7 +165,7 @@ IGNORED: Final = [
         '<camunda:in businessKey="${k}"/>',
         "camunda:in (businessKey ${k}) (here parcelflow:in, parcelflow:out)",
     ),
-    ("callActivity", "", '<zeebe:calledElement processId="=which"/>', "zeebe:calledElement/@processId"),
+    ("callActivity", "", '<zeebe:calledElement processId="=which +"/>', "zeebe:calledElement/@processId"),
     (
         "scriptTask",
         "",
