@@ -259,7 +259,10 @@ def output_item(loop: etree._Element) -> str | None:
 
 def _item(loop: etree._Element, name: str) -> str | None:
     found = loop.find(bpmn(name))
-    return None if found is None else text_or_none(found.get("name")) or identity(found)
+    if found is None:
+        return None
+    names = [text_or_none(found.get("name")), identity(found)]
+    return next((one for one in names if one and one.isidentifier()), names[0] or names[1])
 
 
 def _assignments(task: etree._Element, name: str) -> Iterator[Assignment]:

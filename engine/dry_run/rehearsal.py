@@ -340,12 +340,17 @@ class _Rehearsal:
     def _item(self, node: str) -> int:
         with self._database.reading() as tx:
             found = [item.id for item in tx.work.open() if item.node == node]
-        _expect(bool(found), node)
-        return found[0]
+        return self._first(found, node)
 
     def _job(self, node: str) -> int:
         with self._database.reading() as tx:
             found = [job.id for job in tx.jobs.unfinished() if job.node == node]
+        return self._first(found, node)
+
+    def _first(self, found: Sequence[int], node: str) -> int:
+        """Give the first that waits; where nothing does because something went wrong before, end with that."""
+        if not found and (end := self.outcome()).outcome in {Outcome.INCIDENT, Outcome.FAILED}:
+            raise _Stop(end)
         _expect(bool(found), node)
         return found[0]
 

@@ -38,8 +38,9 @@ _OF_DATA = frozenset({"getDataObject", "getDataInput", "getDataOutput", "getProc
 """Functions by which BPMN lets an XPath expression name data (10.4.3)."""
 _EMPTY = "({0} is None or {0} == '' or {0} == [] or {0} == {{}})"
 _UNSET = "(not is_set({0}) or {0} == '' or {0} == [])"
+_IF_SET = "({0} if is_set({0}) else None)"
 _OF_VARIABLES = {
-    ("get", 1): "({0} if is_set({0}) else None)",
+    ("get", 1): _IF_SET,
     ("getOrDefault", 2): "({0} if is_set({0}) else ({1}))",
     ("exists", 1): "is_set({0})",
     ("isEmpty", 1): _UNSET,
@@ -132,7 +133,7 @@ class _Juel(Saying):
         if self._is_getter(word) and _is_named(self.words[self.at : self.at + 2]):
             name = self.take().written[1:-1]
             self.take()
-            return f"is_set({name})" if word.written in _ASKING else name
+            return f"is_set({name})" if word.written in _ASKING else _IF_SET.format(name)
         owner, _, method = word.written.rpartition(".")
         arguments = self.phrases(")")
         if word.written.startswith("var") and ":" in word.written:

@@ -6,6 +6,7 @@ The activity's own token is started and owns one token for each instance. A para
 variables, and its changes are merged when it ends; sequential instances and rounds hand the variables on.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
@@ -160,7 +161,7 @@ class MultiInstance(Repeating):
         facts, details = token.facts, self.repetition
         is_new = facts.get("taken") != number  # else what it throws has failed, and is tried again
         done = facts["done"] + is_new
-        counted = self._counted(token, made, done)
+        counted = self._counted(token, made, done) | self._collected_with(token, number, made)
         is_enough = details.condition is not None and bool(details.condition.evaluate(counted))
         told = [one.trigger for one in details.tells if one.is_due(done, counted)]
         if is_new:
@@ -211,21 +212,31 @@ class MultiInstance(Repeating):
             **made,
         }
 
+    def _collected_with(self, token: Token, number: int, made: dict[str, Any]) -> dict[str, Any]:
+        """Give the outputs collected so far to a condition that asks for them; for others no long list is made in vain."""
+        facts, details = token.facts, self.repetition
+        if details.condition is None or details.output not in details.condition.names or not details.output_item:
+            return {}
+        outputs = facts["outputs"] | {str(number): made.get(details.output_item)}
+        return {details.output: _collected(outputs, facts["keys"])}
+
     @property
     def _local(self) -> set[str | None]:
         return {COUNTER, self.repetition.index, self.repetition.item, self.repetition.output_item}
 
     def _deliver(self, token: Token) -> None:
-        """Write the collected outputs, in the order of the items; under their keys if the items had keys."""
-        facts, name = token.facts, self.repetition.output
-        if not name or not self.repetition.output_item:
-            return
-        collected = sorted(
-            ((int(number), value) for number, value in facts["outputs"].items()), key=lambda pair: pair[0]
-        )
-        keys = facts["keys"]
-        values = [value for _, value in collected]
-        token.data[name] = values if keys is None else {keys[number]: value for number, value in collected}
+        """Write the collected outputs down."""
+        facts, details = token.facts, self.repetition
+        if details.output and details.output_item:
+            token.data[details.output] = _collected(facts["outputs"], facts["keys"])
+
+
+def _collected(outputs: Mapping[str, Any], keys: Sequence[str] | None) -> list[Any] | dict[str, Any]:
+    """Put outputs by the number of their instance into the order of the items; under their keys if the items had keys."""
+    numbers = sorted(outputs, key=int)
+    if keys is None:
+        return [outputs[number] for number in numbers]
+    return {keys[int(number)]: outputs[number] for number in numbers}
 
 
 def _total(token: Token) -> int:

@@ -81,6 +81,44 @@ CASES = (
         start={"price": [3, 4]},
         variables={"price": [3, 4], "total": [6, 8]},
     ),
+    *(
+        Case(
+            f"completion condition over the outputs, {way}",
+            one(
+                DATA,
+                tag(
+                    "scriptTask",
+                    "t",
+                    linked("things", "doubles")
+                    + multiple(
+                        f"{BY_DATA}<bpmn:completionCondition>total == [6, 8]</bpmn:completionCondition>",
+                        isSequential=sequential,
+                    )
+                    + "<bpmn:script>result = item * 2</bpmn:script>",
+                ),
+            ),
+            "start t t t end",
+            start={"price": [3, 4, 5]},
+            variables={"price": [3, 4, 5], "total": [6, 8]},
+        )
+        for way, sequential in (("in a row", "true"), ("in parallel", "false"))
+    ),
+    Case(
+        "items whose names are no names of variables go by their ids",
+        one(
+            DATA,
+            tag(
+                "scriptTask",
+                "t",
+                linked("things", "doubles")
+                + multiple(BY_DATA.replace('"item"', '"one item"').replace('"result"', '"a result"'))
+                + "<bpmn:script>made = each * 2</bpmn:script>",
+            ),
+        ),
+        "start t t t end",
+        start={"price": [3, 4]},
+        variables={"price": [3, 4], "total": [6, 8]},
+    ),
     Case(
         "negative number of instances is told",
         one(tag("task", "t", multiple("<bpmn:loopCardinality>n</bpmn:loopCardinality>"))),

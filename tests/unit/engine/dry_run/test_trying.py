@@ -90,6 +90,25 @@ def test_a_line_that_finds_nothing_waiting_ends_the_run_as_incident() -> None:
     assert nodes == ["begin"]
 
 
+def test_a_line_that_comes_too_late_ends_the_run_with_what_went_wrong_before() -> None:
+    diagram = a_diagram(
+        a_process(
+            "p",
+            start(),
+            gateway("x", "exclusive"),
+            user("a"),
+            end(),
+            "begin -> x",
+            "x -> a if missing > 1",
+            "a -> done",
+        )
+    )
+
+    _, last = _run(diagram, [{"complete": "a"}])
+
+    assert (last["outcome"], last["code"], last["element"]) == ("incident", "variable_missing", "x")
+
+
 def test_a_service_task_returns_what_the_script_says() -> None:
     diagram = a_diagram(a_process("p", start(), service("s"), end(), "begin -> s", "s -> done"))
 

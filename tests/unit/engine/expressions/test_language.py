@@ -225,6 +225,7 @@ def test_a_faulty_expression_is_refused_with_a_sentence(text: str, sentence: str
         ("#{status eq 'new' and count ge 3}", True),
         ("${!approved || count != 3}", False),
         ('${execution.getVariable("count") == 3}', True),
+        ("${execution.getVariable('unset') != null && unset}", False),
         ("${order.lines.size() > 0 && !order.lines.isEmpty()}", True),
         ("= some line in order.lines satisfies line.count > 4", True),
         ("= every line in order.lines satisfies line.count > 4", False),
