@@ -134,6 +134,12 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
         self._weigh(value)
         return value
 
+    def _eval_ifexp(self, node: ast.IfExp) -> Any:
+        return self._eval(node.body if self._holds(node.test) else node.orelse)
+
+    def _holds(self, condition: ast.expr) -> bool:
+        return bool(self._eval(condition))
+
     def _eval_compare(self, node: ast.Compare) -> bool:
         left = self._eval(node.left)
         for operation, following in zip(node.ops, node.comparators, strict=True):
@@ -223,7 +229,7 @@ class Evaluation(simpleeval.EvalWithCompoundTypes):  # type: ignore[misc]  # sim
             for item in items:
                 self.budget.charge(1)
                 self.names = _Scope(self._bound(loop.target, item), outer)
-                if all(self._eval(condition) for condition in loop.ifs):
+                if all(map(self._holds, loop.ifs)):
                     self._fill(value, node, depth + 1)
         finally:
             self.names = outer
@@ -245,6 +251,10 @@ class FeelEvaluation(Evaluation):
                 return value
             is_unknown = is_unknown or not isinstance(value, bool)
         return None if is_unknown else not deciding
+
+    def _holds(self, condition: ast.expr) -> bool:
+        """Tell whether a condition is true; nothing, and what is no truth value, is not (DMN 1.3, table 55)."""
+        return self._eval(condition) is True
 
     def _eval_unaryop(self, node: ast.UnaryOp) -> Any:
         value = self._eval(node.operand)

@@ -194,6 +194,13 @@ def test_in_takes_tests(text: str, value: object) -> None:
     assert said(text) is value
 
 
+@pytest.mark.parametrize("condition", ['"false"', '"true"', "1", "[true]", "{a: 1}", "made_on", "nothing"])
+def test_what_is_no_truth_value_does_not_hold(condition: str) -> None:
+    assert said(f'if {condition} then "yes" else "no"') == "no"
+    assert said(f'letters[if item = "a" then {condition} else false]') == []
+    assert said(f'if {condition} = null or true then "yes" else "no"') == "yes"
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [
