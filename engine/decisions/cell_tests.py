@@ -7,6 +7,7 @@ from typing import Any
 from engine.errors import ExpressionError
 from engine.expressions import plain
 from engine.expressions.evaluation import Budget
+from engine.expressions.feel_functions import refuse_unordered
 from engine.expressions.feel_phrases import SUBJECT
 from engine.expressions.language import Expression
 
@@ -73,6 +74,8 @@ class Comparison:
         budget.charge(plain.weight(value, budget.left) + plain.weight(subject, budget.left))
         if self.sign in _BY_SIZE and (subject is None or value is None):
             return False
+        if self.sign in _BY_SIZE:
+            refuse_unordered(subject, value)
         if self.sign == "=" and isinstance(value, list) and not isinstance(subject, list):
             return any(plain.equal(subject, item) for item in value)
         return COMPARISONS[self.sign](subject, value)
@@ -92,6 +95,7 @@ class Range:
         low, high = self.low.of(names, budget), self.high.of(names, budget)
         if subject is None or low is None or high is None:
             return False
+        refuse_unordered(low, subject, high)
         above = plain.less_or_equal(low, subject) if self.has_low else plain.less(low, subject)
         below = plain.less_or_equal(subject, high) if self.has_high else plain.less(subject, high)
         return above and below

@@ -10,6 +10,7 @@ from engine.decisions.cell_tests import COMPARISONS, Comparison, Condition, Inpu
 from engine.decisions.constants import MOST_TESTS, WORDS, constant_cell, constant_list, constant_value
 from engine.errors import ExpressionError
 from engine.expressions import plain
+from engine.expressions.feel_functions import refuse_unordered
 from engine.expressions.feel_phrases import Models, say_feel
 from engine.expressions.foreign_words import Token
 from engine.expressions.language import Expression, compile_feel
@@ -138,6 +139,7 @@ def _range(words: Sequence[Token], models: Models, allowance: Allowance) -> Rang
     low, high = _value(words[1:dots], models, allowance), _value(words[dots + 1 : -1], models, allowance)
     if not low.expression.names and not high.expression.names:
         ends = allowance.value_of(low.expression), allowance.value_of(high.expression)
+        refuse_unordered(*ends)
         if plain.less(ends[1], ends[0]):
             raise ExpressionError("The range ends before it begins.")
     return Range(low, high, words[0].is_sign("["), words[-1].is_sign("]"))

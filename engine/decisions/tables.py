@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import reduce
 from itertools import repeat
 from typing import Any
 
@@ -14,7 +13,7 @@ from engine.errors import CostlyExpression, ExpressionError
 from engine.expressions import plain
 from engine.expressions.evaluation import Budget
 from engine.expressions.functions import FUNCTIONS, parse_date, parse_datetime, parse_number
-from engine.expressions.language import Expression
+from engine.expressions.language import Expression, compile_feel
 
 
 class HitPolicy(StrEnum):
@@ -114,7 +113,7 @@ class Table:
             HitPolicy.PRIORITY: lambda: self._ranked(title, hits)[0].outputs,
             HitPolicy.RULE_ORDER: lambda: self._list(hits),
             HitPolicy.OUTPUT_ORDER: lambda: self._list(self._ranked(title, hits)),
-            HitPolicy.COLLECT: lambda: self._collected(title, hits),
+            HitPolicy.COLLECT: lambda: self._collected(title, hits, budget),
         }
         is_single = self.policy in (HitPolicy.UNIQUE, HitPolicy.ANY, HitPolicy.FIRST, HitPolicy.PRIORITY)
         if not hits and (is_single or any(column.default for column in self.outputs)):
@@ -199,7 +198,7 @@ class Table:
             return [hit.outputs[self.outputs[0].name] for hit in hits]
         return [dict(hit.outputs) for hit in hits]
 
-    def _collected(self, title: str, hits: Sequence[Hit]) -> Any:
+    def _collected(self, title: str, hits: Sequence[Hit], budget: Budget) -> Any:
         values = self._list(hits)
         if self.aggregation is None:
             return values
@@ -207,15 +206,13 @@ class Table:
             return len(values)
         present = [value for value in values if value is not None]
         try:
-            return reduce(_AGGREGATES[self.aggregation], present) if present else None
+            return _AGGREGATES[self.aggregation].evaluate({"collected": present}, budget)
         except ExpressionError as error:
             raise failed(f"{title}, {self.aggregation} of {_rules(hits)}", error, None) from error
 
 
-_AGGREGATES: dict[Aggregation, Callable[[Any, Any], Any]] = {
-    Aggregation.SUM: plain.add,
-    Aggregation.MIN: lambda left, right: right if plain.less(right, left) else left,
-    Aggregation.MAX: lambda left, right: right if plain.less(left, right) else left,
+_AGGREGATES: dict[Aggregation, Expression] = {
+    one: compile_feel(f"feel_{one.lower()}(collected)") for one in (Aggregation.SUM, Aggregation.MIN, Aggregation.MAX)
 }
 
 

@@ -10,7 +10,15 @@ import simpleeval
 
 from engine.errors import CostlyExpression, ExpressionError
 from engine.expressions import plain
-from engine.expressions.feel_functions import FEEL_FUNCTIONS, NULL_AWARE, SCANNING, alike, property_of, shifted
+from engine.expressions.feel_functions import (
+    FEEL_FUNCTIONS,
+    NULL_AWARE,
+    SCANNING,
+    alike,
+    property_of,
+    refuse_unordered,
+    shifted,
+)
 from engine.expressions.feel_phrases import BOUND, FILTERED
 from engine.expressions.functions import FUNCTIONS
 from engine.expressions.working_functions import COST, WORKING_FUNCTIONS
@@ -45,7 +53,7 @@ OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
 }
 CALLABLE: Mapping[str, Callable[..., Any]] = {**FUNCTIONS, **FEEL_FUNCTIONS}
 """All functions by name; those of FEEL have names that only their translation uses."""
-_NEEDING_BOTH = frozenset({ast.Lt, ast.LtE, ast.Gt, ast.GtE})
+_BY_SIZE = frozenset({ast.Lt, ast.LtE, ast.Gt, ast.GtE})
 _DIVIDING = frozenset({ast.Div, ast.FloorDiv, ast.Mod})
 _WALKED: Mapping[type[ast.AST], str] = {
     ast.Expression: "_expression",
@@ -259,7 +267,11 @@ class FeelEvaluation(Evaluation):
     def _eval_unaryop(self, node: ast.UnaryOp) -> Any:
         value = self._eval(node.operand)
         is_unknown = value is None or (isinstance(node.op, ast.Not) and not isinstance(value, bool))
-        return None if is_unknown else OPERATORS[type(node.op)](value)
+        if is_unknown:
+            return None
+        if not isinstance(node.op, ast.Not):
+            _refuse_unreckoned(value)
+        return OPERATORS[type(node.op)](value)
 
     def _eval_binop(self, node: ast.BinOp) -> Any:
         left, right = self._eval(node.left), self._eval(node.right)
@@ -277,8 +289,7 @@ class FeelEvaluation(Evaluation):
         if isinstance(left, time) and isinstance(right, timedelta) and operation in (ast.Add, ast.Sub):
             return shifted(left, right if operation is ast.Add else -right)
         for value in (left, right):
-            if isinstance(value, bool) or (operation is ast.Mult and isinstance(value, str | list)):
-                raise ExpressionError(f"FEEL does not reckon with {plain.kind_of(value)}.")
+            _refuse_unreckoned(value, *((str, list) if operation is ast.Mult else ()))
         return OPERATORS[operation](left, right)
 
     def _called(self, name: str, arguments: list[Any]) -> Any:
@@ -317,13 +328,22 @@ class FeelEvaluation(Evaluation):
         for operation, following in zip(node.ops, node.comparators, strict=True):
             right = self._eval(following)
             self._weigh(left, right)
-            is_by_size = type(operation) in _NEEDING_BOTH
+            is_by_size = type(operation) in _BY_SIZE
             if (left is None or right is None) if is_by_size else not alike(left, right):
                 is_unknown = True
-            elif not OPERATORS[type(operation)](left, right):
-                return False
+            else:
+                if is_by_size:
+                    refuse_unordered(left, right)
+                if not OPERATORS[type(operation)](left, right):
+                    return False
             left = right
         return None if is_unknown else True
+
+
+def _refuse_unreckoned(value: Any, *others: type) -> None:
+    """Raise ExpressionError for a truth value, or a value of the other kinds."""
+    if isinstance(value, (bool, *others)):
+        raise ExpressionError(f"FEEL does not reckon with {plain.kind_of(value)}.")
 
 
 class _Scope(dict[str, Any]):

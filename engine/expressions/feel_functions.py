@@ -34,6 +34,7 @@ from engine.expressions.plain import (
     kind_of,
     less,
     multiply,
+    refuse_unlike,
     remainder,
     subtract,
 )
@@ -63,6 +64,12 @@ _MICROSECOND = timedelta(microseconds=1)
 def alike(left: Any, right: Any) -> bool:
     """Tell whether FEEL compares the two for equality: values of one kind, and anything with null."""
     return left is None or right is None or type(left) is type(right) or (is_number(left) and is_number(right))
+
+
+def refuse_unordered(*values: Any) -> None:
+    """Raise ExpressionError for a truth value, which FEEL compares with nothing by size (DMN 1.3, table 53)."""
+    if any(isinstance(value, bool) for value in values):
+        raise ExpressionError("FEEL compares no truth values by size.")
 
 
 def shifted(moment: time, length: timedelta) -> time:
@@ -137,14 +144,34 @@ def _items(values: Sequence[Any]) -> list[Any]:
     return values[0] if len(values) == 1 and isinstance(values[0], list) else list(values)
 
 
-def _over_numbers(function: Callable[[list[Any]], Any]) -> Callable[..., Any]:
-    """Make a function of a list or of several values, which is null where one of them is, or none is there."""
+def _over(check: Callable[[Any], Any]) -> Callable[[Callable[[list[Any]], Any]], Callable[..., Any]]:
+    """Make functions of a list or of several values, which are null where one of them is, or none is there."""
 
-    def over(*values: Any) -> Any:
-        items = _items(values)
-        return None if not items or any(item is None for item in items) else function([exact(item) for item in items])
+    def made(function: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+        def over(*values: Any) -> Any:
+            items = _items(values)
+            return (
+                None if not items or any(item is None for item in items) else function([check(item) for item in items])
+            )
 
-    return over
+        return over
+
+    return made
+
+
+def _amount(value: Any) -> Any:
+    """Give a number or a duration, which alone can be added up."""
+    return value if isinstance(value, timedelta) else _number(value)
+
+
+def _ordered(value: Any) -> Any:
+    """Give a value that can be compared by size with others of its kind."""
+    refuse_unordered(value)
+    refuse_unlike(exact(value), exact(value))
+    return exact(value)
+
+
+_over_amounts, _over_numbers, _over_ordered = _over(_amount), _over(_number), _over(_ordered)
 
 
 def _least(items: list[Any]) -> Any:
@@ -160,7 +187,7 @@ def _mean(items: list[Any]) -> Any:
 
 
 def _median(items: list[Any]) -> Any:
-    ordered = sorted(map(_number, items))
+    ordered = sorted(items)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else divide(add(ordered[middle - 1], ordered[middle]), 2)
 
@@ -168,7 +195,7 @@ def _median(items: list[Any]) -> Any:
 def _deviation(items: list[Any]) -> Any:
     if len(items) == 1:
         raise ExpressionError("stddev() needs two numbers at least.")
-    mean = _mean([_number(item) for item in items])
+    mean = _mean(items)
     squares = [multiply(subtract(item, mean), subtract(item, mean)) for item in items]
     return Decimal(divide(reduce(add, squares), len(items) - 1)).sqrt()
 
@@ -439,16 +466,16 @@ FEEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "feel_list_replace": _exchange,
         "feel_log": _logarithm,
         "feel_matches": _matches,
-        "feel_max": _over_numbers(_greatest),
-        "feel_mean": _over_numbers(_mean),
+        "feel_max": _over_ordered(_greatest),
+        "feel_mean": _over_amounts(_mean),
         "feel_median": _over_numbers(_median),
-        "feel_min": _over_numbers(_least),
+        "feel_min": _over_ordered(_least),
         "feel_mode": _modes,
         "feel_modulo": _modulo,
         "feel_month_of_year": _of_date(lambda moment: _MONTHS[moment.month - 1]),
         "feel_number": _to_number,
         "feel_odd": lambda number: _number(number) % 2 == 1,
-        "feel_product": _over_numbers(lambda items: reduce(multiply, map(_number, items))),
+        "feel_product": _over_numbers(lambda items: reduce(multiply, items)),
         "feel_range": _range,
         "feel_remove": _remove,
         "feel_replace": _replace,
@@ -466,7 +493,7 @@ FEEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "feel_substring": _substring,
         "feel_substring_after": _after,
         "feel_substring_before": _before,
-        "feel_sum": _over_numbers(lambda items: reduce(add, items)),
+        "feel_sum": _over_amounts(lambda items: reduce(add, items)),
         "feel_union": lambda *lists: _distinct(_joined(*lists)),
         "feel_week_of_year": _of_date(lambda moment: moment.isocalendar().week),
     }

@@ -301,6 +301,20 @@ def test_collecting_tables_aggregate(aggregation: str, hits: Any, none: Any) -> 
     assert decision.evaluate({"amount": -7}) == none
 
 
+@pytest.mark.parametrize(("aggregation", "entry"), [("SUM", "true"), ("SUM", '"1"'), ("MIN", "[1]"), ("MAX", "true")])
+def test_what_has_no_sum_or_order_is_not_aggregated(aggregation: str, entry: str) -> None:
+    decision = route([(["-"], [entry])] * 2, attributes=f'hitPolicy="COLLECT" aggregation="{aggregation}"')
+
+    with pytest.raises(ExpressionError, match=rf"Decision “Route”, {aggregation} of rules 1 \(rule_1\), 2"):
+        decision.evaluate({"amount": 1})
+
+
+@pytest.mark.parametrize("cell", ["< true", "[false..limit]", "? >= false"])
+def test_truth_values_have_no_order(cell: str) -> None:
+    with pytest.raises(ExpressionError, match=r"rule 1, column “amount”: FEEL compares no truth values by size"):
+        route([([cell], ["1"])], inputs=[("amount", "boolean")]).evaluate({"amount": True, "limit": True})
+
+
 def test_a_violated_unique_policy_names_the_rules() -> None:
     with pytest.raises(ExpressionError, match=r"rules 1 \(rule_1\), 2 \(rule_2\) match"):
         route(OVERLAPPING).evaluate({"amount": 7})
