@@ -116,7 +116,7 @@ def _round(number: Any, places: Any = None) -> Any:
     value = Decimal(exact(_number(number, "round")))
     if places is None:
         return bounded(int(value.to_integral_value(ROUND_HALF_EVEN)))
-    if type(places) is not int or not -_LONGEST_DIGITS <= places <= 20:  # noqa: PLR2004  (28 digits are all there is)
+    if type(places) is not int or not -_LONGEST_DIGITS <= places <= 20:  # noqa: PLR2004  (34 digits are all there is)
         raise ExpressionError("round() takes a whole number of decimal places, at most 20.")
     return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_EVEN)
 

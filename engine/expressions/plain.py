@@ -23,13 +23,13 @@ MOST_DIGITS = 300
 _WRITTEN_NUMBER = re.compile(r"[-+]?[0-9]{1,300}(\.[0-9]{1,300})?")
 
 ARITHMETIC = Context(
-    prec=28,
+    prec=34,
     rounding=ROUND_HALF_EVEN,
     Emin=-MOST_DIGITS,
     Emax=MOST_DIGITS,
     traps=[InvalidOperation, DivisionByZero, Overflow],
 )
-"""The decimal context of every expression, whatever the calling thread has set."""
+"""The decimal context of every expression, with FEEL's digits (DMN 1.3, 10.3.2.3.1), whatever the calling thread has set."""
 
 _NUMBERS = (int, float, Decimal)
 _KINDS: dict[type, str] = {

@@ -301,6 +301,13 @@ def test_collecting_tables_aggregate(aggregation: str, hits: Any, none: Any) -> 
     assert decision.evaluate({"amount": -7}) == none
 
 
+def test_a_sum_of_a_table_has_all_its_digits() -> None:
+    rules = [(["-"], ["12345678901234567890123456789.01"]), (["-"], ["1"])]
+    decision = route(rules, attributes='hitPolicy="COLLECT" aggregation="SUM"')
+
+    assert decision.evaluate({"amount": 1}) == Decimal("12345678901234567890123456790.01")
+
+
 @pytest.mark.parametrize(("aggregation", "entry"), [("SUM", "true"), ("SUM", '"1"'), ("MIN", "[1]"), ("MAX", "true")])
 def test_what_has_no_sum_or_order_is_not_aggregated(aggregation: str, entry: str) -> None:
     decision = route([(["-"], [entry])] * 2, attributes=f'hitPolicy="COLLECT" aggregation="{aggregation}"')

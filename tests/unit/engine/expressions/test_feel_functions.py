@@ -99,6 +99,20 @@ def test_functions_over_numbers(text: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
+        ("12345678901234567890123456789.01 + 1", "12345678901234567890123456790.01"),
+        ("0.1234567890123456789012345678901234 * 1", "0.1234567890123456789012345678901234"),
+        ("1 / 3", "0.3333333333333333333333333333333333"),
+        ("2 / 3", "0.6666666666666666666666666666666667"),
+        ("sqrt(2)", "1.414213562373095048801688724209698"),
+    ],
+)
+def test_numbers_have_34_digits(text: str, value: str) -> None:
+    assert str(said(text)) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
         ("even(two) and odd(3) and not(odd(0))", True),
         ("mode([6, 1, 9, 6, 1])", [1, 6]),
         ("mode([])", []),
