@@ -86,6 +86,8 @@ class _Feel(Saying):
             return self._group()
         if word.is_sign("?"):
             return SUBJECT
+        if word.kind == "number":
+            return _number(word.written)
         return super().simple(self.own(word))
 
     def own(self, word: Token) -> Token:
@@ -179,6 +181,12 @@ class _Feel(Saying):
             return f"({first})"
         self.take()
         return f"feel_range({first}, {self.phrase(stops)})"
+
+
+def _number(written: str) -> str:
+    """Say a number, which may begin with noughts (DMN 1.3, 10.3.1.2, rule 37)."""
+    whole, point, decimals = written.partition(".")
+    return f"{whole.lstrip('0') or '0'}{point}{decimals}"
 
 
 def _is_condition(words: Sequence[Token]) -> bool:

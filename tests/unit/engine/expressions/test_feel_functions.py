@@ -89,6 +89,8 @@ def test_functions_over_texts(text: str, value: object) -> None:
         ("sum(numbers)", "17"),
         ("min(numbers)", "-3"),
         ("max(1, 3, two)", "3"),
+        ("007 + 00.50 - -00", "7.5"),
+        ("numbers[02] + .5", "14.5"),
         ("mean([two])", "2"),
     ],
 )
@@ -256,6 +258,7 @@ def test_unlike_kinds_are_neither_the_same_nor_different(text: str, value: objec
         ("month of year(made_on)", "September"),
         ("week of year(made_on)", 38),
         ("date(two * 1000, two, 1)", date(2000, 2, 1)),
+        ("date(2017, 01, 09)", date(2017, 1, 9)),
         ('time("23:59:00Z") + duration("PT2M")', time(0, 1, tzinfo=UTC)),
         ('time("00:01:00") - duration("PT2M")', time(23, 59)),
         ('date and time("2012-12-24T23:59:00Z") + duration("PT1M")', datetime(2012, 12, 25, tzinfo=UTC)),
