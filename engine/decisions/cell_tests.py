@@ -133,6 +133,11 @@ class InputCell:
         """Count what it compares with."""
         return sum(len(test.values) if isinstance(test, Among) else 1 for test in self.tests)
 
+    @property
+    def has_condition(self) -> bool:
+        """Tell whether it asks about the subject by `?`."""
+        return any(isinstance(test, Condition) for test in self.tests)
+
     def matches(self, subject: Any, names: Mapping[str, Any], budget: Budget) -> bool:
         """Tell whether the subject passes; raise ExpressionError where they cannot be compared."""
         if not self.tests:

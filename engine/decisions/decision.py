@@ -15,7 +15,7 @@ from lxml import etree
 from engine.decisions.knowledge_models import read_models, required_models
 from engine.decisions.names import SpokenNames, spoken_names
 from engine.decisions.reading import TableReader, children, short, text_of
-from engine.decisions.tables import Hit, Table, failed
+from engine.decisions.tables import Hit, Table, failed, single, typed
 from engine.diagrams.reader import read_xml
 from engine.errors import DefinitionError, ExpressionError, Finding, Severity
 from engine.expressions.evaluation import Budget
@@ -77,6 +77,8 @@ class Decision:
     spoken: SpokenNames = field(default_factory=SpokenNames, repr=False)
     given: frozenset[str] = frozenset()
     """The names of the input data that it requires, which outputs of other decisions do not hide."""
+    result_type: str = ""
+    """The type that a literal decision's value is declared to have."""
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -121,7 +123,8 @@ class Decision:
             inputs = tuple((column.label, subject) for column, subject in zip(self.logic.inputs, subjects, strict=True))
             return Explanation(self.id, self.name, inputs, tuple(hits), result, required)
         try:
-            result = {self.result_name: self.logic.evaluate(names, budget)}
+            value = self.logic.evaluate(names, budget)
+            result = {self.result_name: typed(single(value, self.result_type), self.result_type)}
         except ExpressionError as error:
             raise failed(title, error, self.logic.text) from error
         seen = tuple((name, names.get(name)) for name in sorted(self.logic.names))
@@ -202,6 +205,7 @@ def _decision(
         reader.complain(element, "decision_required", f"{title} requires “{short(need)}”, which cannot be read here.")
     variable = next(children(element, "variable"), None)
     result_name = (variable.get("name") if variable is not None else None) or key
+    result_type = variable.get("typeRef", "") if variable is not None else ""
     table = next(children(element, "decisionTable"), None)
     literal = next(children(element, "literalExpression"), None)
     logic: Table | Expression | None = None
@@ -219,7 +223,8 @@ def _decision(
     if logic is None or missing:
         return None
     required = tuple(finished[need] for need in _required(element))
-    return Decision(key, name, reader.file, logic, result_name, required, reader.names, _given(element, inputs))
+    given = _given(element, inputs)
+    return Decision(key, name, reader.file, logic, result_name, required, reader.names, given, result_type)
 
 
 def _input_names(root: etree._Element) -> dict[str, set[str]]:

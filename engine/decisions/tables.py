@@ -138,7 +138,7 @@ class Table:
         for column, cell, subject in zip(self.inputs, rule.inputs, subjects, strict=True):
             try:
                 budget.charge(1)
-                if not cell.matches(subject, names, budget):
+                if not cell.matches(_looked_at(column, cell, subject), names, budget):
                     return False
             except ExpressionError as error:
                 raise failed(f"{title}, rule {rule.number}, column “{column.label}”", error, cell.text) from error
@@ -148,7 +148,7 @@ class Table:
         answers: dict[str, Any] = {}
         for column, cell in zip(self.outputs, rule.outputs, strict=True):
             try:
-                answers[column.name] = None if cell is None else typed(cell.evaluate(names, budget), column.type)
+                answers[column.name] = _answer(column, cell, names, budget)
             except ExpressionError as error:
                 text = None if cell is None else cell.text
                 raise failed(f"{title}, rule {rule.number}, column “{column.label}”", error, text) from error
@@ -156,12 +156,7 @@ class Table:
 
     def _defaults(self, title: str, names: Mapping[str, Any], budget: Budget) -> dict[str, Any]:
         try:
-            return {
-                column.name: None
-                if column.default is None
-                else typed(column.default.evaluate(names, budget), column.type)
-                for column in self.outputs
-            }
+            return {column.name: _answer(column, column.default, names, budget) for column in self.outputs}
         except ExpressionError as error:
             raise failed(f"{title}, default output", error, error.expression) from error
 
@@ -216,6 +211,20 @@ _AGGREGATES: dict[Aggregation, Expression] = {
 }
 
 
+def _looked_at(column: Input, cell: InputCell, subject: Any) -> Any:
+    """Give what a cell compares: of a list the one entry, if its column holds single values; conditions ask about the list."""
+    is_list = isinstance(subject, list) and not cell.has_condition
+    return typed(single(subject, column.type), column.type) if is_list else subject
+
+
+def _answer(column: Output, cell: Expression | None, names: Mapping[str, Any], budget: Budget) -> Any:
+    """Work out an output; a list that is written out stays a list."""
+    if cell is None:
+        return None
+    value = cell.evaluate(names, budget)
+    return typed(value if cell.text.startswith("[") else single(value, column.type), column.type)
+
+
 def _places(ranking: Sequence[Any]) -> dict[Hashable, int]:
     """Give the place of each allowed value, the first one where it is listed twice."""
     places: dict[Hashable, int] = {}
@@ -248,13 +257,25 @@ _READERS: dict[str, Callable[[str], Any]] = {
 _NEVER: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("integer", "long", "double", "number"), (bool, date, time, timedelta)),
     "boolean": (int, float, Decimal, date, time, timedelta),
+    **dict.fromkeys(("date", "datetime", "dateandtime", "time", "daytimeduration", "duration"), (int, float, Decimal)),
 }
 """Values that a column of that type never holds; comparing them would only ever not match, without a word."""
 
 
+def single(value: Any, type_name: str) -> Any:
+    """Give the one entry of a list where a built-in type wants a single value (DMN 1.3, 10.3.2.9.4)."""
+    kind = _kind(type_name)
+    is_one = isinstance(value, list) and len(value) == 1 and (kind in _READERS or kind == "string")
+    return value[0] if is_one else value
+
+
+def _kind(type_name: str) -> str:
+    return type_name.rpartition(":")[2].lower().replace(" ", "")
+
+
 def typed(value: Any, type_name: str) -> Any:
     """Give a text as the number or date that its column is declared to hold, and a date with time as a date for a date column."""
-    kind = type_name.rpartition(":")[2].lower().replace(" ", "")
+    kind = _kind(type_name)
     if isinstance(value, str) and kind in _READERS:
         value = _READERS[kind](value)
     if kind == "date" and isinstance(value, datetime):

@@ -60,11 +60,11 @@ def table(
     return f'<decision id="{key}" name="{key.title()}">{needs}{inner}</decision>'
 
 
-def literal(key: str, text: str, *, requires: str = "", variable: str = "") -> str:
+def literal(key: str, text: str, *, requires: str = "", variable: str = "", kind: str = "") -> str:
     needs = (
         f'<informationRequirement><requiredDecision href="#{requires}"/></informationRequirement>' if requires else ""
     )
-    named = f'<variable name="{variable}"/>' if variable else ""
+    named = f'<variable name="{variable or key}" typeRef="{kind}"/>' if variable or kind else ""
     return f'<decision id="{key}">{needs}{named}<literalExpression><text>{escape(text)}</text></literalExpression></decision>'
 
 
@@ -404,7 +404,7 @@ def test_a_text_is_read_as_the_type_its_column_names(kind: str, value: str, cell
     [
         ({"amount": "many"}, "input “amount”: “many” is not a number"),
         ({}, "input “amount”: The variable “amount” is not set"),
-        ({"amount": [1]}, "rule 1, column “amount”: A list cannot be compared by size with a number"),
+        ({"amount": [1, 2]}, "rule 1, column “amount”: A list cannot be compared by size with a number"),
         ({"amount": 1}, "rule 2, column “way”: The variable “nowhere” is not set"),
     ],
 )
@@ -425,11 +425,80 @@ def test_a_failing_evaluation_names_table_rule_and_column(names: dict[str, Any],
         ("boolean", "not(true)", date(2026, 1, 31)),
         ("number", "5", True),
         ("number", "5", time(9)),
+        ("date", "-", 5),
+        ("time", "-", True),
+        ("dateTime", "-", Decimal("0.5")),
+        ("number", "5", [True]),
     ],
 )
 def test_a_value_of_another_kind_than_its_column_is_told(kind: str, cell: str, value: object) -> None:
-    with pytest.raises(ExpressionError, match=rf"Decision “Route”, input “amount”: .* where a {kind} is expected"):
+    with pytest.raises(ExpressionError, match=rf"Decision “Route”, .*“amount”: .* where a {kind.lower()} is expected"):
         route([([cell], ["1"])], inputs=[("amount", kind)]).evaluate({"amount": value})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("string", 'staff[item = "Bob"]', "Bob"),
+        ("feel:number", "[5]", 5),
+        ("number", '"5.50"', Decimal("5.50")),
+        ("date", '["2026-01-31"]', date(2026, 1, 31)),
+        ("string", "staff", ["Ann", "Bob"]),
+        ("Any", '["Bob"]', ["Bob"]),
+        ("", '["Bob"]', ["Bob"]),
+        ("tStaff", '["Bob"]', ["Bob"]),
+        ("string", "1", 1),
+        ("number", "null", None),
+    ],
+)
+def test_the_value_of_a_literal_decision_is_read_as_its_type(kind: str, text: str, value: object) -> None:
+    assert read(literal("a", text, kind=kind))["a"].evaluate({"staff": ["Ann", "Bob"]}) == {"a": value}
+
+
+@pytest.mark.parametrize(("kind", "text"), [("number", '"abc"'), ("number", "true"), ("date", "5"), ("boolean", "1")])
+def test_a_literal_decision_whose_value_does_not_fit_its_type_says_so(kind: str, text: str) -> None:
+    with pytest.raises(ExpressionError, match="Decision “a”: "):
+        read(literal("a", text, kind=kind))["a"].evaluate({})
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "subject"),
+    [
+        ("string", '"Bob"', ["Bob"]),
+        ("string", 'not("Ann")', ["Bob"]),
+        ("number", "> 5", ["7"]),
+        ("date", '[date("2026-01-01")..date("2026-01-31")]', [date(2026, 1, 5)]),
+        ("string", "count(?) = 1", ["Bob"]),
+        ("string", 'not(contains(?, "Bo"))', ["Bob"]),
+        ("string", '["Ann", "Bob"]', ["Bob"]),
+        ("", 'not("Bob")', ["Bob"]),
+    ],
+)
+def test_a_list_of_one_counts_as_its_entry_where_a_column_holds_single_values(
+    kind: str, cell: str, subject: object
+) -> None:
+    decision = route([([cell], ["1"])], inputs=[("amount", kind)])
+
+    assert decision.evaluate({"amount": subject}) == {"way": 1}
+
+
+@pytest.mark.parametrize(
+    ("kind", "cell", "value"),
+    [
+        ("string", 'staff[item = "Bob"]', "Bob"),
+        ("string", '["Bob"]', ["Bob"]),
+        ("string", "staff", ["Ann", "Bob"]),
+        ("number", "append([], 5)", 5),
+        ("", 'staff[item = "Bob"]', ["Bob"]),
+    ],
+)
+def test_an_output_of_one_entry_is_that_entry_unless_it_is_written_as_a_list(
+    kind: str, cell: str, value: object
+) -> None:
+    decision = route([(["1"], [cell])], outputs=[("way", kind)], default=cell)
+
+    assert decision.evaluate({"amount": 1, "staff": ["Ann", "Bob"]}) == {"way": value}
+    assert decision.evaluate({"amount": 2, "staff": ["Ann", "Bob"]}) == {"way": value}
 
 
 def test_required_decisions_are_worked_out_first() -> None:
