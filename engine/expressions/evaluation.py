@@ -19,15 +19,13 @@ from engine.expressions.feel_functions import (
     refuse_unordered,
     shifted,
 )
-from engine.expressions.feel_phrases import BOUND, FILTERED
+from engine.expressions.feel_phrases import BOUND, FILTERED, LOOKS_AT_NAMES
 from engine.expressions.functions import FUNCTIONS
 from engine.expressions.working_functions import COST, WORKING_FUNCTIONS
 
 BUDGET = 100_000
 """Steps of one evaluation; a step takes one to three microseconds."""
 CONSTANT_NAMES: Mapping[str, Any] = {"true": True, "false": False, "null": None}
-LOOKS_AT_NAMES = "is_set"
-"""The one function that sees its argument before it has a value: `is_set(order.price)`."""
 
 OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: plain.add,

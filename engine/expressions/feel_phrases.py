@@ -1,12 +1,15 @@
 """Says FEEL expressions (DMN 1.3, clause 10) in our own expression language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from engine.errors import ExpressionError
+from engine.expressions.feel_functions import FEEL_FUNCTIONS
 from engine.expressions.foreign_phrases import AND_OR, NO_WORDS, SIGNS, Part, Saying, joined, since_and
-from engine.expressions.foreign_words import FEEL_CALLS, Token, untranslatable
+from engine.expressions.foreign_words import FEEL_CALLS, YEARS_AND_MONTHS, Token, untranslatable
+from engine.expressions.functions import FUNCTIONS, refuse_miscounted
 
 FILTERED = "filtered_item"
 """The name in our language of an entry that FEEL's `list[condition]` looks at."""
@@ -16,6 +19,10 @@ SUBJECT = "tested_value"
 """The name that FEEL's question mark, the value a cell looks at, has in our language."""
 MATCHED = "matched_value"
 """The name that the value before FEEL's `in` has in the tests that follow it."""
+LOOKS_AT_NAMES = "is_set"
+"""The one function that sees its argument before it has a value: `is_set(order.price)`."""
+_CALLED = sorted({*FEEL_CALLS, "abs", "contains", "date", "duration", "time"})
+"""What FEEL calls the functions that there are."""
 _LONGEST_SAID = 20_000
 _NO_MODELS: Mapping[str, "Model"] = MappingProxyType({})
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -144,7 +151,10 @@ class _Feel(Saying):
             if self._called > _LONGEST_SAID:
                 raise untranslatable("it calls too many business knowledge models", None)
             return said
-        return f"{FEEL_CALLS.get(spoken, spoken)}({', '.join(arguments)})"
+        said = FEEL_CALLS.get(spoken, spoken)
+        if said != LOOKS_AT_NAMES:
+            refuse_miscounted(spoken, _function(spoken, said), len(arguments))
+        return f"{said}({', '.join(arguments)})"
 
     def _in_tests(self, parts: list[Part], stops: frozenset[str]) -> None:
         """Say FEEL's `value in` a test, `(1, < 5)`, a list whose members may be ranges, or a value."""
@@ -181,6 +191,20 @@ class _Feel(Saying):
             return f"({first})"
         self.take()
         return f"feel_range({first}, {self.phrase(stops)})"
+
+
+def _function(spoken: str, said: str) -> Callable[..., Any]:
+    """Give a function; raise ExpressionError with those that there are if there is none of that name."""
+    if spoken == YEARS_AND_MONTHS:
+        raise ExpressionError(
+            "There are no durations of years and months here; add_months(date, number) moves a date by months."
+        )
+    if spoken == "function":
+        raise untranslatable("functions of one's own are not understood", None)
+    function = FUNCTIONS.get(said) or FEEL_FUNCTIONS.get(said)
+    if function is None:
+        raise ExpressionError(f"There is no function “{spoken}” of FEEL here; there are {', '.join(_CALLED)}.")
+    return function
 
 
 def _number(written: str) -> str:

@@ -15,6 +15,7 @@ FEEL_CALLS = {
     "count": "len",
     "get value": "get",
     "sort": "sorted",
+    "is defined": "is_set",
     **{
         name: f"feel_{name.replace(' ', '_')}"
         for name in (
@@ -70,7 +71,20 @@ FEEL_CALLS = {
     },
 }
 """What FEEL calls its functions, and how they are called in our language; one word may be a variable where no bracket follows."""
-_SPOKEN = "|".join(name.replace(" ", r"\s+") for name in FEEL_CALLS if " " in name)
+YEARS_AND_MONTHS = "years and months duration"
+_UNKNOWN = (
+    YEARS_AND_MONTHS,
+    "context merge",
+    "context put",
+    "finished by",
+    "get entries",
+    "met by",
+    "overlaps after",
+    "overlaps before",
+    "started by",
+)
+"""Functions of FEEL with names of several words that are not there, so that they can be refused by name."""
+_SPOKEN = "|".join(name.replace(" ", r"\s+") for name in (*FEEL_CALLS, *_UNKNOWN) if " " in name)
 _TOKEN = re.compile(
     rf"""(?:
       (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')

@@ -1,6 +1,7 @@
 """The pure functions that expressions may call."""
 
 import functools
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -51,7 +52,8 @@ def compile_pattern(pattern: str) -> Any:
     try:
         return re2.compile(pattern, options)
     except (re2.error, UnicodeError) as error:
-        raise ExpressionError(f"The pattern “{pattern[:80]}” is faulty: {error}.") from error
+        reason = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else error
+        raise ExpressionError(f"The pattern “{pattern[:80]}” is faulty: {reason}.") from error
 
 
 def parse_date(text: str) -> date:
@@ -221,6 +223,7 @@ def _contains(whole: Any, part: Any) -> bool:
 def _of_texts(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """Make a function that takes texts alone."""
 
+    @functools.wraps(function)
     def checked(*texts: Any) -> Any:
         for text in texts:
             _require(text, str, name)
@@ -300,13 +303,13 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "days": _days,
         "decimal": _decimal,
         "duration": _duration,
-        "ends_with": _of_texts("ends_with", str.endswith),
+        "ends_with": _of_texts("ends_with", lambda text, part: text.endswith(part)),
         "floor": lambda number: bounded(math.floor(exact(_number(number, "floor")))),
         "get": _get,
         "int": _whole,
         "join": _join,
         "len": _length,
-        "lower": _of_texts("lower", str.lower),
+        "lower": _of_texts("lower", lambda text: text.lower()),
         "matches": matches,
         "max": _extreme(max, "max"),
         "min": _extreme(min, "min"),
@@ -314,15 +317,31 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "round": _round,
         "sorted": _sorted,
         "split": _of_texts("split", _split),
-        "starts_with": _of_texts("starts_with", str.startswith),
+        "starts_with": _of_texts("starts_with", lambda text, part: text.startswith(part)),
         "str": _text,
-        "strip": _of_texts("strip", str.strip),
+        "strip": _of_texts("strip", lambda text: text.strip()),
         "sum": _total,
         "time": _time,
-        "upper": _of_texts("upper", str.upper),
+        "upper": _of_texts("upper", lambda text: text.upper()),
         "weekday": lambda moment: _require(moment, date, "weekday").isoweekday(),
         "year": _part("year"),
         **WORKING_FUNCTIONS,
     }
 )
 """What an expression may call, by name; none has an effect, none knows the time."""
+
+
+def refuse_miscounted(name: str, function: Callable[..., Any], count: int) -> None:
+    """Raise ExpressionError unless the function, which is called by that name, takes so many values."""
+    least, most = _counted(function)
+    if not least <= count <= most:
+        wanted = f"{least}" if least == most else f"{least} to {most}" if most < LONGEST_LIST else f"{least} or more"
+        raise ExpressionError(f"{name}() takes {wanted} {'value' if wanted == '1' else 'values'}, not {count}.")
+
+
+@functools.lru_cache(maxsize=256)
+def _counted(function: Callable[..., Any]) -> tuple[int, int]:
+    parts = inspect.signature(function).parameters.values()
+    positional = [part for part in parts if part.kind in (part.POSITIONAL_ONLY, part.POSITIONAL_OR_KEYWORD)]
+    least = sum(part.default is part.empty for part in positional)
+    return least, LONGEST_LIST if len(positional) < len(parts) else len(positional)

@@ -21,14 +21,14 @@ from engine.expressions import plain
 from engine.expressions.evaluation import (
     CALLABLE,
     CONSTANT_NAMES,
-    LOOKS_AT_NAMES,
     OPERATORS,
     Budget,
     Evaluation,
     FeelEvaluation,
 )
+from engine.expressions.feel_phrases import LOOKS_AT_NAMES
 from engine.expressions.foreign import is_feel, is_foreign, translate, translate_unmarked
-from engine.expressions.functions import FUNCTIONS
+from engine.expressions.functions import FUNCTIONS, refuse_miscounted
 from engine.expressions.syntax import parse_expression
 from engine.expressions.working_functions import CALENDAR_ARGUMENT, WORKING_FUNCTIONS
 
@@ -249,6 +249,8 @@ def _check_call(node: ast.Call) -> None:
             raise ExpressionError("is_set() takes one variable.")
     elif node.func.id not in CALLABLE:
         raise _Unspoken(f"There is no function “{node.func.id}”; there are {', '.join(sorted(FUNCTIONS))}.")
+    elif not node.keywords:
+        refuse_miscounted(node.func.id, CALLABLE[node.func.id], len(node.args))
 
 
 def _check_target(node: ast.comprehension) -> None:

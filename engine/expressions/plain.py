@@ -200,6 +200,8 @@ def power(base: Any, exponent: Any) -> Any:
         if base.bit_length() * exponent > LARGEST_NUMBER.bit_length() + 1:
             raise CostlyExpression("The number has more than 300 digits.")
         return bounded(base**exponent)
+    if base < 0 and exponent != int(exponent):
+        raise ExpressionError("A negative number can only be raised to a whole number.")
     return Decimal(base) ** Decimal(exponent)
 
 

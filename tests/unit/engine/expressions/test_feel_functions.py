@@ -369,6 +369,36 @@ def test_what_fits_no_function_is_an_error_and_no_guess(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("modulo()", "modulo() takes 2 values, not 0."),
+        ("round  half up(1, 2, 3)", "round half up() takes 1 to 2 values, not 3."),
+        ("string length(word, 1)", "string length() takes 1 value, not 2."),
+        ("date()", "date() takes 1 or more values, not 0."),
+        ("years and months duration(made_on, made_on)", "no durations of years and months here; add_months("),
+        ("before(1, 10)", "no function “before” of FEEL here; there are abs, all, any, append,"),
+        ("context put({}, word, 1)", "no function “context put” of FEEL"),
+        ("sort(letters, function(x, y) x < y)", "functions of one's own are not understood"),
+        ("is defined()", "is_set() takes one variable."),
+    ],
+)
+def test_what_cannot_be_called_is_told_in_the_words_of_feel(text: str, sentence: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        compile_expression(f"={text}")
+
+    assert sentence in caught.value.message
+
+
+def test_what_is_defined_is_set() -> None:
+    assert [said(f"is defined({name})") for name in ("word", "nothing", "nowhere", "nothing.price")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         'replace(long_text, "a", "b")',
