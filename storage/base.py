@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
@@ -158,6 +158,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+_ALL_DIGITS = Context(prec=100)
+"""Wide enough that scaling never rounds what is reckoned with 34 digits."""
+
+
 class ExactDecimal(TypeDecorator[Decimal]):
     """A decimal number with a fixed number of places, kept as an integer of its smallest unit: exact, and sorts right."""
 
@@ -172,14 +176,14 @@ class ExactDecimal(TypeDecorator[Decimal]):
         """Scale up; raises `Invalid` where digits would be lost."""
         if value is None:
             return None
-        scaled = Decimal(value).scaleb(self.places)
+        scaled = Decimal(value).scaleb(self.places, _ALL_DIGITS)
         if not scaled.is_finite() or scaled != scaled.to_integral_value():
             raise Invalid(f"The number {value} has more than {self.places} decimal places; round it first.")
         return int(scaled)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:  # noqa: ARG002 - SQLAlchemy's signature
         """Scale down."""
-        return None if value is None else Decimal(value).scaleb(-self.places)
+        return None if value is None else Decimal(value).scaleb(-self.places, _ALL_DIGITS)
 
 
 BIG = BigInteger().with_variant(Integer, "sqlite")
