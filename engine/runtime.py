@@ -277,7 +277,7 @@ class Engine:
         return sum(self._try_to_hand_over(handover) for handover in handovers)
 
     def transact(self, work: Callable[[Transaction], _T], tries: int = _TRIES) -> _T:
-        """Do something in one transaction; begin again where somebody else has moved the same instance meanwhile.
+        """Do something in one transaction; begin again where somebody else was faster with the same instance or signal.
 
         The instance is kept from others then from before it is read, so that it is not overtaken for ever.
         """

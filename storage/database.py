@@ -19,7 +19,7 @@ from storage.base import Unit, Wake
 from storage.deployments import Deployments
 from storage.documents import DocumentStore
 from storage.drafts import Drafts
-from storage.errors import AlreadyExists, Conflict, Invalid, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
+from storage.errors import AlreadyExists, Invalid, ParcelflowError, Refused, Sealed, StaleVersion, Unavailable
 from storage.guards import APPEND_ONLY, SEALED
 from storage.incidents import Incidents
 from storage.instance_migrations import Migrations
@@ -199,7 +199,7 @@ class Database:
     def transaction(self) -> Iterator[Transaction]:
         """Read and write: commits once when the block ends well, rolls back otherwise; to retry is the caller's matter.
 
-        Raises `Unavailable`, `AlreadyExists`, `StaleVersion`, `Conflict` for what the database reports.
+        Raises `Unavailable`, `AlreadyExists`, `StaleVersion` for what the database reports.
         """
         with _translated(), self.engine.connect() as connection:
             with connection.begin():
@@ -326,7 +326,7 @@ def _translation(error: DBAPIError) -> Exception:
     if isinstance(error, DataError) or _is_code(error, _MISSING, _SQLITE_MISSING):
         return Invalid(f"A value does not fit, or names something that does not exist ({reason}).")
     if _is_code(error, _COLLISIONS, ()):
-        return Conflict("Somebody else changed the same thing at the same time; try again.")
+        return StaleVersion("Somebody else changed the same thing at the same time; try again.")
     if error.connection_invalidated or _is_outage(error):
         return Unavailable(f"The database does not answer: {reason}.")
     return error

@@ -20,10 +20,11 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from storage.audit import AuditEvent, AuditTrail, parcel_chain
 from storage.base import Unit
-from storage.errors import Conflict, NotFound, Suspended
+from storage.errors import Conflict, NotFound, StaleVersion, Suspended
 from storage.incidents import Incident, IncidentState
 from storage.parcels import Parcel
 from storage.processes import (
@@ -147,12 +148,20 @@ _OPEN = Fixed(
         ),
     )
 )
+_o = MessageSubscription.__table__.alias("other_subscription").c
+_TAKE_TURN_TO_TELL = Fixed(
+    select(_s.id)
+    .where(_s.kind == SubscriptionKind.SIGNAL, _s.name == bindparam("signal"))
+    .where(exists().where(_o.instance_id == bindparam("teller"), _o.kind == _s.kind, _o.name == _s.name))
+    .order_by(_s.id)
+    .with_for_update(key_share=True, of=MessageSubscription.__table__)
+)
+"""Of those who wait for a signal and send it themselves, one is at it: each would wait for the other to cease to wait."""
 _RESTS = (
     exists()
     .where(_i.id == _s.instance_id, _i.state == InstanceState.SUSPENDED)
     .correlate(MessageSubscription.__table__)
 )
-_o = MessageSubscription.__table__.alias("other_subscription").c
 _IS_KEPT_FOR_ANOTHER = (
     exists()
     .where(_o.kind == _s.kind, _o.name == _s.name, _o.correlation_key.is_not_distinct_from(_m.correlation_key))
@@ -333,7 +342,12 @@ class Processes:
         return self._unit.connection.execute(statement).scalar()
 
     def broadcast(self, name: str, payload: Mapping[str, Any], *, except_instance: int | None = None) -> int:
-        """Copy a signal to everybody who waits for it now; gives how many."""
+        """Copy a signal to everybody who waits for it now; gives how many.
+
+        Raises `StaleVersion` when one of them has just ceased to wait.
+        """
+        if except_instance is not None and self._unit.is_postgresql:
+            _TAKE_TURN_TO_TELL.all(self._unit.connection, {"signal": name, "teller": except_instance})
         waiting = select(_s.id, *self._signal_columns(payload)).where(
             _s.kind == SubscriptionKind.SIGNAL, _s.name == name
         )
@@ -341,7 +355,10 @@ class Processes:
             waiting = waiting.where(_s.instance_id.is_distinct_from(except_instance))
         columns = ["subscription_id", "payload", "thrown_at"]
         statement = insert(SignalCopy).from_select(columns, waiting).returning(SignalCopy.id)
-        return len(self._unit.connection.execute(statement).all())
+        try:
+            return len(self._unit.connection.execute(statement).all())
+        except IntegrityError as error:
+            raise StaleVersion("Who waited for the signal does not any more; send it again.") from error
 
     def handovers(self, limit: int = 100) -> Sequence[Handover]:
         """Give signals on their way, and messages whose receiver waits, oldest first; each message at most once."""

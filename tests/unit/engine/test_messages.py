@@ -2,6 +2,8 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier, Event
+from time import sleep
 
 import pytest
 from fakes import FakeClock
@@ -9,10 +11,15 @@ from running import Office, a_diagram, a_process, end, start, user
 
 from engine.message_desk import MessageDesk
 from storage.audit import SYSTEM_CHAIN
+from storage.database import Transaction
 from storage.errors import Conflict, Invalid, NotFound
+from storage.instances import Handover
 from storage.processes import MessageState
+from storage.steps import NewMessage
 
 _DAY = timedelta(days=1)
+_A_MOMENT = 0.3
+"""Seconds in which another gets as far as to wait for a transaction."""
 _HEAD = '<message id="m" name="payment" parcelflow:correlationKey="invoice"/>'
 _PAID = '<intermediateCatchEvent id="paid"><messageEventDefinition messageRef="m"/></intermediateCatchEvent>'
 _TOLD = '<messageEventDefinition messageRef="m"/>'
@@ -32,11 +39,50 @@ _CONVERSING = a_diagram(
     <messagePath>number</messagePath></correlationPropertyRetrievalExpression></correlationProperty><collaboration id="c">
     <correlationKey id="k"><correlationPropertyRef>p</correlationPropertyRef></correlationKey></collaboration>""",
 )
+_TAKEN = '<signalEventDefinition signalRef="s"/>'
+_HEAD_OF_SIGNAL = '<signal id="s" name="taken"/>'
+_FIRST_TELLS_THE_OTHERS = a_diagram(
+    a_process(
+        "order",
+        start(),
+        user("look"),
+        f'<boundaryEvent id="other" attachedToRef="look">{_TAKEN}</boundaryEvent>',
+        f'<intermediateThrowEvent id="tell">{_TAKEN}</intermediateThrowEvent>',
+        end(),
+        end("over"),
+        *("begin -> look", "look -> tell", "tell -> done", "other -> over"),
+    ),
+    head=_HEAD_OF_SIGNAL,
+)
+_PAID_OR_TAKEN = a_process(
+    "order",
+    start(),
+    '<eventBasedGateway id="which"/>',
+    _PAID,
+    f'<intermediateCatchEvent id="taken">{_TAKEN}</intermediateCatchEvent>',
+    end(),
+    *("begin -> which", "which -> paid", "which -> taken", "paid -> done", "taken -> done"),
+)
+_TELLING = a_process(
+    "other",
+    start("ask"),
+    user("look"),
+    end("told", _TAKEN),
+    *("ask -> look", "look -> told"),
+)
 _STARTED = a_process("bill", start("told", _TOLD), user("write"), end(), "told -> write", "write -> done")
 
 
 def _wait(office: Office, invoice: str = "I-1") -> int:
     return office.engine.start("order", variables={"invoice": invoice})
+
+
+def _receiver(tx: Transaction, invoice: str) -> Handover:
+    """Give who waits for a new message."""
+    message = tx.processes.post(NewMessage("payment", {}, invoice), _DAY)
+    found = None if message is None else tx.processes.receiver(message)
+    assert found is not None
+    return found
 
 
 def _kept(office: Office) -> list[tuple[int, MessageState]]:
@@ -113,6 +159,46 @@ def test_many_messages_at_once_find_one_receiver_each(office: Office) -> None:
     assert amounts == list(range(6))
     assert [list(office.items(instance)) for instance in instances] == [["look"]] * 6
     assert _kept(office) == []
+
+
+def test_two_who_tell_each_other_at_the_same_moment_are_both_done(office: Office) -> None:
+    office.deploy(_FIRST_TELLS_THE_OTHERS)
+    ann = office.person("ann")
+    together = Barrier(2)
+
+    def complete(item: int) -> None:
+        together.wait()
+        office.engine.complete(item, ann, {})
+
+    with ThreadPoolExecutor(2) as threads:
+        for _ in range(20):
+            instances = [office.engine.start("order") for _ in range(2)]
+            list(threads.map(complete, [office.item(instance, "look") for instance in instances]))
+
+            assert [office.trace(instance)[-1] for instance in instances] == ["done", "done"]
+    assert office.engine.deliver_pending() == 0
+
+
+def test_a_signal_reaches_the_others_where_one_ceases_to_wait_at_that_moment(office: Office) -> None:
+    office.deploy(a_diagram(_PAID_OR_TAKEN, _TELLING, head=_HEAD + _HEAD_OF_SIGNAL))
+    ann = office.person("ann")
+    paid, other = _wait(office), _wait(office, "I-2")
+    item = office.item(office.engine.start("other"), "look")
+    begun = Event()
+
+    def pay(tx: Transaction) -> None:
+        office.engine.hand_over(tx, _receiver(tx, "I-1"))
+        begun.set()
+        sleep(_A_MOMENT)
+
+    with ThreadPoolExecutor(1) as threads:
+        paying = threads.submit(office.engine.transact, pay)
+        begun.wait()
+        office.engine.complete(item, ann, {})
+        paying.result()
+    office.engine.deliver_pending()
+
+    assert [office.trace(instance)[-2] for instance in (paid, other)] == ["paid", "taken"]
 
 
 def test_who_waits_comes_before_what_would_be_started(office: Office) -> None:

@@ -1,13 +1,19 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
 import pytest
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
-from sqlalchemy import select
+from sqlalchemy import select, text
 from statements import counted
 
 from engine.incident_desk import IncidentDesk
+from storage.database import Database, Transaction
 from storage.errors import AlreadyTaken, Conflict, NotFound, Refused
 from storage.job_engine import JobEngine
 from storage.parcels import ParcelState, StatusChange
 
+_TAKE_PARCEL = text("SELECT id FROM parcel WHERE id = :id FOR UPDATE")
 REVIEW = a_diagram(
     a_process(
         "order",
@@ -184,6 +190,30 @@ def test_a_start_with_the_same_request_key_gives_the_same_instance(office: Offic
     second = office.engine.start("order", parcel, request_key="k")
 
     assert first == second
+
+
+def test_who_loses_a_deadlock_begins_again(postgresql_url: str, open_database: Callable[[str], Database]) -> None:
+    office = Office(open_database(postgresql_url))
+    parcels = [office.parcel(), office.parcel()]
+    together = Barrier(2)
+
+    def take_both(first: int, second: int) -> int:
+        tries: list[int] = []
+
+        def take(tx: Transaction) -> int:
+            tries.append(len(tries) + 1)
+            tx.connection.execute(_TAKE_PARCEL, {"id": first})
+            if tries == [1]:
+                together.wait()
+            tx.connection.execute(_TAKE_PARCEL, {"id": second})
+            return tries[-1]
+
+        return office.engine.transact(take)
+
+    with ThreadPoolExecutor(2) as threads:
+        tried = list(threads.map(take_both, parcels, reversed(parcels)))
+
+    assert sorted(tried) == [1, 2]
 
 
 def test_terminating_withdraws_open_items_and_keeps_the_reason(office: Office) -> None:
