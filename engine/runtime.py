@@ -123,7 +123,9 @@ class Engine:
                 key=item.key,
                 details={"node": item.node, "outcome": outcome, "fields": sorted(given), **_reasons(given)},
                 on_behalf_of=_absent(tx, item.assignee_id, actor),
-                completed=CompletedItem(item.id, actor.user_id, None if outcome is None else str(outcome)),
+                completed=CompletedItem(
+                    item.id, actor.user_id, item.assignee_id, None if outcome is None else str(outcome)
+                ),
             )
             live = tx.processes.usable(item.instance)
             self.move(tx, live, lambda execution, now: execution.complete(item.key, dict(given), now), cause)

@@ -51,10 +51,11 @@ class NewItem:
 
 @dataclass(frozen=True, slots=True)
 class CompletedItem:
-    """The work item that a person has completed with the step."""
+    """The work item that a person has completed with the step, and whose it was when the person was let do so."""
 
     id: int
     user_id: int
+    assignee_id: int | None
     outcome: str | None
 
 
@@ -152,7 +153,7 @@ _STATE = for_each(
 )
 _COMPLETE = Fixed(
     update(WorkItem)
-    .where(_w.id == bindparam("item"), _IS_OPEN)
+    .where(_w.id == bindparam("item"), _IS_OPEN, _w.assignee_id.is_not_distinct_from(bindparam("whose")))
     .values(
         state=WorkState.COMPLETED,
         completed_at=bindparam("at"),
@@ -301,13 +302,13 @@ def _moved_on(expected: int, changed: int) -> None:
 
 def _complete_items(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:
     for done in (record.completed for record in records if record.completed is not None):
-        values = {"item": done.id, "at": unit.now, "person": done.user_id, "answer": done.outcome}
-        batch.add(_COMPLETE, values, check=_completed)
+        values = {"item": done.id, "whose": done.assignee_id, "at": unit.now, "person": done.user_id}
+        batch.add(_COMPLETE, values | {"answer": done.outcome}, check=_completed)
 
 
 def _completed(changed: int) -> None:
     if changed != 1:
-        raise StaleVersion("Somebody else has completed this work item; choose another one.")
+        raise StaleVersion("Somebody else has taken or completed this work item; choose another one.")
 
 
 def _close_waits(batch: Batch, unit: Unit, records: Sequence[StepRecord]) -> None:

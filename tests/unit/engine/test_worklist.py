@@ -1,4 +1,6 @@
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -6,9 +8,10 @@ from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, start, user
 
 from engine.incident_desk import IncidentDesk
+from storage.database import Database, Transaction
 from storage.errors import AlreadyTaken, Conflict, Invalid, NotFound, ParcelflowError, Refused
 from storage.people import Substitution
-from storage.worklist import Place
+from storage.worklist import ItemInHand, Place
 
 ONE = a_diagram(a_process("order", start(), user("look"), end(), "begin -> look", "look -> done"))
 
@@ -156,6 +159,25 @@ def test_eight_who_complete_the_same_items_at_once_get_one_winner_each(office: O
     assert len(lost) == 7 * len(items)
     with office.database.transaction() as tx:
         assert list(tx.audit.verify()) == []
+
+
+def test_an_item_that_another_claims_at_that_moment_is_the_others(
+    postgresql_url: str, open_database: Callable[[str], Database]
+) -> None:
+    office = Office(open_database(postgresql_url))
+    office.deploy(ONE)
+    ann, bob, item = office.person("ann"), office.person("bob"), _item(office)
+
+    def claimed_meanwhile(_tx: Transaction, _item: ItemInHand) -> dict[str, object]:
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(office.worklist.claim, item, bob).result()
+        return {}
+
+    with pytest.raises(AlreadyTaken) as told:
+        office.engine.complete(item, ann, claimed_meanwhile)
+
+    assert told.value.who == "Bob"
+    office.engine.complete(item, bob, {})
 
 
 def test_both_branches_completed_at_the_same_time_both_count(office: Office) -> None:
