@@ -23,11 +23,10 @@ def exchange(tx: Transaction, course: Course, message_life: timedelta) -> None:
             return
         for wait in opened:
             asked.add(wait.key)
-            kept = tx.processes.waiting_message(wait.message, wait.correlation_key)
-            if kept is not None:
-                tx.processes.take_message(kept[0], course.live.id)
+            payload = tx.processes.take_waiting(wait.message, wait.correlation_key, course.live.id)
+            if payload is not None:
                 failpoint("message.taken")
-                course.add(course.execution.deliver(wait.key, dict(kept[1]), tx.now))
+                course.add(course.execution.deliver(wait.key, dict(payload), tx.now))
                 break
 
 

@@ -370,21 +370,37 @@ class Processes:
         row = self._unit.connection.execute(statement).first()
         return None if row is None else Handover(**row._asdict())
 
-    def waiting_message(self, name: str, correlation_key: str | None) -> tuple[int, Mapping[str, Any]] | None:
-        """Give id and payload of the oldest message that waits for such a receiver."""
+    def waiting_message(self, name: str, correlation_key: str | None) -> int | None:
+        """Give the oldest message that waits for such a receiver."""
+        return self._unit.connection.execute(self._kept(name, correlation_key)).scalar()
+
+    def take_waiting(self, name: str, correlation_key: str | None, instance_id: int) -> Mapping[str, Any] | None:
+        """Give the payload of the oldest message that waits for such a receiver, and mark it as delivered to the instance.
+
+        Who comes while another takes it waits for that, and gets the next one.
+        """
+        oldest = self._kept(name, correlation_key).with_for_update().scalar_subquery()
         statement = (
-            select(_m.id, _m.payload)
+            update(BufferedMessage)
+            .where(_m.id == oldest)
+            .values(state=MessageState.DELIVERED, instance_id=instance_id)
+            .returning(_m.payload)
+        )
+        return self._unit.connection.execute(statement).scalar()
+
+    def _kept(self, name: str, correlation_key: str | None) -> Select[int]:
+        kept = BufferedMessage.__table__.alias("kept").c
+        return (
+            select(kept.id)
             .where(
-                _m.state == MessageState.WAITING,
-                _m.name == name,
-                true() if correlation_key == ANY_KEY else _m.correlation_key.is_not_distinct_from(correlation_key),
-                _m.expires_at > self._unit.now,
+                kept.state == MessageState.WAITING,
+                kept.name == name,
+                true() if correlation_key == ANY_KEY else kept.correlation_key.is_not_distinct_from(correlation_key),
+                kept.expires_at > self._unit.now,
             )
-            .order_by(_m.id)
+            .order_by(kept.id)
             .limit(1)
         )
-        row = self._unit.connection.execute(statement).first()
-        return None if row is None else (row.id, row.payload)
 
     def awaits(self, name: str, correlation_key: str | None) -> bool:
         """Tell whether an instance waits for a message of this name and correlation key now."""

@@ -27,6 +27,9 @@ _WAITING = a_diagram(
     a_process("order", start(), _PAID, user("look"), end(), "begin -> paid", "paid -> look", "look -> done"),
     head=_HEAD,
 )
+_LOOKED_AT = a_diagram(
+    a_process("order", start(), user("look"), _PAID, end(), "begin -> look", "look -> paid", "paid -> done"), head=_HEAD
+)
 _SUBSCRIBED = """<correlationSubscription id="s" correlationKeyRef="k">
 <correlationPropertyBinding id="b" correlationPropertyRef="p">
 <dataPath>number</dataPath></correlationPropertyBinding></correlationSubscription>"""
@@ -158,6 +161,27 @@ def test_many_messages_at_once_find_one_receiver_each(office: Office) -> None:
     amounts = sorted(office.variables(instance)["amount"] for instance in instances)
     assert amounts == list(range(6))
     assert [list(office.items(instance)) for instance in instances] == [["look"]] * 6
+    assert _kept(office) == []
+
+
+def test_many_who_come_to_wait_at_once_get_one_message_each_and_the_last_waits_on(office: Office) -> None:
+    office.deploy(_LOOKED_AT)
+    ann = office.person("ann")
+    instances = [_wait(office) for _ in range(4)]
+    for amount in range(3):
+        office.engine.correlate("payment", {"amount": amount}, correlation_key="I-1")
+    together = Barrier(4)
+
+    def complete(item: int) -> None:
+        together.wait()
+        office.engine.complete(item, ann, {}, also=lambda _tx: sleep(_A_MOMENT))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(complete, [office.item(instance, "look") for instance in instances]))
+
+    received = [office.variables(instance).get("amount") for instance in instances]
+    assert sorted(amount for amount in received if amount is not None) == [0, 1, 2]
+    assert sorted(office.state(instance) for instance in instances) == ["active", *["completed"] * 3]
     assert _kept(office) == []
 
 
