@@ -20,6 +20,7 @@ from sqlalchemy import (
     true,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from storage.audit import AuditEvent, AuditTrail, parcel_chain
@@ -39,7 +40,7 @@ from storage.processes import (
     Startable,
     SubscriptionKind,
 )
-from storage.statements import Fixed, insertion
+from storage.statements import Fixed
 from storage.steps import NewMessage, StepRecord, StepWriter
 from storage.timers import Timer
 
@@ -135,19 +136,28 @@ _LOAD = Fixed(select(*LIVE_COLUMNS).select_from(LIVE_FROM).where(_i.id == bindpa
 _KEEP_FROM_OTHERS = Fixed(select(_i.id).where(_i.id == bindparam("instance")).with_for_update())
 _STARTED_BY = Fixed(select(_i.id).where(_i.request_key == bindparam("request")))
 _OF_PARCEL_CHAIN = _e.chain == bindparam("parcel_chain", type_=_e.chain.type)
-_OPEN = Fixed(
-    insertion(
-        ProcessInstance,
-        *("definition_id", "parcel_id", "state", "version", "snapshot", "started_at", "request_key"),
-    ).returning(
-        _i.id,
-        select(_p.status).where(_p.id == bindparam("of_parcel", type_=_p.id.type)).scalar_subquery().label("status"),
-        *(
-            select(column).where(_OF_PARCEL_CHAIN).order_by(_e.number.desc()).limit(1).scalar_subquery().label(name)
-            for column, name in ((_e.number, "chain_number"), (_e.hash, "chain_hash"))
-        ),
-    )
+_OPENED = (
+    _i.id,
+    select(_p.status).where(_p.id == bindparam("of_parcel", type_=_p.id.type)).scalar_subquery().label("status"),
+    *(
+        select(column).where(_OF_PARCEL_CHAIN).order_by(_e.number.desc()).limit(1).scalar_subquery().label(name)
+        for column, name in ((_e.number, "chain_number"), (_e.hash, "chain_hash"))
+    ),
 )
+_GIVEN = {
+    name: bindparam(name, type_=_i[name].type)
+    for name in ("definition_id", "parcel_id", "state", "version", "snapshot", "started_at", "request_key")
+}
+_OPEN = {
+    name: Fixed(
+        kind.insert(ProcessInstance)
+        .inline()
+        .values(_GIVEN)
+        .on_conflict_do_nothing(index_elements=["request_key"])
+        .returning(*_OPENED)
+    )
+    for name, kind in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 _o = MessageSubscription.__table__.alias("other_subscription").c
 _TAKE_TURN_TO_TELL = Fixed(
     select(_s.id)
@@ -277,7 +287,10 @@ class Processes:
         return None if row is None else int(row.id)
 
     def open(self, definition: Startable, parcel_id: int | None, request_key: str | None = None) -> LiveInstance:
-        """Begin an instance with an empty state; its first step must follow in the same transaction, and routes the parcel."""
+        """Begin an instance with an empty state; its first step must follow in the same transaction, and routes the parcel.
+
+        Raises `StaleVersion` when the same request has just started one.
+        """
         values = {
             "definition_id": definition.id,
             "parcel_id": parcel_id,
@@ -289,7 +302,9 @@ class Processes:
             "of_parcel": parcel_id,
             "parcel_chain": None if parcel_id is None else parcel_chain(parcel_id),
         }
-        opened = _OPEN.first(self._unit.connection, values)
+        opened = _OPEN["postgresql" if self._unit.is_postgresql else "sqlite"].first(self._unit.connection, values)
+        if opened is None:
+            raise StaleVersion("The same request has started a process already; send it again to be told which.")
         return LiveInstance(
             id=opened.id,
             version=0,

@@ -192,6 +192,22 @@ def test_a_start_with_the_same_request_key_gives_the_same_instance(office: Offic
     assert first == second
 
 
+def test_starts_with_the_same_request_key_at_the_same_moment_give_one_instance(office: Office) -> None:
+    office.deploy(REVIEW)
+    together = Barrier(2)
+
+    def begin(key: str) -> int:
+        together.wait()
+        return office.engine.start("order", request_key=key)
+
+    with ThreadPoolExecutor(2) as threads:
+        started = [set(threads.map(begin, [f"k{number}"] * 2)) for number in range(10)]
+
+    assert [len(instances) for instances in started] == [1] * 10
+    with office.database.reading() as tx:
+        assert len(tx.processes.all()) == 10
+
+
 def test_who_loses_a_deadlock_begins_again(postgresql_url: str, open_database: Callable[[str], Database]) -> None:
     office = Office(open_database(postgresql_url))
     parcels = [office.parcel(), office.parcel()]
