@@ -30,7 +30,7 @@ from storage.database import Database, Transaction
 from storage.errors import Conflict, NotFound, StaleVersion, Unavailable
 from storage.failpoints import failpoint
 from storage.instances import Handover, LiveInstance
-from storage.jobs import Job, JobState
+from storage.jobs import Job
 from storage.people import Actor
 from storage.processes import InstanceState, ProcessInstance, Startable
 from storage.steps import CompletedItem, NewMessage, StepRecord
@@ -135,16 +135,22 @@ class Engine:
 
         return self.transact(complete)
 
-    def resume(self, job_id: int, result: Mapping[str, Any]) -> bool:
-        """Bring an operation's result back as a step; False when the instance does not want it any more."""
+    def resume(self, job_id: int, result: Mapping[str, Any], *, claim: int | None = None) -> bool:
+        """Bring an operation's result back as a step; False when the instance does not want it any more.
+
+        So it is when the job does not run under the `claim` any more: it is tried anew, or with other inputs.
+        """
         return self._settle(
-            job_id, "job.done", lambda key: lambda execution, now: execution.complete(key, dict(result), now)
+            job_id, claim, "job.done", lambda key: lambda execution, now: execution.complete(key, dict(result), now)
         )
 
-    def throw_error(self, job_id: int, code: str, message: str) -> bool:
+    def throw_error(self, job_id: int, code: str, message: str, *, claim: int | None = None) -> bool:
         """Bring an operation's business error back to its activity; False when the instance does not want it any more."""
         return self._settle(
-            job_id, "job.refused", lambda key: lambda execution, now: execution.throw_error(key, code, message, now)
+            job_id,
+            claim,
+            "job.refused",
+            lambda key: lambda execution, now: execution.throw_error(key, code, message, now),
         )
 
     def variables_of(self, job: Job) -> Mapping[str, Any]:
@@ -373,10 +379,10 @@ class Engine:
                 failed.append(timer_id)
         return Fired(len(firings) - len(failed), tuple(failed))
 
-    def _settle(self, job_id: int, action: str, move: Callable[[str], Move]) -> bool:
+    def _settle(self, job_id: int, claim: int | None, action: str, move: Callable[[str], Move]) -> bool:
         def settle(tx: Transaction) -> bool:
             job = tx.jobs.one(job_id)
-            if job.state not in (JobState.WAITING, JobState.RUNNING) or job.instance_id is None:
+            if job.instance_id is None or not job.takes_result_of(claim):
                 return False
             details = {"node": job.node, "operation": job.operation}
             cause = Cause(action, SYSTEM, f"job:{job_id}", key=job.key, details=details, done_job_id=job_id)

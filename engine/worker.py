@@ -144,7 +144,7 @@ class Worker:
             self._work(job)
         except Suspended:
             with self._database.transaction() as tx:
-                tx.jobs.put_back(job.id, job.attempts)
+                tx.jobs.put_back(job.id, job.claims)
         except Exception as error:  # noqa: BLE001 - whatever an operation raises is retried, then shown to an operator
             self._note_failure(job, error)
 
@@ -231,13 +231,13 @@ class Worker:
             if job.instance_id is None:
                 raise
             failpoint("job.refused")
-            self._engine.throw_error(job.id, error.code, error.message)
+            self._engine.throw_error(job.id, error.code, error.message, claim=job.claims)
             return
         failpoint("job.operation_done")
         if job.instance_id is None:
             self._finish(job)
         else:
-            self._engine.resume(job.id, result)
+            self._engine.resume(job.id, result, claim=job.claims)
         failpoint("job.marked")
 
     def _finish(self, job: Job) -> None:
@@ -255,7 +255,7 @@ class Worker:
             return
         delay = pauses[job.tries - 1]
         with self._database.transaction() as tx:
-            tx.jobs.postpone(job.id, job.attempts, message[:_LONGEST_MESSAGE], delay)
+            tx.jobs.postpone(job.id, job.claims, message[:_LONGEST_MESSAGE], delay)
             failpoint("job.postponed")
 
     def _stop_trying(self, job: Job, code: str, message: str) -> None:
@@ -269,7 +269,7 @@ class Worker:
             job_id=job.id,
         )
         with self._database.transaction() as tx:
-            tx.jobs.stop(job.id, job.attempts, incident)
+            tx.jobs.stop(job.id, job.claims, incident)
             failpoint("job.stopped")
 
     def _thread(self, name: str, deed: Callable[[], object]) -> Thread:

@@ -5,6 +5,9 @@ Life of a job: `waiting` until a worker claims it, `running` (each claim counts 
 failure `waiting` again with a later due time; or, its attempts used up, `stopped` with an incident; or `cancelled` when the
 instance does not want it any more. A job's key never changes, so an operation can do its deed once however often it is tried.
 
+What came of a try is taken from the claim under which the job runs, and from no other: each claim has a number of its own, also
+when an operator has let the job begin anew or its inputs were changed. Who holds an older one is told that nobody wants it.
+
 A job whose worker ended before it did was cut off: it is `waiting` again, and from the third time on it rests before its next try
 (`rest_after`), so that others have their turn. None is claimed before it is due; what wakes it too early wakes it again in time.
 """
@@ -96,6 +99,8 @@ class Job(Base):
     """Tries so far, those that were cut off too."""
     interruptions: Mapped[int] = mapped_column(server_default="0")
     """Tries that were cut off: their worker ended before they did, which is seldom their fault."""
+    claims: Mapped[int] = mapped_column(server_default="0")
+    """How often it was claimed; only ever grows, so that what an old claim brings is not taken for the running one's."""
     due_at: Mapped[datetime]
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
@@ -107,6 +112,12 @@ class Job(Base):
     def tries(self) -> int:
         """How many tries came to their end, or are on their way to it."""
         return self.attempts - self.interruptions
+
+    def takes_result_of(self, claim: int | None) -> bool:
+        """Tell whether a result is wanted that was made under this claim; without one, whoever brings it."""
+        if claim is None:
+            return self.state in _UNFINISHED
+        return self.state is JobState.RUNNING and self.claims == claim
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +293,13 @@ class Jobs:
         claimed = self._unit.connection.execute(
             update(Job)
             .where(Job.id == job_id, Job.state == JobState.WAITING, self._is_due, ~rests(Job.instance_id))
-            .values(state=JobState.RUNNING, attempts=Job.attempts + 1, worker=worker, started_at=self._unit.now)
+            .values(
+                state=JobState.RUNNING,
+                attempts=Job.attempts + 1,
+                claims=Job.claims + 1,
+                worker=worker,
+                started_at=self._unit.now,
+            )
         )
         return claimed.rowcount == 1
 
@@ -308,10 +325,10 @@ class Jobs:
                 self._wake(job_id, kind, rest)
         return [job_id for job_id, _, _ in taken]
 
-    def put_back(self, job_id: int, attempt: int) -> None:
+    def put_back(self, job_id: int, claim: int) -> None:
         """Let a job wait as if it had not been tried: its instance rests, and could not take the result."""
-        values = {"state": JobState.WAITING, "attempts": attempt - 1, "worker": None}
-        self._settle(job_id, attempt, values)
+        values = {"state": JobState.WAITING, "attempts": Job.attempts - 1, "worker": None}
+        self._settle(job_id, claim, values)
 
     def wake_those_of(self, instance_id: int) -> None:
         """Wake up the waiting jobs of an instance that goes on again."""
@@ -338,18 +355,18 @@ class Jobs:
         """Let a batch cancel the jobs of an instance with these keys; one that runs just now finds its result unwanted."""
         batch.add(_CANCEL, *({"instance": instance_id, "wait": key, "at": self._unit.now} for key in keys))
 
-    def postpone(self, job_id: int, attempt: int, error: str, delay: timedelta) -> bool:
-        """Try a failed job again after a while; False when it is not this attempt's any more."""
+    def postpone(self, job_id: int, claim: int, error: str, delay: timedelta) -> bool:
+        """Try a failed job again after a while; False when it does not run under this claim any more."""
         values = {"state": JobState.WAITING, "due_at": self._unit.now + delay, "last_error": error, "worker": None}
-        if not self._settle(job_id, attempt, values):
+        if not self._settle(job_id, claim, values):
             return False
         self._wake(job_id, self.one(job_id).kind, delay)
         return True
 
-    def stop(self, job_id: int, attempt: int, incident: NewIncident) -> bool:
-        """Stop trying, and tell an operator; False when it is not this attempt's job any more."""
+    def stop(self, job_id: int, claim: int, incident: NewIncident) -> bool:
+        """Stop trying, and tell an operator; False when the job does not run under this claim any more."""
         values = {"state": JobState.STOPPED, "last_error": incident.message, "worker": None}
-        if not self._settle(job_id, attempt, values):
+        if not self._settle(job_id, claim, values):
             return False
         job = self.one(job_id)
         self._incidents.open(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
@@ -423,6 +440,6 @@ class Jobs:
         statement = update(Job).where(*chosen, Job.state.in_(states)).values(state=state, finished_at=self._unit.now)
         return self._unit.connection.execute(statement).rowcount > 0
 
-    def _settle(self, job_id: int, attempt: int, values: Mapping[str, Any]) -> bool:
-        chosen = Job.id == job_id, Job.attempts == attempt, Job.state == JobState.RUNNING
+    def _settle(self, job_id: int, claim: int, values: Mapping[str, Any]) -> bool:
+        chosen = Job.id == job_id, Job.claims == claim, Job.state == JobState.RUNNING
         return self._unit.connection.execute(update(Job).where(*chosen).values(dict(values))).rowcount == 1

@@ -178,6 +178,30 @@ def test_an_operation_that_waits_gets_its_new_inputs(office: Office) -> None:
     assert office.breaches() == []
 
 
+def test_a_result_for_inputs_that_were_corrected_meanwhile_is_not_taken(office: Office) -> None:
+    more = '><extensionElements><parcelflow:input name="n" expression="amount"/></extensionElements></serviceTask>'
+    task = service("pay").replace("/>", more)
+    office.deploy(
+        a_diagram(a_process("order", start(), task, user("look"), end(), "begin -> pay", "pay -> look", "look -> done"))
+    )
+    instance = office.engine.start("order", None, {"amount": 1000})
+    paid: list[Any] = []
+
+    def pay(call: Call) -> Mapping[str, Any]:
+        paid.append(call.inputs["n"])
+        if len(paid) == 1:
+            office.operator.intervene(instance, ChangeVariables({"amount": 10}), "ann", "Typing error.")
+        return {"paid": call.inputs["n"]}
+
+    worker = Worker(office.database, office.engine, {"work": pay}, node="here", pace=AT_ONCE)
+    while worker.run_waiting():
+        pass
+
+    assert paid == [1000, 10]
+    assert office.variables(instance)["paid"] == 10
+    assert office.breaches() == []
+
+
 def test_a_stopped_job_is_tried_again_with_corrected_data(office: Office) -> None:
     instance, _ = _started(office, copies=0)
     press = Press()

@@ -17,6 +17,7 @@ from engine.incident_desk import IncidentDesk
 from engine.operations.call import Call
 from engine.worker import Pace, Worker
 from storage.errors import Invalid, Unavailable
+from storage.incidents import NewIncident
 from storage.job_engine import JobEngine
 from storage.jobs import JobKind, Jobs, NewJob, rest_after
 
@@ -186,6 +187,43 @@ def test_a_result_that_comes_twice_counts_once(office: Office) -> None:
     assert office.engine.resume(job_id, {"digest": "first"}) is True
     assert office.engine.resume(job_id, {"digest": "second"}) is False
     assert office.variables(instance)["digest"] == "first"
+
+
+def test_what_a_worker_brings_that_was_taken_for_dead_changes_nothing_of_a_later_try(office: Office) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    with office.database.reading() as tx:
+        [job_id] = tx.jobs.waiting()
+    stale = _claimed(office, job_id, "stands still")
+    with office.database.transaction() as tx:
+        tx.jobs.give_back("stands still")
+    last = _claimed(office, job_id, "lives")
+    with office.database.transaction() as tx:
+        tx.jobs.stop(job_id, last, NewIncident("operation_failed", "no paper", key="write", job_id=job_id))
+    with office.database.reading() as tx:
+        [incident] = tx.incidents.still_open()
+    IncidentDesk(office.engine).retry(incident.id, "ann")
+    current = _claimed(office, job_id, "lives")
+
+    with office.database.transaction() as tx:
+        assert not tx.jobs.postpone(job_id, stale, "too late", timedelta(0))
+        assert not tx.jobs.stop(job_id, stale, NewIncident("operation_failed", "too late", job_id=job_id))
+        assert tx.jobs.claim(job_id, "third") is None
+    assert not office.engine.resume(job_id, {"digest": "stale"}, claim=stale)
+    assert not office.engine.throw_error(job_id, "stale", "too late", claim=stale)
+
+    assert office.engine.resume(job_id, {"digest": "current"}, claim=current)
+    assert office.variables(instance)["digest"] == "current"
+    assert office.breaches() == []
+
+
+def _claimed(office: Office, job_id: int, node: str) -> int:
+    """Let a node that gives signs of life claim a job; give the number of the claim."""
+    with office.database.transaction() as tx:
+        tx.nodes.beat(node)
+        job = tx.jobs.claim(job_id, node)
+    assert job is not None
+    return job.claims
 
 
 def test_a_job_that_takes_its_worker_down_each_time_is_stopped(office: Office, clock: FakeClock) -> None:
