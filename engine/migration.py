@@ -157,7 +157,7 @@ class Migrator:
         program = self._programs.of(tx, to.deployment_id)
         carried = execution.migrate(program, migration.mapping, tx.now, status=live.status)
         rows = _rows(before, _by_number(carried.waits()), stuck, {_number(one.key): one for one in carried.stuck()})
-        carry_over(tx, live.id, to.id, rows)
+        carry_over(tx, tx.jobs, live.id, to.id, rows)
         failpoint("migrate.rows_carried")
         rests = live.state is InstanceState.SUSPENDED
         details = {"reason": migration.reason, "process": to.key, "version": to.version, "migration": migration.id}

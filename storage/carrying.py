@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select, update
 
 from storage.base import Unit
 from storage.incidents import Incident, IncidentState
-from storage.jobs import Job, NewJob
+from storage.jobs import Jobs, NewJob
 from storage.processes import MessageSubscription, ProcessInstance
 from storage.steps import NewItem, NewSubscription, NewTimer
 from storage.timers import Timer
@@ -30,12 +30,14 @@ class CarriedRows:
     ended: Sequence[str] = field(default=())
 
 
-def carry_over(unit: Unit, instance_id: int, definition_id: int, rows: CarriedRows) -> None:
+def carry_over(unit: Unit, jobs: Jobs, instance_id: int, definition_id: int, rows: CarriedRows) -> None:
     """Hang an instance over to another definition; its next step must follow in the same transaction."""
     execute = unit.connection.execute
     execute(update(ProcessInstance).where(ProcessInstance.id == instance_id).values(definition_id=definition_id))
     for key, item in rows.items:
         _carry_item(unit, instance_id, key, item)
+    for key, job in rows.jobs:
+        jobs.carry(instance_id, key, job)
     for statement in _others(instance_id, rows):
         execute(statement)
 
@@ -66,9 +68,6 @@ def _others(instance_id: int, rows: CarriedRows) -> Iterator[Any]:
     if rows.ended:
         for row in (Timer, MessageSubscription):
             yield delete(row).where(row.instance_id == instance_id, row.key.in_(rows.ended))
-    for key, job in rows.jobs:
-        values = {"key": job.key, "node": job.node, "operation": job.operation, "arguments": dict(job.arguments)}
-        yield update(Job).where(Job.instance_id == instance_id, Job.key == key).values(values)
     for key, timer in rows.timers:
         values = {"key": timer.key, "node": timer.node}
         yield update(Timer).where(Timer.instance_id == instance_id, Timer.key == key).values(values)

@@ -330,6 +330,19 @@ class Jobs:
         values = {"state": JobState.WAITING, "attempts": Job.attempts - 1, "worker": None}
         self._settle(job_id, claim, values)
 
+    def carry(self, instance_id: int, key: str, job: NewJob) -> None:
+        """Owe a job from now on as another version of its process has it; what runs for another operation or inputs, anew."""
+        this = select(Job).where(Job.instance_id == instance_id, Job.key == key).with_for_update()
+        row = self._unit.session.scalars(this, execution_options={"populate_existing": True}).one_or_none()
+        if row is None:
+            return
+        is_same = (row.operation, row.arguments.get("inputs")) == (job.operation, job.arguments.get("inputs"))
+        row.key, row.node, row.operation, row.arguments = job.key, job.node, job.operation, dict(job.arguments)
+        if row.state is JobState.RUNNING and not is_same:
+            row.state, row.attempts, row.interruptions, row.due_at = JobState.WAITING, 0, 0, self._unit.now
+            self._wake(row.id, row.kind, timedelta(0))
+        self._unit.session.flush()
+
     def wake_those_of(self, instance_id: int) -> None:
         """Wake up the waiting jobs of an instance that goes on again."""
         self._wake_in_time(Job.instance_id == instance_id)

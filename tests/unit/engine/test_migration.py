@@ -226,6 +226,70 @@ def test_an_operation_that_is_owed_is_done_once_and_with_the_inputs_of_the_new_v
     assert office.breaches() == []
 
 
+def _served(node: str, operation: str) -> bytes:
+    flows = "begin -> book", "book -> look", "look -> done"
+    return a_diagram(
+        a_process(
+            "order", start(), service(node, operation), user("look"), end(), *(f.replace("book", node) for f in flows)
+        )
+    )
+
+
+def _moved(
+    office: Office, to: ProcessDefinition, mapping: Mapping[str, str] | None = None
+) -> dict[MigrationState, int]:
+    """Migrate without a worker, so that no other job is done."""
+    migration = office.migrator.begin(to, mapping or {}, "olga", "A better way.")
+    office.migrator.run(migration, 0)
+    return _progress(office, migration)
+
+
+def test_an_operation_that_runs_and_is_another_one_in_the_new_version_is_called_there(office: Office) -> None:
+    _deploy(office, _served("book", "book_old"))
+    instance = office.engine.start("order")
+    called: list[str] = []
+
+    def book_old(_call: Call) -> Mapping[str, Any]:
+        called.append("book_old")
+        assert _moved(office, _deploy(office, _served("book", "book_new"))) == {MigrationState.MOVED: 1}
+        return {"booked_by": "book_old"}
+
+    def book_new(_call: Call) -> Mapping[str, Any]:
+        called.append("book_new")
+        return {"booked_by": "book_new"}
+
+    operations = {"book_old": book_old, "book_new": book_new, OPERATION: migrating_operation(office.migrator)}
+    worker = Worker(office.database, office.engine, operations, node="here", pace=AT_ONCE)
+    while worker.run_waiting():
+        pass
+
+    assert called == ["book_old", "book_new"]
+    assert office.variables(instance)["booked_by"] == "book_new"
+    assert office.breaches() == []
+
+
+def test_an_operation_that_runs_and_is_the_same_in_the_new_version_is_called_once(office: Office) -> None:
+    _deploy(office, _served("book", "book"))
+    instance = office.engine.start("order")
+    called: list[str] = []
+
+    def book(_call: Call) -> Mapping[str, Any]:
+        called.append("book")
+        to = _deploy(office, _served("book_parcel", "book"))
+        assert _moved(office, to, {"book": "book_parcel"}) == {MigrationState.MOVED: 1}
+        return {"booked": True}
+
+    operations = {"book": book, OPERATION: migrating_operation(office.migrator)}
+    worker = Worker(office.database, office.engine, operations, node="here", pace=AT_ONCE)
+    while worker.run_waiting():
+        pass
+
+    assert called == ["book"]
+    assert office.variables(instance) == {"booked": True}
+    assert list(office.items(instance)) == ["look"]
+    assert office.breaches() == []
+
+
 def test_joins_and_called_processes_are_carried_over(office: Office) -> None:
     def drawn(last: str) -> bytes:
         inner = a_process("part", start("go"), user("inside"), end("over"), "go -> inside", "inside -> over")
