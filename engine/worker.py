@@ -218,7 +218,7 @@ class Worker:
 
     def _call(self, job: Job, operation: Operation) -> None:
         call = Call(
-            key=f"{job.instance_id or 'job'}:{job.key}",
+            key=job.call_key,
             parcel_id=job.parcel_id,
             instance_id=job.instance_id or 0,
             inputs=job.arguments.get("inputs", {}),

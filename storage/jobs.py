@@ -3,7 +3,8 @@
 A job's row is the truth; the job engine (`storage.job_engine`) only carries the wake-up, put down in the same transaction.
 Life of a job: `waiting` until a worker claims it, `running` (each claim counts as an attempt), then `done`; or after a
 failure `waiting` again with a later due time; or, its attempts used up, `stopped` with an incident; or `cancelled` when the
-instance does not want it any more. A job's key never changes, so an operation can do its deed once however often it is tried.
+instance does not want it any more. The key that an operation is called with never changes, also where a migration gives the job
+another one, so that it can do its deed once however often it is tried.
 
 What came of a try is taken from the claim under which the job runs, and from no other: each claim has a number of its own, also
 when an operator has let the job begin anew or its inputs were changed. Who holds an older one is told that nobody wants it.
@@ -65,7 +66,7 @@ class JobState(StrEnum):
 
 
 class Job(Base):
-    """One thing owed, remembered until it is done; `key` is the same at every try, so that the deed is done once."""
+    """One thing owed, remembered until it is done; `call_key` is the same at every try, so that the deed is done once."""
 
     __tablename__ = "job"
     __table_args__ = (
@@ -90,6 +91,8 @@ class Job(Base):
     instance_id: Mapped[int | None] = mapped_column(ForeignKey("process_instance.id"))
     parcel_id: Mapped[int | None] = mapped_column(ForeignKey("parcel.id"), index=True)
     key: Mapped[str]
+    first_key: Mapped[str | None] = mapped_column(default=None)
+    """The key it was owed by at first, where a migration has given it another one."""
     kind: Mapped[JobKind]
     operation: Mapped[str]
     node: Mapped[str | None]
@@ -107,6 +110,11 @@ class Job(Base):
     finished_at: Mapped[datetime | None]
     worker: Mapped[str | None]
     last_error: Mapped[str | None]
+
+    @property
+    def call_key(self) -> str:
+        """The key that its operation is called with: unique for ever, and the same at every try."""
+        return f"{self.instance_id or 'job'}:{self.first_key or self.key}"
 
     @property
     def tries(self) -> int:
@@ -337,6 +345,7 @@ class Jobs:
         if row is None:
             return
         is_same = (row.operation, row.arguments.get("inputs")) == (job.operation, job.arguments.get("inputs"))
+        row.first_key = row.first_key or (None if row.key == job.key else row.key)
         row.key, row.node, row.operation, row.arguments = job.key, job.node, job.operation, dict(job.arguments)
         if row.state is JobState.RUNNING and not is_same:
             row.state, row.attempts, row.interruptions, row.due_at = JobState.WAITING, 0, 0, self._unit.now

@@ -83,7 +83,7 @@ class HastyWorker(Worker):
         if job.instance_id is None:
             super()._call(job, operation)
             return
-        call = Call(f"{job.instance_id}:{job.key}", job.parcel_id, job.instance_id, job.arguments.get("inputs", {}))
+        call = Call(job.call_key, job.parcel_id, job.instance_id, job.arguments.get("inputs", {}))
         self._engine.resume(job.id, {})
         failpoint("job.operation_done")
         operation(call)

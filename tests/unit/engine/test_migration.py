@@ -290,6 +290,33 @@ def test_an_operation_that_runs_and_is_the_same_in_the_new_version_is_called_onc
     assert office.breaches() == []
 
 
+def test_an_operation_is_called_with_the_same_key_whatever_migrations_call_its_task(
+    office: Office, clock: FakeClock
+) -> None:
+    _deploy(office, _served("send", "send_mail"))
+    instance = office.engine.start("order")
+    keys: list[str] = []
+
+    def send_mail(call: Call) -> Mapping[str, Any]:
+        keys.append(call.key)
+        if len(keys) < 3:
+            raise ConnectionError("sent, but the answer got lost")
+        return {}
+
+    operations = {"send_mail": send_mail, OPERATION: migrating_operation(office.migrator)}
+    worker = Worker(office.database, office.engine, operations, node="here", pace=AT_ONCE)
+    worker.run_waiting()
+    for before, after in [("send", "confirm"), ("confirm", "tell")]:
+        moved = _moved(office, _deploy(office, _served(after, "send_mail")), {before: after})
+        assert moved == {MigrationState.MOVED: 1}
+        worker.run_waiting()
+
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+    assert list(office.items(instance)) == ["look"]
+    assert office.breaches() == []
+
+
 def test_joins_and_called_processes_are_carried_over(office: Office) -> None:
     def drawn(last: str) -> bytes:
         inner = a_process("part", start("go"), user("inside"), end("over"), "go -> inside", "inside -> over")
