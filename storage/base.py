@@ -215,6 +215,10 @@ def identity() -> Mapped[int]:
     return mapped_column(BIG, primary_key=True, autoincrement=True, init=False)
 
 
+GIVEN_ONCE: Mapping[str, Any] = {"sqlite_autoincrement": True}
+"""For tables whose rows are removed and named by others: no number is given twice, which SQLite has to be told."""
+
+
 Wake = Callable[[Connection, int, int, timedelta], None]
 """Lets a worker take up a job: given the connection, the job's id, its rank (the lowest is taken up first) and a delay."""
 

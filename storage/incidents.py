@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, Unit, identity
+from storage.base import GIVEN_ONCE, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 
 
@@ -32,6 +32,7 @@ class Incident(Base):
             postgresql_where=text("state = 'open'"),
             sqlite_where=text("state = 'open'"),
         ),
+        GIVEN_ONCE,
     )
 
     id: Mapped[int] = identity()

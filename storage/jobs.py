@@ -35,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, Unit, identity
+from storage.base import GIVEN_ONCE, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 from storage.incidents import Incidents, NewIncident
 from storage.nodes import NodeHeartbeat
@@ -85,6 +85,7 @@ class Job(Base):
             postgresql_where=text("state IN ('waiting', 'running')"),
             sqlite_where=text("state IN ('waiting', 'running')"),
         ),
+        GIVEN_ONCE,
     )
 
     id: Mapped[int] = identity()

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, select, union_all, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import BIG, Base, Unit, identity
+from storage.base import BIG, GIVEN_ONCE, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 from storage.numbering import yearly_number
 
@@ -104,7 +104,7 @@ class Document(Base):
     """One logical document of a parcel; `sha256` names the original bytes."""
 
     __tablename__ = "document"
-    __table_args__ = (UniqueConstraint("parcel_id", "position"),)
+    __table_args__ = (UniqueConstraint("parcel_id", "position"), GIVEN_ONCE)
 
     id: Mapped[int] = identity()
     parcel_id: Mapped[int] = mapped_column(ForeignKey("parcel.id"))

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, ForeignKey, Index, LargeBinary, UniqueCons
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.audit import parcel_chain
-from storage.base import Base, identity
+from storage.base import GIVEN_ONCE, Base, identity
 
 
 class InstanceState(StrEnum):
@@ -108,6 +108,7 @@ class ProcessInstance(Base):
             postgresql_where=text("state = 'active'"),
             sqlite_where=text("state = 'active'"),
         ),
+        GIVEN_ONCE,
     )
 
     id: Mapped[int] = identity()
@@ -191,6 +192,7 @@ class BufferedMessage(Base):
             postgresql_where=text("state = 'waiting'"),
             sqlite_where=text("state = 'waiting'"),
         ),
+        GIVEN_ONCE,
     )
 
     id: Mapped[int] = identity()
@@ -208,6 +210,7 @@ class SignalCopy(Base):
     """A signal on its way to one subscription; a signal is copied to all who wait for it when it is thrown."""
 
     __tablename__ = "signal_copy"
+    __table_args__ = (GIVEN_ONCE,)
 
     id: Mapped[int] = identity()
     subscription_id: Mapped[int] = mapped_column(ForeignKey("message_subscription.id", ondelete="CASCADE"), index=True)

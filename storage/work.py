@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from storage.base import Base, identity
+from storage.base import GIVEN_ONCE, Base, identity
 
 
 class WorkState(StrEnum):
@@ -36,6 +36,7 @@ class WorkItem(Base):
         UniqueConstraint("instance_id", "key"),
         Index("ix_work_item_pool", "candidate_group", "due_order", "id", postgresql_where=_POOL, sqlite_where=_POOL),
         Index("ix_work_item_mine", "assignee_id", "due_order", "id", postgresql_where=_MINE, sqlite_where=_MINE),
+        GIVEN_ONCE,
     )
 
     id: Mapped[int] = identity()

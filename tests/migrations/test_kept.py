@@ -216,6 +216,16 @@ def test_orders_run_in_every_kind_of_wait(kept: Upgraded) -> None:
     assert jobs == {"operation"}
 
 
+def test_the_number_of_a_deleted_order_is_not_given_again(kept: Upgraded) -> None:
+    newest = max(kept.running())
+    with kept.database.reading() as tx:
+        key = tx.deployments.definition(tx.processes.one(newest).definition_id).key
+
+    kept.shop.operator.delete(newest, "manager", "It was a mistake.")
+
+    assert kept.shop.engine.start(key) > newest
+
+
 def test_every_running_order_is_finished(kept: Upgraded) -> None:
     before = kept.running()
 

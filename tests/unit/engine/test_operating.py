@@ -344,6 +344,41 @@ def test_a_deleted_instance_leaves_nothing_but_its_history(office: Office) -> No
         office.operator.delete(instance, "ann", "Again.")
 
 
+def test_what_a_deleted_instance_was_named_by_names_no_other(office: Office) -> None:
+    both = a_process(
+        "order", start(), user("approve", "clerks"), service("send"), gateway("split"), end(), end("sent"),
+        "begin -> split", "split -> approve", "split -> send", "approve -> done", "send -> sent",
+    )  # fmt: skip
+    office.deploy(a_diagram(both))
+    ann, calls = office.person("ann", "clerks"), list[str]()
+
+    def send(call: Call) -> Mapping[str, Any]:
+        calls.append(call.key)
+        if len(calls) == 1:
+            office.operator.delete(first, "olga", "The wrong order.")
+            office.engine.start("order", None, {"customer": "other"})
+        return {"sent_to": call.variables["customer"]}
+
+    worker = Worker(office.database, office.engine, {"work": send}, node="here", pace=AT_ONCE)
+    first = office.engine.start("order", None, {"customer": "one"})
+    open_form = office.item(first, "approve")
+
+    worker.run_waiting()
+    worker.run_waiting()
+
+    [second] = [one for one in _instances(office) if one != first]
+    assert office.variables(second) == {"customer": "other", "sent_to": "other"}
+    assert len(set(calls)) == 2
+    with pytest.raises(NotFound):
+        office.engine.complete(open_form, ann, {"approved": True})
+    assert office.breaches() == []
+
+
+def _instances(office: Office) -> list[int]:
+    with office.database.reading() as tx:
+        return [one.id for one in tx.processes.all()]
+
+
 def test_an_intervention_is_one_commit(office: Office) -> None:
     instance, _ = _started(office)
     key = _key(office, instance, "enter")
