@@ -200,12 +200,13 @@ def _rows(
     """Give what is different about the rows of what goes on waiting, and the keys of what does not."""
     pairs = [(wait, after[number]) for number, wait in before.items() if number in after and after[number] != wait]
     renamed = [(key, stuck_after[_number(key)]) for key in stuck if _number(key) in stuck_after]
+    renamed += [(old.key, new) for old, new in pairs if isinstance(new, OperationWait | WorkWait)]
     return CarriedRows(
         items=[(old.key, item_row(new)) for old, new in pairs if isinstance(new, WorkWait)],
         jobs=[(old.key, job_row(new)) for old, new in pairs if isinstance(new, OperationWait)],
         timers=[(old.key, timer_row(new)) for old, new in pairs if isinstance(new, TimerWait)],
         subscriptions=[(old.key, subscription_row(new)) for old, new in pairs if isinstance(new, SubscriptionWait)],
-        stuck=[(key, one.key, one.node) for key, one in renamed if one.key != key],
+        troubled=[(key, one.key, one.node) for key, one in renamed if one.key != key],
         ended=[wait.key for number, wait in before.items() if number not in after],
     )
 

@@ -17,16 +17,17 @@ from storage.work import OPEN_WORK, FurtherCandidate, WorkItem
 
 @dataclass(frozen=True, slots=True)
 class CarriedRows:
-    """What waits, by the key it had before, as the other version has it; `stuck` has key and flow node of stuck tokens.
+    """What waits, by the key it had before, as the other version has it.
 
-    `ended` are the keys of timers and subscriptions that do not wait any more.
+    `troubled` has key and flow node of what incidents may tell of: stuck tokens, stopped jobs, items for nobody. `ended` are the
+    keys of timers and subscriptions that do not wait any more.
     """
 
     items: Sequence[tuple[str, NewItem]] = field(default=())
     jobs: Sequence[tuple[str, NewJob]] = field(default=())
     timers: Sequence[tuple[str, NewTimer]] = field(default=())
     subscriptions: Sequence[tuple[str, NewSubscription]] = field(default=())
-    stuck: Sequence[tuple[str, str, str]] = field(default=())
+    troubled: Sequence[tuple[str, str, str]] = field(default=())
     ended: Sequence[str] = field(default=())
 
 
@@ -74,6 +75,6 @@ def _others(instance_id: int, rows: CarriedRows) -> Iterator[Any]:
     for key, one in rows.subscriptions:
         this = MessageSubscription.instance_id == instance_id, MessageSubscription.key == key
         yield update(MessageSubscription).where(*this).values(key=one.key, name=one.name)
-    for key, to, node in rows.stuck:
-        stuck = Incident.instance_id == instance_id, Incident.key == key, Incident.state == IncidentState.OPEN
-        yield update(Incident).where(*stuck).values(key=to, node=node)
+    for key, to, node in rows.troubled:
+        told = Incident.instance_id == instance_id, Incident.key == key, Incident.state == IncidentState.OPEN
+        yield update(Incident).where(*told).values(key=to, node=node)

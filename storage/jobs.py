@@ -14,7 +14,7 @@ A job whose worker ended before it did was cut off: it is `waiting` again, and f
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from types import MappingProxyType
@@ -387,12 +387,13 @@ class Jobs:
         return True
 
     def stop(self, job_id: int, claim: int, incident: NewIncident) -> bool:
-        """Stop trying, and tell an operator; False when the job does not run under this claim any more."""
+        """Stop trying, and tell an operator where the job stands now; False when it does not run under this claim any more."""
         values = {"state": JobState.STOPPED, "last_error": incident.message, "worker": None}
         if not self._settle(job_id, claim, values):
             return False
         job = self.one(job_id)
-        self._incidents.open(incident, instance_id=job.instance_id, parcel_id=job.parcel_id)
+        there = replace(incident, key=job.key, node=job.node)
+        self._incidents.open(there, instance_id=job.instance_id, parcel_id=job.parcel_id)
         return True
 
     def restart(self, job_id: int) -> None:

@@ -17,6 +17,7 @@ from engine.worker import Pace, Worker
 from storage.database import Database
 from storage.documents import DocumentStore
 from storage.errors import Invalid
+from storage.incidents import NewIncident
 from storage.instance_migrations import MigrationState
 from storage.processes import InstanceState, ProcessDefinition
 
@@ -314,6 +315,50 @@ def test_an_operation_is_called_with_the_same_key_whatever_migrations_call_its_t
     assert len(keys) == 3
     assert len(set(keys)) == 1
     assert list(office.items(instance)) == ["look"]
+    assert office.breaches() == []
+
+
+def test_a_stopped_operation_is_corrected_and_tried_again_in_the_new_version(office: Office) -> None:
+    _deploy(office, _served("send", "send_mail"))
+    instance = office.engine.start("order", None, {"to": "nobody"})
+
+    def send_mail(call: Call) -> Mapping[str, Any]:
+        if call.variables["to"] == "nobody":
+            raise ConnectionError("nobody is there")
+        return {"sent_to": call.variables["to"]}
+
+    operations = {"send_mail": send_mail, OPERATION: migrating_operation(office.migrator)}
+    worker = Worker(office.database, office.engine, operations, node="here", pace=AT_ONCE)
+    while worker.run_waiting():
+        pass
+
+    assert _moved(office, _deploy(office, _served("confirm", "send_mail")), {"send": "confirm"}) == {
+        MigrationState.MOVED: 1
+    }
+    with office.database.reading() as tx:
+        [incident] = tx.incidents.still_open()
+        assert incident.node == "confirm"
+    IncidentDesk(office.engine).retry(incident.id, "olga", {"to": "ann"})
+    while worker.run_waiting():
+        pass
+
+    assert office.variables(instance)["sent_to"] == "ann"
+    assert office.breaches() == []
+
+
+def test_an_operation_that_is_stopped_after_a_migration_is_stopped_where_it_stands_now(office: Office) -> None:
+    _deploy(office, _served("send", "send_mail"))
+    office.engine.start("order")
+    with office.database.transaction() as tx:
+        job = tx.jobs.claim(tx.jobs.waiting()[0], "here")
+    assert job is not None
+    _moved(office, _deploy(office, _served("confirm", "send_mail")), {"send": "confirm"})
+
+    with office.database.transaction() as tx:
+        tx.jobs.stop(job.id, job.claims, NewIncident("failed", "It failed.", key=job.key, node=job.node, job_id=job.id))
+
+    with office.database.reading() as tx:
+        assert [one.node for one in tx.incidents.still_open()] == ["confirm"]
     assert office.breaches() == []
 
 
