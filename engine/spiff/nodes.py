@@ -28,6 +28,8 @@ from engine.timing import TimerDefinition
 if TYPE_CHECKING:
     from engine.decisions.decision import Decision
 
+_LARGEST_NUMBER = 2**31 - 1
+
 
 @dataclass(frozen=True, slots=True)
 class Handing:
@@ -268,7 +270,10 @@ def _text(value: Any, what: str) -> str | None:
 
 
 def _whole(value: Any, what: str) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__int__") or int(value) != value:
+    is_number = not isinstance(value, bool) and hasattr(value, "__int__")
+    if is_number and not -_LARGEST_NUMBER <= value <= _LARGEST_NUMBER:
+        raise Unfit(f"The {what} must lie between -{_LARGEST_NUMBER} and {_LARGEST_NUMBER}; correct the expression.")
+    if not is_number or int(value) != value:
         raise Unfit(f"The {what} must be a whole number, but is {value!r:.60}; correct the expression.")
     return int(value)
 

@@ -380,3 +380,28 @@ def test_what_stands_by_from_the_start_is_waited_for(office: Office) -> None:
     assert office.state(instance) == "completed"
     assert office.items(instance) == {}
     assert office.breaches() == []
+
+
+@pytest.mark.parametrize("priority", [10**30, -(10**10), "'high'", 1.5])
+def test_a_priority_that_no_work_item_can_have_stops_the_token_there(office: Office, priority: object) -> None:
+    office.deploy(
+        a_diagram(
+            a_process(
+                "order",
+                start(),
+                user("enter"),
+                user("look", more=f'parcelflow:priority="{priority}"'),
+                end(),
+                "begin -> enter",
+                "enter -> look",
+                "look -> done",
+            )
+        )
+    )
+    instance = office.engine.start("order")
+
+    office.do(instance, "enter", office.person("ann"))
+
+    with office.database.reading() as tx:
+        assert [(one.node, one.code) for one in tx.incidents.still_open()] == [("look", "value_refused")]
+    assert office.breaches() == []
