@@ -6,19 +6,21 @@ had its turn, so whatever interrupts it, the next try goes on with the rest. Ask
 transaction. An instance that cannot be carried over as it stands when its turn comes stays as it is, with the reasons on record.
 """
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.errors import EngineError
 from engine.operating import checked_reason
-from engine.passages import Hurdle, Passage
+from engine.passages import Hurdle, MigrationRefused, Passage
 from engine.recording import Cause, Course, item_row, job_row, subscription_row, timer_row
 from engine.runtime import Engine, Programs, subject_of
 from engine.spiff.execution import Execution
 from engine.steps import OperationWait, SubscriptionWait, TimerWait, Wait, WorkWait
 from storage.carrying import CarriedRows, carry_over
 from storage.database import Database, Transaction
-from storage.errors import Conflict, Invalid, NotFound
+from storage.errors import Conflict, Invalid, NotFound, Unavailable
 from storage.failpoints import failpoint
 from storage.instance_migrations import CHUNK, Migration, MigrationState, Running
 from storage.instances import LiveInstance
@@ -29,6 +31,8 @@ OPERATION = "migrate_instances"
 MOST_PLANNED = 2_000
 MOST_TOGETHER = 500
 MOST_AT_ONCE = 20_000
+_MOST_TOLD = 10
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +64,7 @@ class Migrator:
     ) -> list[Planned]:
         """Tell what would become of the running instances of other versions, of some thousands at most."""
         running = tx.migrations.running(to.key, to.version, MOST_PLANNED, only)
-        program = self._programs.of(tx, to.deployment_id)
-        return [
-            Planned(one, self._engine.load(tx, tx.processes.one(one.instance_id)).passage(program, mapping))
-            for one in running
-        ]
+        return [Planned(one, self._passage(tx, one.instance_id, to, mapping)[1]) for one in running]
 
     def begin(
         self,
@@ -113,10 +113,22 @@ class Migrator:
         if migration.is_together:
             self._run_together(migration, waiting)
             return
-        for instance_id in waiting:
-            failpoint("migrate.begun")
-            self._engine.transact(lambda tx, instance_id=instance_id: self._turn(tx, migration, instance_id))  # type: ignore[misc]  # bound default
-            failpoint("migrate.committed")
+        failed = [told for instance_id in waiting if (told := self._run_alone(migration, instance_id))]
+        if failed:
+            raise MigrationRefused(" ".join(failed[:_MOST_TOLD]))
+
+    def _run_alone(self, migration: Migration, instance_id: int) -> str | None:
+        """Give one instance its turn; tells what it has failed with, which keeps no others from theirs."""
+        failpoint("migrate.begun")
+        try:
+            self._engine.transact(lambda tx: self._turn(tx, migration, instance_id))
+        except Unavailable:
+            raise
+        except Exception as reason:  # noqa: BLE001 - it waits for its next turn, and the job that gives it tells why
+            _log.warning("instance %s is not moved yet: %s", instance_id, reason, exc_info=reason)
+            return f"Instance {instance_id} could not be moved: {reason}"
+        failpoint("migrate.committed")
+        return None
 
     def _run_together(self, migration: Migration, waiting: Sequence[int]) -> None:
         def all_of_them(tx: Transaction) -> None:
@@ -140,15 +152,25 @@ class Migrator:
         except (NotFound, Conflict):
             settle(migration.id, instance_id, MigrationState.GONE)
             return ()
-        execution = self._engine.load(tx, tx.processes.one(instance_id))
-        passage = execution.passage(self._programs.of(tx, to.deployment_id), migration.mapping)
-        if passage.is_possible:
+        execution, passage = self._passage(tx, instance_id, to, migration.mapping)
+        if execution is not None and passage.is_possible:
             self._carry_over(tx, live, execution, to, migration)
             settle(migration.id, instance_id, MigrationState.MOVED)
         else:
             settle(migration.id, instance_id, MigrationState.REFUSED, _texts(passage.hurdles))
         failpoint("migrate.settled")
         return passage.hurdles
+
+    def _passage(
+        self, tx: Transaction, instance_id: int, to: ProcessDefinition, mapping: Mapping[str, str]
+    ) -> tuple[Execution | None, Passage]:
+        """Look at what would become of an instance; that it cannot be loaded is a hurdle of its own."""
+        program = self._programs.of(tx, to.deployment_id)
+        try:
+            execution = self._engine.load(tx, tx.processes.one(instance_id))
+            return execution, execution.passage(program, mapping)
+        except EngineError as reason:
+            return None, Passage((), (), (), (Hurdle("", reason.message),))
 
     def _carry_over(
         self, tx: Transaction, live: LiveInstance, execution: Execution, to: ProcessDefinition, migration: Migration

@@ -9,17 +9,20 @@ import pytest
 from fakes import FakeClock
 from kills import KILLED, run_armed
 from running import Office, a_diagram, a_process, end, gateway, service, start, user
+from sqlalchemy import update
 
 from engine.incident_desk import IncidentDesk
 from engine.migration import OPERATION, migrating_operation
 from engine.operations.call import Call
+from engine.passages import MigrationRefused
 from engine.worker import Pace, Worker
+from storage import failpoints
 from storage.database import Database
 from storage.documents import DocumentStore
 from storage.errors import Invalid
 from storage.incidents import NewIncident
 from storage.instance_migrations import MigrationState
-from storage.processes import InstanceState, ProcessDefinition
+from storage.processes import InstanceState, ProcessDefinition, ProcessInstance
 
 AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -153,6 +156,46 @@ def test_a_token_without_a_counterpart_stays_where_it_is(office: Office) -> None
         [refused] = tx.migrations.refused(1)
         assert refused.hurdles[0][0] == "check"
     assert office.breaches() == []
+
+
+@pytest.mark.parametrize("together", [False, True])
+def test_an_instance_that_cannot_be_loaded_is_refused_by_name_and_keeps_no_others_from_their_turn(
+    office: Office, *, together: bool
+) -> None:
+    _deploy(office, _version())
+    first, broken, last = (office.engine.start("order") for _ in range(3))
+    with office.database.transaction() as tx:
+        spoilt = update(ProcessInstance).where(ProcessInstance.id == broken).values(snapshot=b"not a state")
+        tx.connection.execute(spoilt)
+    to = _deploy(office, _version("review"))
+    with office.database.reading() as tx:
+        planned = {one.running.instance_id: one.passage.is_possible for one in office.migrator.plan(tx, to, {})}
+    assert planned == {first: True, broken: False, last: True}
+
+    moved = _migrate(office, to, together=together)
+
+    assert moved == ({MigrationState.REFUSED: 3} if together else {MigrationState.MOVED: 2, MigrationState.REFUSED: 1})
+    assert [_version_of(office, one) for one in (first, broken, last)] == ([1, 1, 1] if together else [2, 1, 2])
+    with office.database.reading() as tx:
+        reasons = {refused.instance_id: refused.hurdles[0][1] for refused in tx.migrations.refused(1)}
+        assert "saved instance" in reasons[broken]
+        assert all(f"Instance {broken}" in reasons[one] for one in reasons if one != broken)
+        assert tx.incidents.still_open() == []
+
+
+def test_an_instance_whose_turn_fails_is_named_and_keeps_no_others_from_their_turn(office: Office) -> None:
+    _deploy(office, _version())
+    first, second = office.engine.start("order"), office.engine.start("order")
+    migration = office.migrator.begin(_deploy(office, _version("review")), {}, "olga", "A better way.")
+    failpoints.arm("migrate.settled=raise@1")
+
+    with pytest.raises(MigrationRefused, match=f"Instance {first} could not be moved"):
+        office.migrator.run(migration, 0)
+
+    failpoints.arm("")
+    assert [_version_of(office, one) for one in (first, second)] == [1, 2]
+    office.migrator.run(migration, 0)
+    assert _version_of(office, first) == 2
 
 
 def test_all_or_none_moves_none_when_one_cannot(office: Office) -> None:
