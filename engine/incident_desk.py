@@ -40,16 +40,21 @@ class IncidentDesk:
         self._engine.transact(retry)
 
     def give_up(self, incident_id: int, actor: str, reason: str, *, error_code: str | None = None) -> None:
-        """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance."""
+        """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance.
+
+        Where the job is not wanted any more, or belongs to no instance, the incident alone is closed.
+        """
 
         def give_up(tx: Transaction) -> None:
             incident = tx.incidents.one(incident_id)
             tx.incidents.close(incident_id, IncidentState.GIVEN_UP, actor, reason)
             details = {"node": incident.node, "reason": reason}
             cause = partial(Cause, "incident.given_up", actor, f"incident:{incident_id}", details=details)
+            job = None if incident.job_id is None else tx.jobs.one(incident.job_id)
+            if job is not None and (job.instance_id is None or job.state is not JobState.STOPPED):
+                tx.jobs.discard(job.id)
+                return
             if incident.instance_id is None:
-                if incident.job_id is not None:
-                    tx.jobs.discard(incident.job_id)
                 return
             key, live = incident.key, tx.processes.live(incident.instance_id)
             if error_code is None or key is None:

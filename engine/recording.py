@@ -137,7 +137,7 @@ class Course:
             cancelled_jobs=_keys(closed, OperationWait),
             closed_timers=_keys([*closed, *settled], TimerWait),
             closed_subscriptions=_keys([*closed, *settled], SubscriptionWait),
-            closed_incidents=self._closed_incidents(state, stuck, _keys(closed, OperationWait)),
+            closed_incidents=self._closed_incidents(state, stuck),
             statuses=self._statuses(),
         )
 
@@ -149,14 +149,12 @@ class Course:
     def _newly_stuck(self) -> set[str]:
         return {stuck.key for step in self.steps for stuck in step.stuck}
 
-    def _closed_incidents(
-        self, state: InstanceState, stuck: Mapping[str, Stuck], cancelled: tuple[str, ...]
-    ) -> tuple[str, ...] | None:
+    def _closed_incidents(self, state: InstanceState, stuck: Mapping[str, Stuck]) -> tuple[str, ...] | None:
         if not self.live.has_incidents:
             return ()
         if state not in (InstanceState.ACTIVE, InstanceState.SUSPENDED):
             return None
-        return (*sorted(self._stuck_before - set(stuck)), *cancelled)
+        return tuple(sorted(self._stuck_before - set(stuck)))
 
     def _statuses(self) -> tuple[str, ...]:
         statuses: list[str] = []

@@ -4,8 +4,8 @@ I1  every delivery is on record: its parcel has documents, children, or an entry
 I2  all bytes that a row names are there and have their digest; no parcel on its way without original bytes
 I3  every stored file is named by a row, or younger than the grace time
 I4  every active instance waits for something, and its rows are exactly the waits of its saved state
-I5  no finished instance has open work items, jobs, timers or subscriptions
-I6  an operation that stopped has an open incident, and was not forgotten
+I5  no finished instance has open work items, jobs, timers, subscriptions or incidents
+I6  an operation that stopped has an open incident, and was not forgotten; an open incident's job is stopped
 I7  no timer is overdue while a worker lives
 I8  the audit chains are unbroken, every parcel has one, and a sealed parcel equals its manifest
 I9  versions of a process only grow; a parcel is in exactly one status, the one it shows
@@ -143,6 +143,9 @@ def _finished(tx: Transaction) -> Iterator[Breach]:
         left = statement.join(ProcessInstance).where(over)
         for row in tx.connection.execute(left):
             yield Breach("I5", f"instance {row.instance_id}", f"is finished, and {what} {row.key} is still open")
+    told = select(Incident.id, Incident.instance_id).join(ProcessInstance, ProcessInstance.id == Incident.instance_id)
+    for incident_id, instance_id in tx.connection.execute(told.where(over, Incident.state == IncidentState.OPEN)):
+        yield Breach("I5", f"instance {instance_id}", f"is finished, and incident {incident_id} is still open")
 
 
 def _waits_by_kind() -> Mapping[str, Select[int | None, str]]:
@@ -216,6 +219,9 @@ def _jobs(tx: Transaction) -> Iterator[Breach]:
     forgotten = select(Job.id, Job.key).where(Job.state == JobState.STOPPED, ~incident, ~same_wait)
     for row in tx.connection.execute(forgotten):
         yield Breach("I6", f"job {row.id}", f"{row.key} has stopped, and no incident tells of it")
+    left = select(Incident.id, Job.key).join(Job, Job.id == Incident.job_id)
+    for row in tx.connection.execute(left.where(Incident.state == IncidentState.OPEN, Job.state != JobState.STOPPED)):
+        yield Breach("I6", f"incident {row.id}", f"is open, and the job {row.key} that it tells of is not stopped")
 
 
 def _timers(tx: Transaction) -> Iterator[Breach]:

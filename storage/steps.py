@@ -273,6 +273,8 @@ class StepWriter:
             if record.done_job_id is not None:
                 self.jobs.finish_with(batch, record.done_job_id)
             self.jobs.cancel_with(batch, record.instance_id, record.cancelled_jobs)
+            given_up = (_wait(record, key) | {"at": self.unit.now} for key in record.cancelled_jobs)
+            batch.add(_RESOLVE, *given_up)  # one may have been stopped since the instance was read, or just now
             for job in record.jobs:
                 self.jobs.add_with(batch, job, instance_id=record.instance_id, parcel_id=record.parcel_id)
 

@@ -1,19 +1,25 @@
 """Many timers due at once: fired together, each once, and one that fails harms no other."""
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from itertools import groupby
+from typing import Any
 
 import pytest
 from fakes import FakeClock
-from running import Office, a_diagram, a_process, end, start, user
+from running import Office, a_diagram, a_process, end, gateway, service, start, user
 from sqlalchemy import event, select, update
 from statements import counted
 
 from engine.firing import MOST_TOGETHER, prepare, write
 from engine.worker import Worker
+from storage.database import Transaction
 from storage.errors import StaleVersion
+from storage.incidents import NewIncident
 from storage.processes import ProcessInstance
 from storage.work import FurtherCandidate
+from storage.worklist import ItemInHand
 
 _PAUSE = (
     '<intermediateCatchEvent id="pause"><timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>'
@@ -225,6 +231,74 @@ def test_one_moved_meanwhile_leaves_the_whole_group_as_it_was_and_each_is_fired_
 
     assert [list(office.items(instance)) for instance in instances] == [[], ["look"], []]
     assert office.engine.fire_due().count == 2
+    assert office.breaches() == []
+
+
+def _late(*after: str) -> bytes:
+    late = (
+        '<boundaryEvent id="late" attachedToRef="ask"><timerEventDefinition>'
+        "<timeDuration>PT1H</timeDuration></timerEventDefinition></boundaryEvent>"
+    )
+    return a_diagram(
+        a_process("order", start(), service("ask"), late, end(), end("over"), *after, "begin -> ask", "ask -> done")
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "state"), [(("late -> over",), "completed"), ((user("look"), "late -> look", "look -> over"), "active")]
+)
+def test_a_job_that_stops_while_its_activity_is_taken_away_leaves_no_incident(
+    office: Office, clock: FakeClock, after: tuple[str, ...], state: str
+) -> None:
+    office.deploy(_late(*after))
+    instance = office.engine.start("order")
+    with office.database.transaction() as tx:
+        job = tx.jobs.claim(tx.jobs.waiting()[0], "here")
+    assert job is not None
+    clock.advance(_HOUR)
+    with office.database.transaction() as tx:
+        firings = prepare(
+            tx, lambda deployment: office.engine._programs.of(tx, deployment), tx.processes.due(MOST_TOGETHER)
+        )
+
+    with office.database.transaction() as tx:
+        tx.jobs.stop(job.id, job.attempts, NewIncident("failed", "It failed.", key=job.key, job_id=job.id))
+    with office.database.transaction() as tx:
+        write(tx, firings)
+
+    assert office.state(instance) == state
+    with office.database.reading() as tx:
+        assert tx.incidents.still_open() == []
+    assert office.breaches() == []
+
+
+def test_a_job_that_stops_in_the_same_moment_as_its_instance_ends_leaves_no_incident(office: Office) -> None:
+    flows = ("begin -> fork", "fork -> ask", "fork -> cancel", "ask -> done", "cancel -> stop")
+    stop = end("stop", "<terminateEventDefinition/>")
+    office.deploy(
+        a_diagram(a_process("order", start(), gateway("fork"), service("ask"), user("cancel"), end(), stop, *flows))
+    )
+    ann, instance = office.person("ann"), office.engine.start("order")
+    with office.database.transaction() as tx:
+        job = tx.jobs.claim(tx.jobs.waiting()[0], "here")
+    assert job is not None
+
+    def give_up_trying() -> bool:
+        with office.database.transaction() as tx:
+            new = NewIncident("failed", "It failed.", key=job.key, job_id=job.id)
+            return tx.jobs.stop(job.id, job.attempts, new)
+
+    with ThreadPoolExecutor(1) as thread:
+
+        def answers(_tx: Transaction, _hand: ItemInHand) -> Mapping[str, Any]:
+            wait([thread.submit(give_up_trying)], 1 if office.database.is_sqlite else 30)
+            return {}
+
+        office.engine.complete(office.item(instance, "cancel"), ann, answers)
+
+    assert office.state(instance) == "terminated"
+    with office.database.reading() as tx:
+        assert tx.incidents.still_open() == []
     assert office.breaches() == []
 
 

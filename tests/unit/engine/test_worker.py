@@ -117,6 +117,23 @@ def test_giving_up_an_incident_ends_the_instance_with_the_reason(office: Office)
         assert tx.jobs.one(incident.job_id or 0).state == "cancelled"
 
 
+def test_giving_up_an_incident_whose_job_is_not_wanted_any_more_ends_nothing(office: Office) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    with office.database.transaction() as tx:
+        job = tx.jobs.one(tx.jobs.waiting()[0])
+    assert office.engine.resume(job.id, {})
+    with office.database.transaction() as tx:
+        tx.incidents.open(NewIncident("failed", "It failed.", key=job.key, job_id=job.id), instance_id=instance)
+        [incident] = tx.incidents.still_open()
+
+    IncidentDesk(office.engine).give_up(incident.id, "ann", "left over from before")
+
+    assert list(office.items(instance)) == ["look"]
+    with office.database.reading() as tx:
+        assert tx.incidents.still_open() == []
+
+
 def test_a_business_error_takes_the_error_arrow(office: Office) -> None:
     caught = '<boundaryEvent id="oops" attachedToRef="write"><errorEventDefinition errorRef="e"/></boundaryEvent>'
     office.deploy(

@@ -240,6 +240,22 @@ def test_a_job_that_stopped_without_an_incident_is_found(house: House) -> None:
     assert house.breaches() == []
 
 
+def test_an_incident_that_outlives_its_job_or_its_instance_is_found(house: House) -> None:
+    with house.database.reading() as tx:
+        [job_id] = tx.jobs.waiting()
+    house.add(an_incident(house, key="write:1", job_id=job_id))
+    assert house.found("I6", "is open, and the job write:1 that it tells of is not stopped")
+
+    house.run("UPDATE job SET state = 'stopped'")
+    assert house.breaches() == []
+
+    for table in ("work_item", "timer", "message_subscription"):
+        house.run(f"DELETE FROM {table}")  # noqa: S608
+    house.run("UPDATE job SET state = 'stopped', kind = 'task'")
+    house.run("UPDATE process_instance SET state = 'completed'")
+    assert house.found("I5", "is finished, and incident 1 is still open")
+
+
 def test_an_overdue_timer_is_found_while_a_worker_lives(house: House) -> None:
     house.clock.advance(timedelta(hours=1, seconds=61))
     assert house.breaches() == []
