@@ -1,8 +1,9 @@
 """Deployed files and definitions, drafts, and what starts a definition."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import Select, bindparam, delete, func, select, update
 
 from storage.base import Unit
 from storage.documents import DocumentStore
@@ -14,12 +15,15 @@ from storage.processes import (
     DraftFile,
     MessageSubscription,
     ProcessDefinition,
+    SignalCopy,
     Startable,
 )
 from storage.statements import Fixed
 from storage.steps import NewSubscription, NewTimer
 from storage.timers import Timer
 
+_HEARS_NOTHING = ""
+"""The name in a subscription that is over: no message and no signal has it."""
 _d = ProcessDefinition.__table__.c
 _STARTABLE = select(_d.id, _d.key, _d.version, _d.deployment_id)
 _TO_START = Fixed(_STARTABLE.where(_d.id == bindparam("definition")))
@@ -72,21 +76,8 @@ class Deployments:
         """Let messages, signals and timers start this definition from now on, and no earlier version of its key."""
         session = self._unit.session
         earlier = select(ProcessDefinition.id).where(ProcessDefinition.key == definition.key)
-        for row in (MessageSubscription, Timer):
-            session.execute(delete(row).where(row.definition_id.in_(earlier), row.instance_id.is_(None)))
-        now = self._unit.now
-        for one in subscriptions:
-            self._unit.add(
-                MessageSubscription(
-                    instance_id=None,
-                    definition_id=definition.id,
-                    key=one.key,
-                    kind=one.kind,
-                    name=one.name,
-                    correlation_key=None,
-                    created_at=now,
-                )
-            )
+        self._listen(definition, earlier, subscriptions)
+        session.execute(delete(Timer).where(Timer.definition_id.in_(earlier), Timer.instance_id.is_(None)))
         for timer in timers:
             self._unit.add(
                 Timer(
@@ -98,6 +89,30 @@ class Deployments:
                     schedule=None if timer.schedule is None else dict(timer.schedule),
                 )
             )
+
+    def _listen(
+        self, definition: ProcessDefinition, earlier: Select[int], subscriptions: Sequence[NewSubscription]
+    ) -> None:
+        """Take over what earlier versions listened to, with the signals that are on their way to it.
+
+        What is not listened to any more hears nothing new, and is kept while a signal is on its way to the earlier version.
+        """
+        of_earlier = MessageSubscription.definition_id.in_(earlier), MessageSubscription.instance_id.is_(None)
+        left = list(self._unit.session.scalars(select(MessageSubscription).where(*of_earlier).with_for_update()))
+        drawn = {one.key for one in subscriptions}
+        for one in subscriptions:
+            same = [row for row in left if (row.kind, row.name) == (one.kind, one.name)]
+            fitting = [row for row in same if row.key == one.key] or [row for row in same if row.key not in drawn]
+            if fitting:
+                left.remove(fitting[0])
+                fitting[0].key, fitting[0].definition_id = one.key, definition.id
+            else:
+                self._unit.add(_subscription(definition, one, self._unit.now))
+        numbers = [row.id for row in left]
+        awaited = select(SignalCopy.subscription_id).where(SignalCopy.subscription_id.in_(numbers))
+        is_left = MessageSubscription.id.in_(numbers)
+        self._unit.session.execute(delete(MessageSubscription).where(is_left, MessageSubscription.id.not_in(awaited)))
+        self._unit.session.execute(update(MessageSubscription).where(is_left).values(name=_HEARS_NOTHING))
 
     def definition(self, definition_id: int) -> ProcessDefinition:
         """Give the definition by id; raises `NotFound`."""
@@ -263,6 +278,18 @@ class Deployments:
     def _put(self, draft_id: int, path: str, content: bytes) -> None:
         stored = self._documents.put(content)
         self._unit.add(DraftFile(draft_id=draft_id, path=path, sha256=stored.sha256, size=stored.size))
+
+
+def _subscription(definition: ProcessDefinition, one: NewSubscription, now: datetime) -> MessageSubscription:
+    return MessageSubscription(
+        instance_id=None,
+        definition_id=definition.id,
+        key=one.key,
+        kind=one.kind,
+        name=one.name,
+        correlation_key=None,
+        created_at=now,
+    )
 
 
 def _unknown(key: str) -> NotFound:

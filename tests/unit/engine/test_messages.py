@@ -8,13 +8,14 @@ from time import sleep
 import pytest
 from fakes import FakeClock
 from running import Office, a_diagram, a_process, end, start, user
+from sqlalchemy import select
 
 from engine.message_desk import MessageDesk
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Transaction
 from storage.errors import Conflict, Invalid, NotFound
 from storage.instances import Handover
-from storage.processes import MessageState
+from storage.processes import MessageState, MessageSubscription
 from storage.steps import NewMessage
 
 _DAY = timedelta(days=1)
@@ -341,3 +342,45 @@ def test_a_discarded_message_reaches_nobody_and_says_why(office: Office) -> None
     assert told["reason"] == "sent by mistake"
     with pytest.raises(NotFound):
         desk.discard(message + 7, "ann", "no such")
+
+
+def _alarmed(node: str, begin: str = "told", name: str = "alarm") -> bytes:
+    told = start(begin, '<signalEventDefinition signalRef="s"/>')
+    flows = (f"{begin} -> {node}", f"{node} -> done")
+    return a_diagram(a_process("order", told, user(node), end(), *flows), head=f'<signal id="s" name="{name}"/>')
+
+
+@pytest.mark.parametrize(
+    ("next_version", "node"),
+    [
+        (_alarmed("new"), "new"),
+        (_alarmed("new", "called"), "new"),
+        (_alarmed("new", name="fire"), "old"),
+        (a_diagram(a_process("order", start(), user("new"), end(), "begin -> new", "new -> done")), "old"),
+    ],
+)
+def test_a_signal_on_its_way_to_a_start_outlives_a_deployment(office: Office, next_version: bytes, node: str) -> None:
+    office.deploy(_alarmed("old"))
+    assert office.engine.signal("alarm", {"where": "hall 3"}) == 1
+
+    office.deploy(next_version)
+    office.engine.deliver_pending()
+    office.engine.deliver_pending()
+
+    with office.database.reading() as tx:
+        [instance] = tx.processes.all()
+    assert list(office.items(instance.id)) == [node]
+    assert office.engine.signal("alarm") == (1 if b"alarm" in next_version else 0)
+    assert office.breaches() == []
+
+
+def test_what_is_left_of_an_earlier_version_goes_with_the_next_one(office: Office) -> None:
+    office.deploy(_alarmed("first"))
+    office.engine.signal("alarm")
+    office.deploy(_alarmed("second", name="fire"))
+    office.engine.deliver_pending()
+
+    office.deploy(_alarmed("third", name="fire"))
+
+    with office.database.reading() as tx:
+        assert tx.session.scalars(select(MessageSubscription.name)).all() == ["fire"]
