@@ -201,7 +201,7 @@ class Engine:
                 return False
             cause = partial(Cause, "timer.fired", SYSTEM)
             if timer.instance_id is None:
-                return self._start_by_timer(tx, timer.definition_id, timer_id, cause)
+                return self._start_by_timer(tx, timer_id, cause)
             live = tx.processes.live(timer.instance_id)
             execution = Execution.load(self._programs.of(tx, live.deployment_id), live.snapshot)
             self._run(
@@ -391,13 +391,11 @@ class Engine:
 
         return self.transact(settle)
 
-    def _start_by_timer(
-        self, tx: Transaction, definition_id: int | None, timer_id: int, cause: Callable[..., Cause]
-    ) -> bool:
-        timer = tx.timers.one(timer_id)
-        if timer is None or definition_id is None:
+    def _start_by_timer(self, tx: Transaction, timer_id: int, cause: Callable[..., Cause]) -> bool:
+        timer = tx.timers.take(timer_id)
+        if timer is None or timer.definition_id is None:
             return False
-        definition = tx.deployments.to_start(definition_id)
+        definition = tx.deployments.to_start(timer.definition_id)
         program = self._programs.of(tx, definition.deployment_id)
         following, told = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
         next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)

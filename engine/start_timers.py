@@ -10,8 +10,12 @@ from storage.steps import NewTimer
 
 
 def first_start(event: str, timer: TimerDefinition, now: datetime, zone: tzinfo) -> NewTimer:
-    """Give the first time of a start event's timer."""
-    return _at(event, timer.first_due(now, {}, zone))
+    """Give the first time of a start event's timer: of a cycle that has begun before, the first that is still to come.
+
+    A date that is past is given as it is.
+    """
+    due = timer.first_due(now, {}, zone)
+    return _at(event, due if due.at >= now else next_due(due, now, zone).due or due)
 
 
 def following_start(

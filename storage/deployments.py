@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Select, bindparam, delete, func, select, update
 
@@ -73,22 +74,37 @@ class Deployments:
         subscriptions: Sequence[NewSubscription],
         timers: Sequence[NewTimer],
     ) -> None:
-        """Let messages, signals and timers start this definition from now on, and no earlier version of its key."""
-        session = self._unit.session
+        """Let messages, signals and timers start this definition from now on, and no earlier version of its key.
+
+        A signal that is on its way to a start, and a time that is due, still start it once.
+        """
         earlier = select(ProcessDefinition.id).where(ProcessDefinition.key == definition.key)
         self._listen(definition, earlier, subscriptions)
-        session.execute(delete(Timer).where(Timer.definition_id.in_(earlier), Timer.instance_id.is_(None)))
-        for timer in timers:
-            self._unit.add(
-                Timer(
-                    instance_id=None,
-                    definition_id=definition.id,
-                    key=timer.key,
-                    node=timer.node,
-                    due_at=timer.due_at,
-                    schedule=None if timer.schedule is None else dict(timer.schedule),
-                )
+        self._await_times(definition, earlier, timers)
+
+    def _await_times(self, definition: ProcessDefinition, earlier: Select[int], timers: Sequence[NewTimer]) -> None:
+        """Take over the times of earlier versions that are due and the cycles that are the same; what is past does not begin."""
+        now, drawn = self._unit.now, {timer.key: timer for timer in timers}
+        set_before = select(Timer).where(Timer.definition_id.in_(earlier), Timer.instance_id.is_(None))
+        for timer in self._unit.session.scalars(set_before.with_for_update()):
+            new = drawn.get(timer.key)
+            goes_on = (
+                new is not None
+                and _cycle(timer.schedule) is not None
+                and _cycle(timer.schedule) == _cycle(new.schedule)
             )
+            if not goes_on and timer.due_at > now:
+                self._unit.session.delete(timer)
+                continue
+            if new is not None:
+                timer.definition_id = definition.id
+            if goes_on:
+                del drawn[timer.key]
+            else:
+                timer.schedule = {**(timer.schedule or {}), "rule": None, "repetitions": 1}
+        for begun in drawn.values():
+            if begun.due_at >= now:
+                self._unit.add(_start(definition, begun))
 
     def _listen(
         self, definition: ProcessDefinition, earlier: Select[int], subscriptions: Sequence[NewSubscription]
@@ -290,6 +306,22 @@ def _subscription(definition: ProcessDefinition, one: NewSubscription, now: date
         correlation_key=None,
         created_at=now,
     )
+
+
+def _start(definition: ProcessDefinition, timer: NewTimer) -> Timer:
+    return Timer(
+        instance_id=None,
+        definition_id=definition.id,
+        key=timer.key,
+        node=timer.node,
+        due_at=timer.due_at,
+        schedule=None if timer.schedule is None else dict(timer.schedule),
+    )
+
+
+def _cycle(schedule: Mapping[str, Any] | None) -> str | None:
+    """Give the cycle by which a timer goes on; None for a date, a duration, and what fires a last time."""
+    return None if schedule is None else schedule["rule"]
 
 
 def _unknown(key: str) -> NotFound:

@@ -40,6 +40,11 @@ class Timers:
         """Give the timer by id, unless it is gone."""
         return self._unit.session.get(Timer, timer_id)
 
+    def take(self, timer_id: int) -> Timer | None:
+        """Give a due timer and keep it from others and from deployments, unless it is gone or was moved meanwhile."""
+        timer = self._unit.session.get(Timer, timer_id, populate_existing=True, with_for_update=True)
+        return None if timer is None or timer.due_at > self._unit.now else timer
+
     def move(self, timer_id: int, seen: datetime, due_at: datetime | None, schedule: Mapping[str, Any] | None) -> None:
         """Set the next time of a timer that starts a definition, or remove it; raises `Conflict` when it fired elsewhere."""
         chosen = Timer.id == timer_id, Timer.due_at == seen

@@ -380,3 +380,84 @@ def test_a_clock_that_jumps_fires_each_timer_once_and_none_before_it_is_due(
 
     assert list(office.items(instance)) == ["look"]
     assert office.trace(instance).count("pause") == 1
+
+
+def _timed(kind: str, text: str, node: str, begin: str = "begin") -> bytes:
+    timer = f"<timerEventDefinition><{kind}>{text}</{kind}></timerEventDefinition>"
+    return a_diagram(
+        a_process("order", start(begin, timer), user(node), end(), f"{begin} -> {node}", f"{node} -> done")
+    )
+
+
+def _begun(office: Office) -> list[str]:
+    Worker(office.database, office.engine, {}, node="here").fire_timers()
+    with office.database.reading() as tx:
+        return [node for instance in tx.processes.all() for node in office.items(instance.id)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("timeDate", "2026-03-03T00:00:00Z"),
+        ("timeDuration", "PT12H"),
+        ("timeCycle", "0 1 * * *"),
+        ("timeCycle", "R/2026-03-03T00:00:00Z/P1D"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("next_kind", "next_text", "begin", "node"),
+    [
+        ("", "", "begin", "new"),
+        ("timeCycle", "0 9 1 * *", "begin", "new"),
+        ("timeCycle", "0 9 1 * *", "other", "old"),
+    ],
+)
+def test_a_start_that_is_due_when_a_new_version_comes_in_force_fires_once(  # noqa: PLR0917 - two tables
+    office: Office, clock: FakeClock, kind: str, text: str, next_kind: str, next_text: str, begin: str, node: str
+) -> None:
+    office.deploy(_timed(kind, text, "old"))
+    clock.advance(13 * _HOUR)
+
+    office.deploy(_timed(next_kind or kind, next_text or text, "new", begin))
+
+    assert _begun(office) == [node]
+    assert _begun(office) == [node]
+    assert office.breaches() == []
+
+
+@pytest.mark.parametrize("is_fired", [False, True])
+def test_a_date_starts_one_instance_however_often_its_process_comes_in_force(
+    office: Office, clock: FakeClock, *, is_fired: bool
+) -> None:
+    date = "timeDate", "2026-03-03T00:00:00Z"
+    office.deploy(_timed(*date, "first"))
+    clock.advance(13 * _HOUR)
+    before = _begun(office) if is_fired else []
+
+    office.deploy(_timed(*date, "second"))
+    office.deploy(_timed(*date, "third"))
+
+    assert _begun(office) == (before or ["third"])
+    office.deploy(_timed(*date, "fourth"))
+    assert _begun(office) == (before or ["third"])
+
+
+def test_a_cycle_goes_on_where_it_was_when_a_new_version_comes_in_force(office: Office, clock: FakeClock) -> None:
+    office.deploy(_timed("timeCycle", "R3/PT4H", "old"))
+    clock.advance(5 * _HOUR)
+    assert _begun(office) == ["old"]
+
+    office.deploy(_timed("timeCycle", "R3/PT4H", "new"))
+
+    for hours, begun in ((2, 1), (1, 2), (4, 3), (4, 3)):
+        clock.advance(hours * _HOUR)
+        assert _begun(office) == ["old", "new", "new"][:begun]
+
+
+def test_a_cycle_that_began_in_the_past_goes_on_with_what_is_still_to_come(office: Office, clock: FakeClock) -> None:
+    office.deploy(_timed("timeCycle", "R4/2026-03-01T00:00:00Z/P1D", "look"))
+
+    assert _begun(office) == []
+    for begun in (1, 2, 2):
+        clock.advance(24 * _HOUR)
+        assert _begun(office) == ["look"] * begun
