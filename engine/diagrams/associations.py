@@ -12,10 +12,12 @@ OUTPUT: Final = bpmn("dataOutputAssociation")
 
 
 class Carried(NamedTuple):
-    """The name inside the activity, the variable that is written, and the expression for its value."""
+    """The name inside the activity, the variable that is written, and where its value comes from."""
 
     own: str
     target: str
+    variable: str
+    """The variable that is read as it stands, whatever its name; empty where an expression gives the value."""
     expression: str
 
 
@@ -32,7 +34,8 @@ def carried(link: etree._Element, known: Mapping[str, etree._Element]) -> Carrie
     is_named = target.isidentifier() and (written is not None or (name.isidentifier() and data.isidentifier()))
     if not is_named or not (is_own or (written and not brings)):
         return None
-    return Carried(name if is_own else "", target, written or (data if brings else name))
+    source = data if brings else name
+    return Carried(name if is_own else "", target, "" if written else source, written or "")
 
 
 def worked_out(link: etree._Element, known: Mapping[str, etree._Element]) -> str | None:

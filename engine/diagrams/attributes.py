@@ -228,6 +228,12 @@ def collection(loop: etree._Element) -> str | None:
     return own or text_or_none(loop.get(rewritten("collection"))) or child_text(loop, "loopDataInputRef")
 
 
+def collection_variable(loop: etree._Element) -> str | None:
+    """Give the variable of the collection where that is data in the way of BPMN, and no expression."""
+    found = collection(loop) or ""
+    return found if found.isidentifier() and found == loop.get(rewritten("collection")) else None
+
+
 def element_variable(loop: etree._Element) -> str | None:
     """Give the variable that holds one item of a multi-instance activity."""
     own = next(

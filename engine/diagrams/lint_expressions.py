@@ -174,7 +174,8 @@ def _written(drawing: Drawing) -> Iterator[tuple[etree._Element, str, str, str]]
         if child_text(loop, "loopDataInputRef") is None and (text := collection(loop) or ""):
             yield owner(loop), "collection", text, ""
     for activity, moved in _moved(drawing):
-        yield activity, f"value for “{moved.target[:80]}”", moved.expression, ""
+        if moved.expression:
+            yield activity, f"value for “{moved.target[:80]}”", moved.expression, ""
     for element in drawing.root.iter(*_carriers()):
         for what, written in _own_expressions(element):
             if written:

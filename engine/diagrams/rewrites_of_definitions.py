@@ -196,7 +196,7 @@ def _name_associations(activity: etree._Element, known: Mapping[str, etree._Elem
     for tag, mark, inner in ((INPUT, "brings", "targetRef"), (OUTPUT, "gives", "sourceRef")):
         for link in activity.findall(tag):
             moved = None if (child_text(link, inner) or "") in looped else carried(link, known)
-            if moved and (moved.own != moved.expression or moved.own != moved.target):
+            if moved and {moved.variable or moved.expression, moved.target} != {moved.own}:
                 etree.SubElement(activity, rewritten(mark), **moved._asdict())
 
 

@@ -146,6 +146,11 @@ def constant(text: str, value: Any) -> Expression:
     return Expression(text, _NONE, _NONE, _NO_TREE, is_feel=True, known=(value,))
 
 
+def variable(name: str) -> Expression:
+    """Make the expression that reads one variable, also one whose name cannot stand in a text, as `_7` or `class`."""
+    return Expression(name, frozenset({name}), _NONE, ast.Expression(ast.Name(name, ast.Load())))
+
+
 def _read(text: str) -> tuple[list[Any], bool]:
     """Give the nodes of an expression of ours or, where it is marked or none of ours, of another tool; tell whether it was."""
     if is_foreign(text):

@@ -13,7 +13,7 @@ from engine.diagrams.normalise import NormalisedDiagram
 from engine.diagrams.vocabulary import EventKind, bpmn
 from engine.errors import EngineError, Finding, Severity
 from engine.expressions.foreign import is_worked_out, translate_name
-from engine.expressions.language import Expression, compile_expression
+from engine.expressions.language import Expression, compile_expression, variable
 from engine.expressions.scripts import Script, compile_script
 from engine.retries import fixed_duration, parse_pauses
 from engine.spiff.nodes import Handing, OperationDetails, WorkDetails
@@ -248,8 +248,12 @@ class Reader:
     def handings(self, activity: etree._Element, mark: str, *, of_each: bool = False) -> tuple[Handing, ...]:
         """Read the inputs (`brings`) or outputs (`gives`) that have another name inside an activity, or inside each instance."""
         found = [one for one in activity.findall(words.rewritten(mark)) if ("each" in one.attrib) is of_each]
-        compiled = ((one, self.expression(activity, one.get("expression"))) for one in found)
+        compiled = ((one, self._value(activity, one.get("variable"), one.get("expression"))) for one in found)
         return tuple(Handing(one.get("own", ""), one.get("target", ""), text) for one, text in compiled if text)
+
+    def _value(self, activity: etree._Element, name: str | None, text: str | None) -> Expression | None:
+        """Read a variable that the diagram refers to, by its name, or else an expression."""
+        return variable(name) if name else self.expression(activity, text)
 
     def decision(self, task: etree._Element) -> "Decision | None":
         """Find the decision table that a business rule task asks."""
@@ -279,7 +283,7 @@ class Reader:
             self.refuse(activity, "repetition_unclear", message)
         return RepetitionDetails(
             cardinality=self.expression(activity, cardinality),
-            collection=None if cardinality else self.expression(activity, collection),
+            collection=None if cardinality else self._value(activity, attributes.collection_variable(loop), collection),
             item=attributes.element_variable(loop),
             index=attributes.index_variable(loop),
             first=attributes.first_number(loop),

@@ -45,6 +45,8 @@ def call(inside: str = "", called: str = "q") -> list[str]:
     return one(tag("callActivity", "t", extended, calledElement=called))
 
 
+DOUBLING: Final = tag("scriptTask", "t", linked("amount", "answer") + "<bpmn:script>answer = amount * 2</bpmn:script>")
+PASSING: Final = tag("task", "t", linked("_in", "_in"))
 CASES = (
     Case(
         "empty items in parallel",
@@ -277,6 +279,43 @@ CASES = (
         "start t end",
         start={"price": 4},
         variables={"price": 4, "total": 8},
+    ),
+    *(
+        Case(
+            f"data whose name no expression could hold: {source}, {target}",
+            one(
+                f'<bpmn:dataObject id="d1"/><bpmn:dataObjectReference id="ref1" name="{source}" dataObjectRef="d1"/>'
+                f'<bpmn:dataObject id="d2"/><bpmn:dataObjectReference id="ref2" name="{target}" dataObjectRef="d2"/>',
+                task,
+            ),
+            "start t end",
+            start={source: 4},
+            variables=variables,
+        )
+        for source, target, task, variables in (
+            ("_7", "class", DOUBLING, {"_7": 4, "class": 8}),
+            ("from", "_12", DOUBLING, {"from": 4, "_12": 8}),
+            ("None", "_12", DOUBLING, {"None": 4, "_12": 8}),
+            ("_7", "_8", PASSING, {"_7": 4, "_8": 4}),
+        )
+    ),
+    *(
+        Case(
+            f"instances over data of the name {name}",
+            one(
+                f'<bpmn:dataObject id="d1"/><bpmn:dataObjectReference id="ref1" name="{name}" dataObjectRef="d1"/>'
+                '<bpmn:dataObject id="d2"/><bpmn:dataObjectReference id="ref2" name="_out" dataObjectRef="d2"/>',
+                tag(
+                    "scriptTask",
+                    "t",
+                    linked("things", "doubles") + multiple(BY_DATA) + "<bpmn:script>result = item * 2</bpmn:script>",
+                ),
+            ),
+            "start t t t end",
+            start={name: [3, 4]},
+            variables={name: [3, 4], "_out": [6, 8]},
+        )
+        for name in ("_items", "class")
     ),
     Case(
         "inputs hide what has their name only inside",
