@@ -116,6 +116,15 @@ def conversing(body: str) -> bytes:
     )
 
 
+def activated(inside: str) -> bytes:
+    """Draw a complex gateway where two flows come together."""
+    beside = node("task", "u") + flow("start", "u") + flow("u", "g")
+    return process(line(TASK, node("complexGateway", "g", inside)) + beside)
+
+
+FORMAL: Final = (
+    '<bpmn:{0} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="bpmn:tFormalExpression">{1}</bpmn:{0}>'
+)
 IN: Final = specification("text")
 OUT: Final = specification("", "text")
 BOTH: Final = specification("text", "number")
@@ -192,6 +201,22 @@ DATA_RULES: Final[list[Rule]] = [
         "the condition of a complex behaviour says something",
         repeated(COUNT + COMPLEX.format("")),
         repeated(COUNT + COMPLEX.format("a")),
+    ),
+    *(
+        Rule(
+            "expression_empty",
+            f"the {tag} of {place} says something",
+            drawn(FORMAL.format(tag, "")),
+            drawn(FORMAL.format(tag, "a > 1")),
+        )
+        for tag, place, drawn in (
+            ("conditionExpression", "a flow out of a task", written),
+            ("completionCondition", "several instances", lambda text: repeated(COUNT + text)),
+            ("completionCondition", "an ad-hoc subprocess", lambda text: ad_hoc(node("task", "u") + text)),
+            ("loopCondition", "a loop", lambda text: task(node("standardLoopCharacteristics", "loop", text))),
+            ("activationCondition", "a complex gateway", activated),
+            ("from", "an assignment", lambda text: task(MOVED.replace("transformation", "assignment").format(text))),
+        )
     ),
     Rule(
         "condition_not_boolean",

@@ -85,6 +85,7 @@ def _info(clause: str = "") -> Law:
 _TRISOTECH: Final = "trisotech.com"
 _JBPM: Final = "www.jboss.org/drools"
 _ADONIS: Final = "www.boc-group.com"
+_BONITA: Final = "www.bonitasoft.org"
 _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
 _DEFINITIONS: Final = "8.2 Infrastructure"
@@ -227,7 +228,7 @@ LAWS: Final[dict[str, Law]] = {
     "expression_unreadable": _needed(),
     "expression_foreign": _needed(),
     "expression_translated": _info(),
-    "expression_empty": _formal(_COMMON),
+    "expression_empty": _formal(_COMMON, _JBPM, _BONITA),
     "expression_informal": _formal(_COMMON),
     "condition_not_boolean": _needed(_COMMON),
     "unknown_calendar": _error(),

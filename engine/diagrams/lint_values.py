@@ -11,6 +11,7 @@ from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.lint_expressions import owner, short
 from engine.diagrams.vocabulary import (
     CONDITION,
+    CONDITIONAL_GATEWAYS,
     DOCUMENTATION,
     FLOW_NODES,
     PARCELFLOW,
@@ -30,6 +31,10 @@ _MIME: Final = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+(\s*;.*)?")
 _NOT_IN_ADDRESS: Final = re.compile(r'%(?![0-9A-Fa-f]{2})|[<>"{}|\\^`\x00-\x1f]')
 _ADDRESSES: Final = ("language", "expressionLanguage", "typeLanguage", "method")
 _BODIES: Final = frozenset(map(bpmn, ("messagePath", "dataPath", "transformation", "formalExpression")))
+_TYPED: Final = frozenset(
+    map(bpmn, ("conditionExpression", "loopCondition", "completionCondition", "activationCondition", "from"))
+)
+"""Expressions that are formal by their type alone; what else is missed where it is empty has its own laws."""
 _BOOLEAN: Final = {
     CONDITION: "condition",
     bpmn("loopCondition"): "loop condition",
@@ -75,10 +80,12 @@ def addresses(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 def bodies(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find formal expressions that say nothing (8.4)."""
     behaviours = (one.find(bpmn("condition")) for one in drawing.root.iter(bpmn("complexBehaviorDefinition")))
-    for element in (*drawing.root.iter(*_BODIES), *(one for one in behaviours if one is not None)):
+    typed = (one for one in drawing.root.iter(*_TYPED) if _is_formal(one) and not _is_missed_anyway(drawing, one))
+    for element in (*drawing.root.iter(*_BODIES), *(one for one in behaviours if one is not None), *typed):
         if not "".join(map(str, element.itertext())).strip():
-            place = _around(element)
-            message = f"The {described(element)} of {title(place)} is empty; write its expression or delete it."
+            place = owner(element) if element.tag in _TYPED else _around(element)
+            what = _FORMAL.get(str(element.tag)) or described(element)
+            message = f"The {what} of {title(place)} is empty; write its expression or delete it."
             yield Fault("expression_empty", place, message)
 
 
@@ -93,7 +100,7 @@ def informal(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
         process, place = process_of(element), owner(element)
         runs = process is not None and is_true(process, "isExecutable")
         in_behaviour = next(element.iterancestors(bpmn("complexBehaviorDefinition")), None) is not None
-        is_formal = in_behaviour or local_reference(element.get(XSI_TYPE)) == "tFormalExpression"
+        is_formal = in_behaviour or _is_formal(element)
         if runs and not is_formal and "".join(map(str, element.itertext())).strip():
             message = (
                 f"The {_FORMAL[str(element.tag)]} of {title(place)} is no formal expression; make it one (xsi:type)."
@@ -124,6 +131,22 @@ def roles(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
                 f"The {kind(role)} {title(role)} of {title(place)} has parameters, but names no resource; name one."
             )
             yield Fault("resource_role", place, message)
+
+
+def _is_formal(element: etree._Element) -> bool:
+    return local_reference(element.get(XSI_TYPE)) == "tFormalExpression"
+
+
+def _is_missed_anyway(drawing: Drawing, element: etree._Element) -> bool:
+    """Tell whether an expression stands in another file, or a gateway that chooses is told to miss its condition."""
+    parent = element.getparent()
+    if parent is None or any(str(name).endswith("}resource") for name in element.attrib):
+        return True
+    source = drawing.source(parent) if element.tag == CONDITION else None
+    chooses = source is not None and source.tag in CONDITIONAL_GATEWAYS - {bpmn("complexGateway")}
+    return (
+        chooses and source is not None and drawing.default(source) is not parent and len(drawing.outgoing(source)) > 1
+    )
 
 
 def _around(element: etree._Element) -> etree._Element:

@@ -12,6 +12,12 @@ from engine.errors import Severity
 
 JBPM: Final = 'xmlns:t="http://www.jboss.org/drools"'
 ADONIS: Final = 'xmlns:a="http://www.boc-group.com"'
+BONITA: Final = 'xmlns:b="http://www.bonitasoft.org/studio/connector/definition/6.0"'
+SAYS_NOTHING: Final = (
+    '<bpmn:conditionExpression xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+    'xsi:type="bpmn:tFormalExpression"/></bpmn:sequenceFlow>'
+)
+UNSAID: Final = process(line(node("task", "work")).replace("></bpmn:sequenceFlow>", f">{SAYS_NOTHING}"))
 OWNER: Final = (
     "<bpmn:{0}><bpmn:resourceAssignmentExpression><bpmn:formalExpression>management</bpmn:formalExpression>"
     "</bpmn:resourceAssignmentExpression></bpmn:{0}>"
@@ -40,6 +46,7 @@ def severities(diagram: bytes, code: str, context: LintContext | None = None) ->
     [
         ("data_sets", process(line(node("task", "work", NO_SETS))), JBPM),
         ("data_on_subprocess", process(line(node("subProcess", "work", EMPTY))), ADONIS),
+        ("expression_empty", UNSAID, BONITA),
     ],
 )
 def test_what_a_product_writes_into_all_its_files_is_only_good_to_know_in_these(
