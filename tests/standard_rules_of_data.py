@@ -122,6 +122,12 @@ def activated(inside: str) -> bytes:
     return process(line(TASK, node("complexGateway", "g", inside)) + beside)
 
 
+def elsewhere(data: bytes) -> bytes:
+    """Give a file as a tool writes it that knows nothing of our attributes."""
+    return data.replace(b' xmlns:parcelflow="https://parcelflow.example/bpmn/1.0"', b"")
+
+
+SCRIPT: Final = "<bpmn:script>a = 1</bpmn:script>"
 FORMAL: Final = (
     '<bpmn:{0} xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="bpmn:tFormalExpression">{1}</bpmn:{0}>'
 )
@@ -165,6 +171,18 @@ DATA_RULES: Final[list[Rule]] = [
         "the format of an annotation is a MIME type",
         process(line(TASK) + node("textAnnotation", "n", textFormat="plain")),
         process(line(TASK) + node("textAnnotation", "n", textFormat="text/plain")),
+    ),
+    *(
+        Rule(
+            "script_format",
+            f"a {kind} says its language",
+            elsewhere(drawn),
+            elsewhere(drawn.replace(b"><bpmn:script>", f' {says}="text/x-python"><bpmn:script>'.encode())),
+        )
+        for kind, says, drawn in (
+            ("script task", "scriptFormat", task(SCRIPT, "scriptTask")),
+            ("global script task", "scriptLanguage", process(line(TASK), node("globalScriptTask", "gt", SCRIPT))),
+        )
     ),
     Rule(
         "not_an_address",

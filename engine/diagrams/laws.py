@@ -85,6 +85,7 @@ def _info(clause: str = "") -> Law:
 _TRISOTECH: Final = "trisotech.com"
 _JBPM: Final = "www.jboss.org/drools"
 _ADONIS: Final = "www.boc-group.com"
+_SPIFF: Final = "spiffworkflow.org/bpmn"
 _BONITA: Final = "www.bonitasoft.org"
 _SEQUENCE_RULES: Final = "7.6.1 Sequence Flow Connection Rules"
 _MESSAGE_RULES: Final = "7.6.2 Message Flow Connection Rules"
@@ -217,6 +218,7 @@ LAWS: Final[dict[str, Law]] = {
     "call_data": _formal(_ACTIVITIES),
     "service_binding": _formal(_ACTIVITIES),
     "multi_instance_item": _formal(_ACTIVITIES),
+    "script_format": _formal(_ACTIVITIES, _SPIFF),
     "resource_role": _formal(_ACTIVITIES),
     "call_without_process": _needed(_ACTIVITIES),
     "called_without_start": _formal(_EVENTS),

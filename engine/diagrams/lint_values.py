@@ -20,6 +20,7 @@ from engine.diagrams.vocabulary import (
     VENDORS,
     XSI_TYPE,
     bpmn,
+    child_text,
     is_true,
     kind,
     local_reference,
@@ -62,6 +63,17 @@ def text_formats(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             place = _around(element) if element.tag == DOCUMENTATION else element
             message = f"The format “{written[:40]}” of a text of {title(place)} is no MIME type; write one such as text/plain."
             yield Fault("text_format", place, message)
+
+
+def script_formats(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find scripts that do not say their language (10.3.3); in files with attributes of ours it is Python, said or not."""
+    if drawing.is_from(PARCELFLOW):
+        return
+    for task in drawing.root.iter(bpmn("scriptTask"), bpmn("globalScriptTask")):
+        is_said = (task.get("scriptFormat") or task.get("scriptLanguage") or "").strip()
+        if child_text(task, "script") and not is_said:
+            message = f'The script of {title(task)} does not say its language; write it, as in scriptFormat="python".'
+            yield Fault("script_format", task, message)
 
 
 def addresses(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -155,4 +167,4 @@ def _around(element: etree._Element) -> etree._Element:
     return next(element.iterancestors(*FLOW_NODES), element if parent is None else parent)
 
 
-RULES: Final[tuple[Rule, ...]] = (text_formats, addresses, bodies, informal, conditions, roles)
+RULES: Final[tuple[Rule, ...]] = (text_formats, script_formats, addresses, bodies, informal, conditions, roles)

@@ -4,6 +4,7 @@ from typing import Final
 
 import pytest
 from drawing_board import codes, flow, line, lint, node, process
+from standard_rules_of_data import SCRIPT, elsewhere
 
 from engine.diagrams.laws import LintContext
 from engine.dry_run.trial import Options
@@ -13,6 +14,7 @@ from engine.errors import Severity
 JBPM: Final = 'xmlns:t="http://www.jboss.org/drools"'
 ADONIS: Final = 'xmlns:a="http://www.boc-group.com"'
 BONITA: Final = 'xmlns:b="http://www.bonitasoft.org/studio/connector/definition/6.0"'
+SPIFF: Final = 'xmlns:w="http://spiffworkflow.org/bpmn/schema/1.0/core"'
 SAYS_NOTHING: Final = (
     '<bpmn:conditionExpression xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
     'xsi:type="bpmn:tFormalExpression"/></bpmn:sequenceFlow>'
@@ -47,6 +49,7 @@ def severities(diagram: bytes, code: str, context: LintContext | None = None) ->
         ("data_sets", process(line(node("task", "work", NO_SETS))), JBPM),
         ("data_on_subprocess", process(line(node("subProcess", "work", EMPTY))), ADONIS),
         ("expression_empty", UNSAID, BONITA),
+        ("script_format", elsewhere(process(line(node("scriptTask", "s", SCRIPT)))), SPIFF),
     ],
 )
 def test_what_a_product_writes_into_all_its_files_is_only_good_to_know_in_these(
@@ -55,6 +58,10 @@ def test_what_a_product_writes_into_all_its_files_is_only_good_to_know_in_these(
     assert severities(drawn, code)[0] is Severity.ERROR
     assert severities(of(product, drawn), code)[0] is Severity.INFO
     assert severities(drawn, code, LintContext(is_to_run=True))[0] is Severity.INFO
+
+
+def test_a_script_in_a_file_with_attributes_of_ours_need_not_say_its_language() -> None:
+    assert codes(process(line(node("scriptTask", "s", SCRIPT)))) == set()
 
 
 def test_a_text_that_jbpm_assigns_is_no_expression_whatever_the_prefix_of_its_name_space() -> None:
