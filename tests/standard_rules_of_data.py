@@ -98,10 +98,10 @@ def choreography(body: str = "", attributes: str = "", key: str = "ch") -> str:
     )
 
 
-def together(closed: str, message: str) -> bytes:
-    """Draw a collaboration that keeps to a choreography."""
+def together(closed: str, message: str, kept: str = "") -> bytes:
+    """Draw a collaboration that keeps to a choreography, and is closed as that one is unless it is said."""
     pools = (
-        '<bpmn:collaboration id="c"><bpmn:participant id="p1"/><bpmn:participant id="p2"/>'
+        f'<bpmn:collaboration id="c" isClosed="{kept or closed}"><bpmn:participant id="p1"/><bpmn:participant id="p2"/>'
         f'<bpmn:messageFlow id="mf" sourceRef="p1" targetRef="p2" messageRef="{message}"/>'
         "<bpmn:choreographyRef>ch</bpmn:choreographyRef></bpmn:collaboration>"
     )
@@ -280,6 +280,15 @@ DATA_RULES: Final[list[Rule]] = [
         "a global conversation refers to no choreography",
         conversing("<bpmn:choreographyRef>ch</bpmn:choreographyRef>"),
         conversing(""),
+    ),
+    *(
+        Rule(
+            "choreography_openness",
+            f"a collaboration is closed as its choreography is: {closed}",
+            together(closed, "ask", kept),
+            together(closed, "ask"),
+        )
+        for closed, kept in (("true", "false"), ("false", "true"))
     ),
     Rule(
         "choreography_closed",

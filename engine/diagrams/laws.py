@@ -149,6 +149,7 @@ LAWS: Final[dict[str, Law]] = {
     "choreography_in_process": _error(_PROCESS),
     "choreography_reference": _error(_CHOREOGRAPHY),
     "choreography_closed": _error(_CLOSED),
+    "choreography_openness": _formal(_CLOSED),
     "global_conversation": _error(_CONVERSATIONS),
     "flow_not_immediate": _formal(_COMMON, _TRISOTECH),
     "start_with_incoming": _error(_SEQUENCE_RULES),

@@ -29,6 +29,8 @@ _NOT_GLOBAL: Final = frozenset(
 )
 """What a global conversation goes without: it holds participants, message flows and correlation keys (9.5)."""
 
+_OPENNESS: Final = {True: "closed", False: "open"}
+
 
 def places(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find choreography activities in a process, whose flow nodes are activities, gateways and events."""
@@ -77,10 +79,27 @@ def closed_choreographies(drawing: Drawing, _context: LintContext) -> Iterator[F
                 yield Fault("choreography_closed", flow, message)
 
 
+def openness(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find collaborations that are closed where the choreography they name is open, or the other way round (9.7)."""
+    for collaboration in drawing.root.iter(bpmn("collaboration")):
+        is_closed = is_true(collaboration, "isClosed")
+        for one in _choreographies(drawing, collaboration):
+            if is_true(one, "isClosed") is not is_closed:
+                message = (
+                    f"The collaboration {title(collaboration)} is {_OPENNESS[is_closed]} and the choreography {title(one)} "
+                    f"that it names is {_OPENNESS[not is_closed]}; say the same in both (isClosed)."
+                )
+                yield Fault("choreography_openness", collaboration, message)
+
+
 def _closed(drawing: Drawing, collaboration: etree._Element) -> etree._Element | None:
+    return next((one for one in _choreographies(drawing, collaboration) if is_true(one, "isClosed")), None)
+
+
+def _choreographies(drawing: Drawing, collaboration: etree._Element) -> list[etree._Element]:
+    """Give the choreographies that a collaboration names."""
     named = (drawing.named(one.text) for one in collaboration.iterchildren(bpmn("choreographyRef")))
-    choreographies = (one for one in named if one is not None and one.tag == bpmn("choreography"))
-    return next((one for one in choreographies if is_true(one, "isClosed")), None)
+    return [one for one in named if one is not None and one.tag == bpmn("choreography")]
 
 
 def _exchanged(drawing: Drawing) -> set[str | None]:
@@ -93,4 +112,4 @@ def _exchanged(drawing: Drawing) -> set[str | None]:
     return said | {local_reference(flow.get("messageRef")) for flow in flows}
 
 
-RULES: Final[tuple[Rule, ...]] = (places, references, global_conversations, closed_choreographies)
+RULES: Final[tuple[Rule, ...]] = (places, references, global_conversations, closed_choreographies, openness)
