@@ -96,14 +96,26 @@ def definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         listed = _TARGETS_BY_TEXT.get(str(element.tag))
         if listed and local_reference(element.text) and not _is_relationship(element):
             yield from _reference(drawing, element, kind(element), element.text or "", listed)
+
+
+def shared_definitions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
+    """Find references to event definitions that lead to nothing, or to what events cannot share (10.5)."""
     for reference in drawing.root.iter(bpmn("eventDefinitionRef")):
-        named = drawing.named(reference.text)
-        if named is None or named.tag not in EVENT_DEFINITIONS or named.getparent() is not drawing.root:
-            event = reference.getparent()
-            owner = reference if event is None else event
+        named, event = drawing.named(reference.text), reference.getparent()
+        owner = reference if event is None else event
+        if named is None:
+            message = f"{title(owner)} refers to an event definition that does not exist."
+            yield Fault("unknown_reference", owner, message)
+        elif named.tag not in EVENT_DEFINITIONS:
             yield Fault(
-                "unknown_reference", owner, f"{title(owner)} refers to an event definition that does not exist."
+                "wrong_reference", owner, f"{title(owner)} refers to {title(named)}, which is no event definition."
             )
+        elif named.getparent() is not drawing.root:
+            message = (
+                f"{title(owner)} refers to the event definition {title(named)}, which belongs to another event; "
+                "only one that stands beside the processes can be shared, so put it there."
+            )
+            yield Fault("wrong_reference", owner, message)
 
 
 def listed_flows(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
@@ -311,6 +323,7 @@ def _reference(
 RULES: Final[tuple[Rule, ...]] = (
     flows,
     definitions,
+    shared_definitions,
     listed_flows,
     half_listed_flows,
     associations,

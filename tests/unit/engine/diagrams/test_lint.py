@@ -38,6 +38,7 @@ LANES: Final = (
     "</bpmn:laneSet>"
 )
 SECOND_LANE: Final = '<bpmn:lane id="l2" name="Two"><bpmn:flowNodeRef>work</bpmn:flowNodeRef></bpmn:lane>'
+SHARING: Final = node("intermediateThrowEvent", "t", "<bpmn:eventDefinitionRef>one</bpmn:eventDefinitionRef>")
 START: Final = node("startEvent", "start")
 END: Final = node("endEvent", "end")
 
@@ -208,6 +209,17 @@ CASES: Final[list[tuple[str, bytes, bytes]]] = [
             node("intermediateThrowEvent", "t", "<bpmn:eventDefinitionRef>x:one</bpmn:eventDefinitionRef>"),
             '<bpmn:signalEventDefinition id="one"/>',
         ),
+    ),
+    *(
+        (
+            "wrong_reference",
+            beside(SHARING + within, around),
+            beside(SHARING, '<bpmn:signalEventDefinition id="one"/>'),
+        )
+        for within, around in (
+            (node("intermediateThrowEvent", "u", '<bpmn:signalEventDefinition id="one"/>'), ""),
+            ("", '<bpmn:signal id="one" name="One"/>'),
+        )
     ),
     (
         "wrong_reference",
