@@ -155,9 +155,11 @@ class Drawing:
         return not self.has_marked or is_true(process, "isExecutable")
 
     def is_picture_only(self, element: etree._Element) -> bool:
-        """Tell whether an element lies in a process that is drawn beside the one that runs."""
+        """Tell whether an element lies in a process or a choreography that is drawn beside the process that runs."""
         process = process_of(element)
-        return process is not None and not self.executable(process)
+        if process is None:
+            return bool(self.processes) and next(element.iterancestors(bpmn("choreography")), None) is not None
+        return not self.executable(process)
 
     def is_marked(self, element: etree._Element) -> bool:
         """Tell whether an element lies in a process that is marked as executable; what lies in none belongs to each."""

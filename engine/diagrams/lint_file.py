@@ -36,7 +36,6 @@ from engine.diagrams.vocabulary import (
     kind,
     title,
 )
-from engine.errors import Severity
 
 _BOOLEANS: Final = frozenset(
     (
@@ -145,8 +144,7 @@ def unsupported(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         for construct in _constructs(element, drawing):
             if construct in UNSUPPORTED:
                 message = f"{title(element)} needs what the engine cannot run: {construct}; draw it in another way."
-                severity = Severity.ERROR if construct is Construct.CHOREOGRAPHY else None
-                yield Fault("unsupported_element", element, message, severity)
+                yield Fault("unsupported_element", element, message)
 
 
 def booleans(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:

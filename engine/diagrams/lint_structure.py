@@ -154,7 +154,7 @@ def unreachable(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         reached |= new
         waiting += new
     for node in drawing.nodes:
-        if node not in reached:
+        if node not in reached and process_of(node) is not None:
             yield Fault(
                 "unreachable", node, f"Nothing leads to {title(node)}, so it is never run; connect or delete it."
             )

@@ -38,6 +38,21 @@ LANES: Final = (
     "</bpmn:laneSet>"
 )
 SECOND_LANE: Final = '<bpmn:lane id="l2" name="Two"><bpmn:flowNodeRef>work</bpmn:flowNodeRef></bpmn:lane>'
+DANCE: Final = node(
+    "choreography",
+    "ch",
+    '<bpmn:participant id="a"/><bpmn:participant id="b"/>'
+    + node("startEvent", "begins")
+    + node(
+        "choreographyTask",
+        "dance",
+        "<bpmn:participantRef>a</bpmn:participantRef><bpmn:participantRef>b</bpmn:participantRef>",
+        initiatingParticipantRef="a",
+    )
+    + node("endEvent", "ends")
+    + flow("begins", "dance")
+    + flow("dance", "ends"),
+)
 SHARING: Final = node("intermediateThrowEvent", "t", "<bpmn:eventDefinitionRef>one</bpmn:eventDefinitionRef>")
 START: Final = node("startEvent", "start")
 END: Final = node("endEvent", "end")
@@ -933,6 +948,20 @@ def test_what_the_engine_cannot_run_is_refused_and_what_it_can_is_not(construct:
     )
 
     assert refused == (construct in UNSUPPORTED)
+
+
+def test_a_choreography_beside_a_process_is_a_picture() -> None:
+    found = [(one.element, one.code, one.severity) for one in lint(process(line(TASK), DANCE))]
+
+    assert found == [("dance", "unsupported_element", Severity.INFO)]
+
+
+def test_a_choreography_alone_is_nothing_to_run() -> None:
+    def severity(context: LintContext) -> list[Severity]:
+        return [one.severity for one in lint(definitions(DANCE), context) if one.code == "unsupported_element"]
+
+    assert severity(LintContext()) == [Severity.WARNING]
+    assert severity(LintContext(is_to_run=True)) == [Severity.ERROR]
 
 
 @pytest.mark.parametrize("reference", ["elsewhere", "other:work"])
