@@ -132,9 +132,10 @@ def _telling(cancels: str) -> bytes:
 def two_pools(source: str, target: str, more: str = "") -> bytes:
     """Draw a message flow between two pools with processes and one without."""
     first = (
-        line(TASK, node("exclusiveGateway", "gate"), node("intermediateThrowEvent", "throw", DEFINITIONS["message"]))
+        line(TASK, node("parallelGateway", "gate"), node("intermediateThrowEvent", "throw", DEFINITIONS["message"]))
         + node("endEvent", "told", DEFINITIONS["message"])
         + flow("t", "told")
+        + flow("gate", "told")
         + node("textAnnotation", "note")
     )
     second = (
@@ -620,6 +621,12 @@ RULES: Final[list[Rule]] = [
         "an event-based gateway has no conditions",
         awaiting(catching("a", "timer"), catching("b", "signal"), more=flow("wait", "a", "c", key="k")),
         awaiting(catching("a", "timer"), catching("b", "signal")),
+    ),
+    Rule(
+        "gateway_without_choice",
+        "a gateway has several flows in or several out",
+        gateway("exclusiveGateway", 1, 1),
+        gateway("exclusiveGateway", 2, 1),
     ),
     Rule(
         "wrong_default",

@@ -177,7 +177,7 @@ LAWS: Final[dict[str, Law]] = {
     "event_gateway_targets": _error(_GATEWAYS),
     "event_gateway_start": _error(_GATEWAYS),
     "gateway_direction": _error(_GATEWAYS),
-    "gateway_without_choice": _info(_GATEWAYS),
+    "gateway_without_choice": _formal(_GATEWAYS),
     "single_condition": _formal(_COMMON),
     # events
     "wrong_event": _error(_EVENTS),

@@ -95,7 +95,9 @@ def directions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
             )
             yield Fault("gateway_direction", gateway, message)
         elif into == out == 1:
-            message = f"The gateway {title(gateway)} neither divides nor joins anything; it can go."
+            message = (
+                f"The gateway {title(gateway)} neither divides nor joins anything; draw another flow or delete it."
+            )
             yield Fault("gateway_without_choice", gateway, message)
 
 
