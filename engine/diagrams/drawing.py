@@ -217,6 +217,16 @@ def described(element: etree._Element) -> str:
     return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in kind(element))
 
 
+def with_article(words: str) -> str:
+    """Put the article before words: `an end event`, `a user task`."""
+    return f"{'an' if words.startswith(('a', 'e', 'i', 'o')) else 'a'} {words}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are: `1 flow`, `2 flows`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def link_name(event: etree._Element, definition: etree._Element) -> str:
     """Give the name by which link events find each other."""
     return (definition.get("name") or event.get("name") or "").strip()

@@ -5,7 +5,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing, described
+from engine.diagrams.drawing import Drawing, described, with_article
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import CHOREOGRAPHY, SCOPES, bpmn, is_true, local_reference, title
 
@@ -37,9 +37,8 @@ def places(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     for activity in drawing.root.iter(*CHOREOGRAPHY):
         scope = activity.getparent()
         if scope is not None and scope.tag in SCOPES:
-            message = (
-                f"{title(activity)} is a {described(activity)}, which no process or subprocess can hold; draw a task."
-            )
+            what = with_article(described(activity))
+            message = f"{title(activity)} is {what}, which no process or subprocess can hold; draw a task."
             yield Fault("choreography_in_process", activity, message)
 
 
@@ -57,8 +56,8 @@ def global_conversations(drawing: Drawing, _context: LintContext) -> Iterator[Fa
         found = next((child for child in conversation if child.tag in _NOT_GLOBAL), None)
         if found is not None:
             message = (
-                f"The global conversation {title(conversation)} holds {title(found)}, a {described(found)}; it may hold "
-                "participants, message flows and correlation keys only."
+                f"The global conversation {title(conversation)} holds {title(found)}, {with_article(described(found))}; "
+                "it may hold participants, message flows and correlation keys only."
             )
             yield Fault("global_conversation", conversation, message)
 

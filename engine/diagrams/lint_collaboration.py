@@ -5,7 +5,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing, described, process_of
+from engine.diagrams.drawing import Drawing, described, process_of, with_article
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
@@ -47,9 +47,8 @@ def message_flow_ends(drawing: Drawing, _context: LintContext) -> Iterator[Fault
         for attribute, (way, allowed) in _ENDS.items():
             end = drawing.named(flow.get(attribute))
             if end is not None and end.tag not in allowed:
-                message = (
-                    f"The message flow {title(flow)} leads {way} {title(end)}, a {described(end)}, where none can."
-                )
+                where = f"{title(end)}, {with_article(described(end))}"
+                message = f"The message flow {title(flow)} leads {way} {where}, where none can."
                 yield Fault("message_flow_end", flow, message)
             elif end is not None and not _exchanges_messages(drawing, end):
                 message = (

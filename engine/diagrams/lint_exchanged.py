@@ -5,7 +5,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing
+from engine.diagrams.drawing import Drawing, counted
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     CATCHING_EVENTS,
@@ -43,15 +43,15 @@ def associated_items(drawing: Drawing, _context: LintContext) -> Iterator[Fault]
 def event_data(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
     """Find events whose inputs or outputs do not match their event definitions, one for each that carries data."""
     for event in drawing.root.iter(*EVENTS):
-        data = event.findall(bpmn("dataOutput" if event.tag in CATCHING_EVENTS else "dataInput"))
+        kind = "output" if event.tag in CATCHING_EVENTS else "input"
+        data = event.findall(bpmn(f"data{kind.capitalize()}"))
         definitions = _definitions(drawing, event) if data else []
         carrying = [one for one in definitions if EVENT_DEFINITIONS[str(one.tag)] in _CARRIED]
         if len(data) == len(carrying):
             yield from _event_items(drawing, event, data, carrying)
         elif len(data) != len(definitions) and carrying:
-            message = (
-                f"{title(event)} has {len(data)} inputs or outputs for {len(carrying)} definitions; give each its own."
-            )
+            has = f"{counted(len(data), kind)} for {counted(len(carrying), 'definition')}"
+            message = f"{title(event)} has {has}; give each its own."
             yield Fault("event_data_count", event, message)
 
 

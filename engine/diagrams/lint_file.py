@@ -107,7 +107,7 @@ def ids(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         yield Fault("duplicate_id", element, message)
     for element in (*drawing.processes, *drawing.nodes):
         if identity(element) is None:
-            yield Fault("missing_id", element, f"{_what(element)} has no id; give it one.")
+            yield Fault("missing_id", element, f"Give {_what(element)} an id; it has none.")
         elif not _NAME.fullmatch(identity(element) or ""):
             message = f"The id “{identity(element)}” should start with a letter and hold no spaces or signs; change it."
             yield Fault("unusual_id", element, message)
@@ -187,7 +187,7 @@ def own_attributes(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
 
 def _what(element: etree._Element) -> str:
     name = (element.get("name") or "").strip()
-    return f"The element “{name[:80]}”" if name else f"An element of the kind {kind(element)}"
+    return f"the element “{name[:80]}”" if name else f"an element of the kind {kind(element)}"
 
 
 def _constructs(element: etree._Element, drawing: Drawing) -> Iterator[Construct]:

@@ -5,7 +5,7 @@ from typing import Final
 
 from lxml import etree
 
-from engine.diagrams.drawing import Drawing
+from engine.diagrams.drawing import Drawing, counted
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
@@ -90,9 +90,8 @@ def directions(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         direction = gateway.get("gatewayDirection", "Unspecified")
         joins, divides = _DIRECTIONS.get(direction, (into > 1, out > 1))
         if (joins, divides) != (into > 1, out > 1):
-            message = (
-                f"The gateway {title(gateway)} is marked as {direction.lower()}, but has {into} flows in and {out} out."
-            )
+            has = f"{counted(into, 'flow')} in and {out} out"
+            message = f"The gateway {title(gateway)} is marked as {direction.lower()}, but has {has}."
             yield Fault("gateway_direction", gateway, message)
         elif into == out == 1:
             message = (

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from lxml import etree
 
 from engine.diagrams import vocabulary as words
-from engine.diagrams.drawing import Drawing, described
+from engine.diagrams.drawing import Drawing, described, with_article
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.lint_exchanged import ASSOCIATIONS
 from engine.diagrams.vocabulary import bpmn, kind, local_reference, title
@@ -144,7 +144,7 @@ def _reference(
         yield Fault("reference_astray", holder, message, Severity.WARNING if name in _OPEN_AT_TIMES else None)
     elif named is not None and named.tag not in wanted.tags:
         is_beside = name == "flowNodeRef" and named.tag in _BESIDE_NODES
-        message = f"{title(holder)} refers to the {described(named)} {title(named)}, where a {wanted.what} belongs."
+        message = f"{title(holder)} refers to the {described(named)} {title(named)}, where {with_article(wanted.what)} belongs."
         yield Fault("reference_astray", holder, message, Severity.WARNING if is_beside else None)
 
 

@@ -16,7 +16,7 @@ from engine.diagrams.attributes import (
     operation,
     status,
 )
-from engine.diagrams.drawing import Drawing, described
+from engine.diagrams.drawing import Drawing, described, with_article
 from engine.diagrams.laws import Fault, LintContext, Rule
 from engine.diagrams.vocabulary import GLOBAL_TASKS, PROCESS, ROLES, bpmn, identity, title
 
@@ -60,7 +60,7 @@ def groups(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
         roles = [] if named or assignee(task) else [child for child in task if child.tag in ROLES]
         if roles:
             message = (
-                f"The task {title(task)} says who does it by a {described(roles[0])}, which is not followed; "
+                f"The task {title(task)} says who does it by {with_article(described(roles[0]))}, which is not followed; "
                 "name a group, or put it in a lane."
             )
             yield Fault("performer_ignored", task, message)

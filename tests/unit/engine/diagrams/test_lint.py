@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 from drawing_board import codes, definitions, event, flow, line, lint, node, process, read
-from standard_rules import RULES
+from standard_rules import RULES, gateway, two_pools
 from standard_rules_of_data import DATA_RULES, told
 from standard_rules_of_exchanged_data import EXCHANGE_RULES
 from standard_rules_of_references import REFERENCE_RULES
@@ -52,6 +52,10 @@ DANCE: Final = node(
     + node("endEvent", "ends")
     + flow("begins", "dance")
     + flow("dance", "ends"),
+)
+ERROR_X: Final = '<bpmn:error id="x" errorCode="X"/>'
+TWO_INPUTS: Final = node(
+    "endEvent", "z", '<bpmn:dataInput id="i1"/><bpmn:dataInput id="i2"/><bpmn:errorEventDefinition errorRef="x"/>'
 )
 SHARING: Final = node("intermediateThrowEvent", "t", "<bpmn:eventDefinitionRef>one</bpmn:eventDefinitionRef>")
 START: Final = node("startEvent", "start")
@@ -948,6 +952,25 @@ def test_what_the_engine_cannot_run_is_refused_and_what_it_can_is_not(construct:
     )
 
     assert refused == (construct in UNSUPPORTED)
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (two_pools("t", "e2"), "leads to “e2”, an end event, where none can."),
+        (two_pools("gate", "t2"), "leads from “gate”, a parallel gateway, where none can."),
+        (beside(node("serviceTask", "work")), "The id “work” is used twice; an element of the kind serviceTask needs"),
+        (beside("<bpmn:task/>"), "Give an element of the kind task an id; it has none."),
+        (gateway("parallelGateway", 1, 2, gatewayDirection="Converging"), "but has 1 flow in and 2 out."),
+        (gateway("parallelGateway", 2, 1, gatewayDirection="Diverging"), "but has 2 flows in and 1 out."),
+        (
+            beside(TWO_INPUTS + flow("work", "z"), ERROR_X),
+            "has 2 inputs for 1 definition;",
+        ),
+    ],
+)
+def test_findings_are_said_in_sound_sentences(data: bytes, says: str) -> None:
+    assert [one.message for one in lint(data) if says in one.message]
 
 
 def test_a_choreography_beside_a_process_is_a_picture() -> None:
