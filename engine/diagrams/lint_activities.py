@@ -27,6 +27,7 @@ from engine.diagrams.vocabulary import (
     bpmn,
     identity,
     is_true,
+    local_reference,
     message_reference,
     ours,
     title,
@@ -41,7 +42,12 @@ def services(drawing: Drawing, context: LintContext) -> Iterator[Fault]:
     for task in drawing.root.iter(bpmn("serviceTask"), bpmn("sendTask")):
         sends = task.tag == bpmn("sendTask") and message_reference(task)
         if operation(task) is None and not sends:
-            message = f"The task {title(task)} names no operation, so it does nothing; choose one."
+            has = (
+                "an operationRef, but no operation of ours (parcelflow:operation)"
+                if _is_bound(task)
+                else "no operation"
+            )
+            message = f"The task {title(task)} names {has}, so it does nothing; choose one."
             yield Fault(
                 "service_without_operation", task, message, Severity.ERROR if context.operations is not None else None
             )
@@ -125,6 +131,11 @@ def assignments(drawing: Drawing, _context: LintContext) -> Iterator[Fault]:
         for passing in (*passed_in(node), *passed_out(node)):
             if not passing.all_variables and not (passing.source and passing.target.isidentifier()):
                 yield _incomplete(node, f"a variable “{passing.source[:80]}” that is passed to no proper name")
+
+
+def _is_bound(task: etree._Element) -> bool:
+    """Tell whether a task names an operation in the way of the standard."""
+    return local_reference(task.get("operationRef")) is not None
 
 
 def _incomplete(node: etree._Element, what: str) -> Fault:

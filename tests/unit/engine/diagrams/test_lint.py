@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from drawing_board import codes, definitions, event, flow, line, lint, node, process, read
 from standard_rules import RULES, gateway, two_pools
-from standard_rules_of_data import DATA_RULES, told
+from standard_rules_of_data import ASKED, DATA_RULES, told
 from standard_rules_of_exchanged_data import EXCHANGE_RULES
 from standard_rules_of_references import REFERENCE_RULES
 
@@ -961,6 +961,11 @@ def test_what_the_engine_cannot_run_is_refused_and_what_it_can_is_not(construct:
         (two_pools("gate", "t2"), "leads from “gate”, a parallel gateway, where none can."),
         (beside(node("serviceTask", "work")), "The id “work” is used twice; an element of the kind serviceTask needs"),
         (beside("<bpmn:task/>"), "Give an element of the kind task an id; it has none."),
+        (process(line(node("serviceTask", "s"))), "names no operation, so it does nothing"),
+        (
+            process(line(node("serviceTask", "s", operationRef="op")), ASKED),
+            "names an operationRef, but no operation of ours (parcelflow:operation), so it does nothing",
+        ),
         (gateway("parallelGateway", 1, 2, gatewayDirection="Converging"), "but has 1 flow in and 2 out."),
         (gateway("parallelGateway", 2, 1, gatewayDirection="Diverging"), "but has 2 flows in and 1 out."),
         (
