@@ -11,13 +11,13 @@ class Watch:
     def __init__(self) -> None:
         self._seen: dict[str, tuple[datetime, float]] = {}
 
-    def silent(self, signs: Mapping[str, datetime], now: datetime, silence: timedelta) -> list[str]:
-        """Name the nodes whose last sign is so old, or has been the same for so long while we looked.
+    def silent(self, signs: Mapping[str, datetime], silence: timedelta) -> list[str]:
+        """Name the nodes whose last sign has been the same for so long while we looked.
 
-        The first is known at once; the second holds also where the clock was set back since, so that an old sign looks new.
+        How old it is by their clock and ours says nothing: clocks differ, and are set.
         """
         moment = monotonic()
         seen = {node: self._seen.get(node, (at, moment)) for node, at in signs.items()}
         self._seen = {node: seen[node] if seen[node][0] == at else (at, moment) for node, at in signs.items()}
         unchanged = moment - silence.total_seconds()
-        return [node for node, (at, since) in self._seen.items() if at < now - silence or since < unchanged]
+        return [node for node, (_, since) in self._seen.items() if since < unchanged]

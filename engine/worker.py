@@ -6,7 +6,7 @@ again with the same key. After the last try, or when each try has taken the proc
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -130,7 +130,7 @@ class Worker:
 
     def _claim_and_try(self, job_id: int) -> None:
         with self._database.transaction() as tx:
-            job = tx.jobs.claim(job_id, self._node, self._pace.silence)
+            job = tx.jobs.claim(job_id, self._node)
         failpoint("job.claimed")
         if job is None:
             return
@@ -185,18 +185,26 @@ class Worker:
         at_work, unsettled = tuple(self._at_work), set(self._unsettled)
         with self._database.reading() as tx:
             signs = {node: at for node, at in tx.nodes.signs_of_life().items() if node != self._node}
-            dead = self._watch.silent(signs, tx.now, self._pace.silence)
-        if dead and self._job_engine is not None:
-            self._job_engine.take_over(dead)
+            dead = self._watch.silent(signs, self._pace.silence)
+        if dead:
+            self._take_over_from(dead)
         with self._database.transaction() as tx:
-            for node in dead:
-                tx.jobs.give_back(node)
-                tx.nodes.forget(node)
             tx.jobs.give_back(self._node, but_for=at_work, since_more_than=self._pace.forgotten)
             tx.jobs.hand_back(self._node, unsettled)
             tx.jobs.wake_forgotten(self._pace.forgotten)
         self._unsettled -= unsettled
         return dead
+
+    def _take_over_from(self, dead: Sequence[str]) -> None:
+        """Let others have their jobs and wake-ups, and strike the nodes out only then: who ends meanwhile has a successor."""
+        with self._database.transaction() as tx:
+            for node in dead:
+                tx.jobs.hand_back(node)
+        if self._job_engine is not None:
+            self._job_engine.take_over(dead)
+        with self._database.transaction() as tx:
+            for node in dead:
+                tx.nodes.forget(node)
 
     def _work(self, job: Job) -> None:
         if job.kind is JobKind.START:

@@ -284,16 +284,15 @@ class Jobs:
             raise NotFound("There is no such job.")
         return job
 
-    def claim(self, job_id: int, worker: str, silence: timedelta = timedelta(0)) -> Job | None:
+    def claim(self, job_id: int, worker: str) -> Job | None:
         """Take a job to work on it, which counts as an attempt; gives None when there is nothing to do (any more, or yet).
 
         The jobs of a suspended instance wait until it goes on. One that is not due yet is woken again when it is.
-        A job that another runs is only taken when that worker has given no sign of life for as long as `silence`.
+        A job that another runs is only taken when that worker is no node that anybody knows of (any more).
         """
         if self._take(job_id, worker):
             return self.one(job_id)
-        alive = select(NodeHeartbeat.node).where(NodeHeartbeat.seen_at >= self._unit.now - silence)
-        if self._cut_off(Job.id == job_id, Job.worker.not_in(alive)):
+        if self._cut_off(Job.id == job_id, Job.worker.not_in(select(NodeHeartbeat.node))):
             return self.one(job_id) if self._take(job_id, worker) else None
         self._wake_in_time(Job.id == job_id, Job.due_at > self._unit.now)
         return None
@@ -357,12 +356,17 @@ class Jobs:
         """Wake up the waiting jobs of an instance that goes on again."""
         self._wake_in_time(Job.instance_id == instance_id)
 
-    def hand_back(self, worker: str, job_ids: Collection[int]) -> None:
-        """Let these jobs be taken up at once by whoever can: this worker has begun them, or meant to, and ends without."""
-        if not job_ids:
-            return
-        self._cut_off(Job.id.in_(job_ids), Job.worker == worker)
-        self._wake_now(Job.id.in_(job_ids), self._is_due)
+    def hand_back(self, worker: str, job_ids: Collection[int] | None = None) -> None:
+        """Let these jobs be taken up at once by whoever can: this worker has begun them, or meant to, and ends without.
+
+        Without a word of which, all that it has begun.
+        """
+        if job_ids is None:
+            job_ids = self._cut_off(Job.worker == worker)
+        elif job_ids:
+            self._cut_off(Job.id.in_(job_ids), Job.worker == worker)
+        if job_ids:
+            self._wake_now(Job.id.in_(job_ids), self._is_due)
 
     def finish(self, job_id: int) -> None:
         """Mark a job as done; raises `Conflict` when it is not wanted any more, or done already."""

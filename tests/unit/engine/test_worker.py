@@ -710,6 +710,32 @@ def test_a_node_is_dead_when_its_sign_stays_the_same_though_the_clock_was_set_ba
     assert (first, second) == ([], [] if gives_signs else ["other"])
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)])
+def test_a_living_node_keeps_its_job_however_far_apart_the_clocks_are(
+    office: Office, clock: FakeClock, ahead: timedelta
+) -> None:
+    desk = Desk()
+    worker = _worker(office, desk)
+    with office.database.transaction() as tx:
+        job_id = tx.jobs.add(NewJob("one", "work")) or 0
+        tx.nodes.beat("other")
+        tx.jobs.claim(job_id, "other")
+
+    dead: list[str] = []
+    for _ in range(5):
+        with office.database.transaction() as tx:
+            tx.nodes.beat("other")
+        clock.advance(ahead)
+        dead += worker.take_over()
+        worker.run_job(job_id)
+        clock.advance(timedelta(seconds=5) - ahead)
+
+    assert (dead, desk.calls) == ([], [])
+    with office.database.reading() as tx:
+        job = tx.jobs.one(job_id)
+        assert (job.state, job.worker, job.interruptions) == ("running", "other", 0)
+
+
 def test_what_has_begun_goes_on_before_more_begins(office: Office, job_engine: JobEngine) -> None:
     desk = Desk()
     with office.database.transaction() as tx:
@@ -753,14 +779,14 @@ def test_a_transaction_rolled_back_leaves_no_job_and_no_wake_up(office: Office, 
     assert [call.key for call in desk.calls] == ["job:two"]
 
 
-def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobEngine, clock: FakeClock) -> None:
+def test_the_jobs_of_a_dead_node_are_taken_over(office: Office, job_engine: JobEngine) -> None:
     with office.database.transaction() as tx:
         tx.nodes.beat("dead")
         job_id = tx.jobs.add(NewJob("one", "work"))
         tx.jobs.claim(job_id or 0, "dead")
-    clock.advance(timedelta(seconds=21))
     desk = Desk()
-    worker = _worker(office, desk, job_engine=job_engine)
+    pace = Pace(silence=timedelta(seconds=1), heartbeat=timedelta(seconds=0.2))
+    worker = Worker(office.database, office.engine, {"work": desk}, node="here", job_engine=job_engine, pace=pace)
     worker.start()
     try:
         _until(desk.was_called)
@@ -801,9 +827,9 @@ def test_a_dead_nodes_job_is_taken_up_whatever_its_clock_said(office: Office, cl
         tx.jobs.claim(job_id or 0, "dead")
     clock.advance(timedelta(minutes=-30))
     desk = Desk()
-    worker = _worker(office, desk)
+    worker = Worker(office.database, office.engine, {"work": desk}, node="here", pace=Pace(silence=timedelta(0)))
 
-    assert worker.take_over() == ["dead"]
+    assert [worker.take_over(), worker.take_over()] == [[], ["dead"]]
     worker.run_waiting()
 
     assert [call.key for call in desk.calls] == ["job:one"]
