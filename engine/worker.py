@@ -78,9 +78,13 @@ class Worker:
         self._node = node
         self._job_engine = job_engine
         self._pace = pace
-        self._stopping = Event()
-        self._ticking = self._thread("worker", self._do_chores)
-        self._firing = self._thread("timers", self.fire_timers)
+        self._stopping, self._ended = Event(), Event()
+        self._threads = [
+            self._thread("worker", self._do_chores),
+            self._thread("timers", self.fire_timers),
+            self._thread("messages", self._engine.deliver_pending),
+        ]
+        self._beating = Thread(target=self._keep_beating, name="parcelflow-heartbeat", daemon=True)
         self._last_done: dict[str, float] = {}
         self._at_work: list[int] = []
         self._unsettled: set[int] = set()
@@ -94,19 +98,19 @@ class Worker:
             tx.nodes.beat(self._node)
         if self._job_engine is not None:
             self._job_engine.run(self.run_job)
-        self._ticking.start()
-        self._firing.start()
+        for thread in (self._beating, *self._threads):
+            thread.start()
 
     def stop(self, patience: timedelta = timedelta(seconds=20)) -> None:
         """Take nothing new, let what runs come to its end for so long, leave the rest to others, and sign off."""
-        until, ended = monotonic() + patience.total_seconds(), Event()
+        until = monotonic() + patience.total_seconds()
         self._stopping.set()
-        Thread(target=self._keep_beating, args=(ended,), name="parcelflow-drain", daemon=True).start()
-        for thread in (self._ticking, self._firing):
+        for thread in self._threads:
             thread.join(max(0.0, until - monotonic()))
         if self._job_engine is not None:
             self._job_engine.stop(timedelta(seconds=max(1.0, until - monotonic())))
-        ended.set()
+        self._ended.set()
+        self._beating.join(max(1.0, until - monotonic()))
         self._guarded(self._sign_off)
 
     @property
@@ -157,8 +161,10 @@ class Worker:
         return len(waiting)
 
     def tick(self) -> None:
-        """Fire due timers, hand over messages and signals, give and watch for signs of life."""
+        """Give a sign of life, fire due timers, hand over messages and signals, watch for the signs of others."""
+        self._at_times("heartbeat", self._pace.heartbeat, self._beat)
         self.fire_timers()
+        self._guarded(self._engine.deliver_pending)
         self._do_chores()
 
     def fire_timers(self) -> None:
@@ -173,10 +179,8 @@ class Worker:
             self._resting |= dict.fromkeys(fired.failed, now + self._pace.rest.total_seconds())
 
     def _do_chores(self) -> None:
-        self._guarded(self._engine.deliver_pending)
         if self._job_engine is None:
             self.run_waiting()
-        self._at_times("heartbeat", self._pace.heartbeat, self._beat)
         self._at_times("watch", self._pace.heartbeat, self.take_over)
         self._at_times("housekeeping", self._pace.housekeeping, self._tidy)
 
@@ -301,9 +305,9 @@ class Worker:
             self._last_done[name] = now
             self._guarded(work)
 
-    def _keep_beating(self, ended: Event) -> None:
-        """Give signs of life while the last jobs come to their end, so that nobody takes them over."""
-        while not ended.wait(self._pace.heartbeat.total_seconds()):
+    def _keep_beating(self) -> None:
+        """Give signs of life until the last jobs have come to their end, whatever takes long, so that nobody takes them over."""
+        while not self._ended.wait(self._pace.heartbeat.total_seconds()):
             self._guarded(self._beat)
 
     def _sign_off(self) -> None:

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -734,6 +734,40 @@ def test_a_living_node_keeps_its_job_however_far_apart_the_clocks_are(
     with office.database.reading() as tx:
         job = tx.jobs.one(job_id)
         assert (job.state, job.worker, job.interruptions) == ("running", "other", 0)
+
+
+def test_a_node_gives_signs_of_life_and_watches_for_those_of_others_while_messages_take_long(
+    office: Office, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    takes_long, may_end = threading.Event(), threading.Event()
+
+    def deliver_for_long() -> int:
+        takes_long.set()
+        may_end.wait(20)
+        return 0
+
+    monkeypatch.setattr(office.engine, "deliver_pending", deliver_for_long)
+    with office.database.transaction() as tx:
+        tx.nodes.beat("dead")
+    often = timedelta(seconds=0.05)
+    worker = Worker(
+        office.database, office.engine, {}, node="here", pace=Pace(tick=often, heartbeat=often, silence=4 * often)
+    )
+
+    worker.start()
+    try:
+        _until(takes_long)
+        now = clock.advance(timedelta(hours=1))
+        deadline, signs = time.monotonic() + 10, dict[str, datetime]()
+        while signs != {"here": now} and time.monotonic() < deadline:
+            time.sleep(0.02)
+            with office.database.reading() as tx:
+                signs = dict(tx.nodes.signs_of_life())
+    finally:
+        may_end.set()
+        worker.stop(timedelta(seconds=5))
+
+    assert signs == {"here": now}
 
 
 def test_what_has_begun_goes_on_before_more_begins(office: Office, job_engine: JobEngine) -> None:
