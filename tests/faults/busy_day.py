@@ -192,10 +192,15 @@ def prepare(place: Place) -> None:
     database.close()
 
 
+AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
+
+
 class Day:
     """One child's work on a place, under a name that no other living child has."""
 
-    def __init__(self, place: Place, name: str, shift: int, kit: Kit, *, node: str = "node") -> None:
+    def __init__(
+        self, place: Place, name: str, shift: int, kit: Kit, *, node: str = "node", pace: Pace = AT_ONCE
+    ) -> None:
         kit.plant()
         self.place, self.name = place, name
         self.random = Random(name)
@@ -208,7 +213,6 @@ class Day:
         self.intake = Intake(self.database, {"order": "order"}, owe_order)
         operations: dict[str, Operation] = dict.fromkeys(OPERATIONS, self.operate)
         operations["migrate_instances"] = migrating_operation(self.migrator)
-        pace = Pace(retry_after=(timedelta(0), timedelta(0)))
         self.worker = kit.worker(self.database, self.engine, operations, node=node, pace=pace)
         self.made = 0
         with self.database.transaction() as tx:

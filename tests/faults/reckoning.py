@@ -2,11 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 from typing import Any
 
-from busy_day import MORNING, NAP, PEOPLE, SHIFT, Day, Kit, Place, read_lines
+from busy_day import AT_ONCE, MORNING, NAP, PEOPLE, SHIFT, Day, Kit, Place, read_lines
 from fakes import FakeClock
 from sqlalchemy import select
 
@@ -133,7 +134,7 @@ def _effects(ledger: Ledger, rows: _Rows) -> Iterator[str]:
 
 def settle(place: Place, shift: int, kit: Kit) -> list[str]:
     """Let everything come to its end, without faults; give what does not, or ends against a promise."""
-    day = Day(place, f"end.{shift}", shift, kit, node="last")
+    day = Day(place, f"end.{shift}", shift, kit, node="last", pace=replace(AT_ONCE, silence=timedelta(0)))
     day.random = _Calm(day.name)
     try:
         day.repeat()
