@@ -39,7 +39,7 @@ from storage.base import GIVEN_ONCE, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 from storage.incidents import Incidents, NewIncident
 from storage.nodes import NodeHeartbeat
-from storage.processes import rests
+from storage.processes import ProcessInstance, rests
 from storage.statements import Batch, Fixed
 
 
@@ -334,9 +334,15 @@ class Jobs:
         return [job_id for job_id, _, _ in taken]
 
     def put_back(self, job_id: int, claim: int) -> None:
-        """Let a job wait as if it had not been tried: its instance rests, and could not take the result."""
+        """Let a job wait as if it had not been tried: its instance rests, and could not take the result.
+
+        It is woken at once if the instance has gone on meanwhile: whoever let it go on saw no job that waits.
+        """
+        of_job = select(Job.instance_id).where(Job.id == job_id).scalar_subquery()
+        self._unit.connection.execute(select(ProcessInstance.id).where(ProcessInstance.id == of_job).with_for_update())
         values = {"state": JobState.WAITING, "attempts": Job.attempts - 1, "worker": None}
-        self._settle(job_id, claim, values)
+        if self._settle(job_id, claim, values):
+            self._wake_in_time(Job.id == job_id, ~rests(Job.instance_id))
 
     def carry(self, instance_id: int, key: str, job: NewJob) -> None:
         """Owe a job from now on as another version of its process has it; what runs for another operation or inputs, anew."""

@@ -15,6 +15,7 @@ from running import Office, a_diagram, a_process, end, service, start, user
 from engine.errors import BusinessError
 from engine.incident_desk import IncidentDesk
 from engine.operations.call import Call
+from engine.runtime import Engine
 from engine.worker import Pace, Worker
 from storage.errors import Invalid, Unavailable
 from storage.incidents import NewIncident
@@ -374,6 +375,33 @@ def test_an_instance_that_goes_on_leaves_a_postponed_job_its_pause(office: Offic
     office.operator.go_on(instance, "ann", "go on")
 
     assert woken == [timedelta(seconds=6)]
+
+
+def test_an_instance_that_goes_on_before_its_job_is_put_back_has_it_done_at_once(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.deploy(SERVED)
+    instance = office.engine.start("order")
+    woken: list[int] = []
+
+    def suspend(_call: Call) -> Mapping[str, Any]:
+        office.operator.suspend(instance, "ann", "wait")
+        return {}
+
+    def resume(job_id: int, result: Mapping[str, Any]) -> bool:
+        try:
+            return Engine.resume(office.engine, job_id, result)
+        finally:
+            office.operator.go_on(instance, "ann", "go on")
+
+    with office.database.reading() as tx:
+        [job_id] = tx.jobs.waiting()
+    monkeypatch.setattr(office.engine, "resume", resume)
+    office.database.wake = lambda _connection, job, _rank, _delay: woken.append(job)
+
+    Worker(office.database, office.engine, {"work": suspend}, node="here").run_job(job_id)
+
+    assert woken == [job_id]
 
 
 class _Killed(BaseException):
