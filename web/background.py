@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 from typing import TextIO
+from uuid import uuid4
 
 from capture.channels.drop_folder import DropFolder
 from capture.channels.mail_server import DoorLimits, MailServer
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class NodeName:
-    """A name that no other living process of this data folder has, and that a restarted one gets again."""
+    """A name that no other living process has, in whatever data folder, and that a restarted one gets again."""
 
     name: str
     lock: TextIO
@@ -39,16 +40,28 @@ class NodeName:
 
 
 def take_node_name(folder: Path) -> NodeName:
-    """Take the first free name; held by a file lock, so a killed process gives it back."""
+    """Take the first free name of the folder; held by a file lock, so a killed process gives it back."""
     for number in range(1, MOST_NODES + 1):
-        lock = (folder / f"node-{number}.lock").open("w")
+        lock = (folder / f"node-{number}.lock").open("a+", encoding="ascii", errors="replace")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.close()
             continue
-        return NodeName(f"{socket.gethostname()}-{number}", lock)
+        return NodeName(f"{socket.gethostname()}-{number}-{_mark(lock)}", lock)
     raise RuntimeError(f"More than {MOST_NODES} processes work in {folder}.")
+
+
+def _mark(lock: TextIO) -> str:
+    """Give what the file holds to tell its names from those of other folders, whose hosts may have the same name."""
+    lock.seek(0)
+    mark = lock.read()
+    if not mark.isalnum():
+        mark = uuid4().hex[:12]
+        lock.truncate(0)
+        lock.write(mark)
+        lock.flush()
+    return mark
 
 
 @dataclass(slots=True)

@@ -124,6 +124,11 @@ def lateness(system: System) -> float:
     return latest.total_seconds()
 
 
+def name_of_first(installation: Installation) -> str:
+    """Give the name of the node that was the first to begin in the data folder."""
+    return f"{socket.gethostname()}-1-{(installation.folder / 'node-1.lock').read_text()}"
+
+
 def hung(system: System, node: str) -> list[int]:
     """Give the jobs that a node has had in hand for two seconds, when there are as many as it can do at once."""
 
@@ -148,12 +153,16 @@ def states(system: System, jobs: Sequence[int]) -> set[str]:
 
 @pytest.mark.timeout(240)
 def test_what_a_killed_node_had_in_hand_is_taken_over_and_nothing_is_lost(
-    system: System, post: PostOffice, begin: Callable[..., Node], capsys: pytest.CaptureFixture[str]
+    system: System,
+    installation: Installation,
+    post: PostOffice,
+    begin: Callable[..., Node],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     victim = begin("victim", "job.operation_done=sleep@4,job.claimed=sleep@12")
     begin("survivor")
     owe_orders(system, 40)
-    in_hand = hung(system, f"{socket.gethostname()}-1")
+    in_hand = hung(system, name_of_first(installation))
     owe_orders(system, 20)
 
     victim.kill()
