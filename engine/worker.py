@@ -21,7 +21,7 @@ from storage.database import Database
 from storage.errors import Conflict, NotFound, ParcelflowError, Suspended
 from storage.failpoints import failpoint
 from storage.incidents import NewIncident
-from storage.job_engine import JobEngine
+from storage.job_engine import MOST_SWEPT, JobEngine
 from storage.jobs import Job, JobKind
 
 _log = logging.getLogger(__name__)
@@ -189,13 +189,14 @@ class Worker:
         at_work, unsettled = tuple(self._at_work), set(self._unsettled)
         with self._database.reading() as tx:
             signs = {node: at for node, at in tx.nodes.signs_of_life().items() if node != self._node}
-            dead = self._watch.silent(signs, self._pace.silence)
+            dead, late = self._watch.silent(signs, self._pace.silence), tx.jobs.late(self._pace.forgotten)
         if dead:
             self._take_over_from(dead)
+        on_their_way = self._job_engine.on_their_way(late) if late and self._job_engine is not None else set[int]()
         with self._database.transaction() as tx:
             tx.jobs.give_back(self._node, but_for=at_work, since_more_than=self._pace.forgotten)
             tx.jobs.hand_back(self._node, unsettled)
-            tx.jobs.wake_forgotten(self._pace.forgotten)
+            tx.jobs.wake_forgotten(self._pace.forgotten, late, on_their_way)
         self._unsettled -= unsettled
         return dead
 
@@ -320,8 +321,11 @@ class Worker:
             tx.nodes.beat(self._node)
 
     def _tidy(self) -> None:
+        """Forget what is over; where there is more of it than goes at once, the rest at the next tick."""
         with self._database.transaction() as tx:
             tx.messages.expire()
             tx.sign_ins.sweep()
-        if self._job_engine is not None:
-            self._job_engine.sweep(self._database.clock() - self._pace.kept_wake_ups)
+        if self._job_engine is None:
+            return
+        if self._job_engine.sweep(self._database.clock() - self._pace.kept_wake_ups) == MOST_SWEPT:
+            self._last_done.pop("housekeeping", None)

@@ -16,6 +16,9 @@ from dbos import DBOS, DBOSClient
 from dbos._serialization import DBOSPortableJSON
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 
+MOST_SWEPT = 1_000
+"""Wake-ups forgotten in one go."""
+
 _APPLICATION = "parcelflow"
 _VERSION = "1"  # of what a wake-up holds; wake-ups of another version are left alone
 _QUEUE = "jobs"
@@ -47,7 +50,7 @@ class JobEngine:
         options: dict[str, Any] = {
             "workflow_name": _WORKFLOW,
             "queue_name": _QUEUE,
-            "workflow_id": f"job-{job_id}-{uuid4().hex}",
+            "workflow_id": f"{_beginning(job_id)}{uuid4().hex}",
             "app_version": _VERSION,
             "priority": rank,
         }
@@ -89,10 +92,22 @@ class JobEngine:
         """Let the wake-ups that these dead nodes had taken come again; doing so twice does no harm."""
         DBOS._recover_pending_workflows(list(nodes))  # noqa: SLF001 - the library's only way to recover for another node
 
+    def on_their_way(self, job_ids: Sequence[int]) -> set[int]:
+        """Tell which of the jobs have a wake-up that waits for its turn."""
+        beginnings = {_beginning(job_id): job_id for job_id in job_ids}
+        waiting = self._client.list_workflows(
+            status="ENQUEUED", workflow_id_prefix=list(beginnings), load_input=False, load_output=False
+        )
+        return {beginnings[wake_up.workflow_id.rpartition("-")[0] + "-"] for wake_up in waiting}
+
     def sweep(self, before: datetime) -> int:
-        """Forget wake-ups that ended before this time; gives how many, at most a thousand at a time."""
+        """Forget wake-ups that ended before this time; gives how many, at most `MOST_SWEPT` at a time."""
         ended = self._client.list_workflows(
-            status=["SUCCESS", "ERROR"], end_time=before.isoformat(), limit=1000, load_input=False, load_output=False
+            status=["SUCCESS", "ERROR"],
+            end_time=before.isoformat(),
+            limit=MOST_SWEPT,
+            load_input=False,
+            load_output=False,
         )
         self._client.delete_workflows([wake_up.workflow_id for wake_up in ended])
         return len(ended)
@@ -105,6 +120,10 @@ class JobEngine:
         """Close all connections."""
         self._client.destroy()
         self._engine.dispose()
+
+
+def _beginning(job_id: int) -> str:
+    return f"job-{job_id}-"
 
 
 def _open(url: str) -> Engine:

@@ -431,16 +431,22 @@ class Jobs:
         )
         return self._unit.session.scalars(statement).all()
 
-    def wake_forgotten(self, overdue: timedelta) -> int:
-        """Let jobs be taken up that nobody took for so long, and those whose worker has no heartbeat; gives how many.
+    def late(self, overdue: timedelta) -> Sequence[int]:
+        """Give the ids of jobs that nobody took for so long, a hundred at most."""
+        is_late = Job.state == JobState.WAITING, Job.due_at < self._unit.now - overdue
+        return self._unit.session.scalars(select(Job.id).where(*is_late, ~rests(Job.instance_id)).limit(100)).all()
+
+    def wake_forgotten(self, overdue: timedelta, late: Collection[int], on_their_way: Collection[int] = ()) -> int:
+        """Let late jobs be taken up unless their wake-ups are still on their way, and those of lost workers; gives how many.
 
         A worker that is taken for dead may have claimed one in a transaction that the database carried out only then.
+        All late ones count from now on again, so that each has its turn to be looked at.
         """
         before, alive = self._unit.now - overdue, select(NodeHeartbeat.node)
         lost = self._cut_off(Job.worker.not_in(alive), Job.started_at < before)
-        is_late = or_(Job.due_at < before, and_(Job.id.in_(lost), self._is_due))
-        chosen = select(Job.id).where(Job.state == JobState.WAITING, is_late, ~rests(Job.instance_id)).limit(100)
-        return len({*lost, *self._wake_now(Job.id.in_(chosen), is_late)})
+        is_late = and_(Job.id.in_(late), Job.due_at < before)
+        woken = self._wake_now(or_(is_late, and_(Job.id.in_(lost), self._is_due)), but_for=on_their_way)
+        return len({*lost, *woken})
 
     def unfinished(self) -> Sequence[Job]:
         """Give the jobs of instances that wait or run, oldest first."""
@@ -456,10 +462,11 @@ class Jobs:
         if self._unit.wake is not None:
             self._unit.wake(self._unit.connection, job_id, _RANKS[kind], delay)
 
-    def _wake_now(self, *chosen: ColumnElement[bool]) -> Sequence[int]:
-        """Let waiting jobs be due now, and wake them."""
+    def _wake_now(self, *chosen: ColumnElement[bool], but_for: Collection[int] = ()) -> Sequence[int]:
+        """Let waiting jobs be due now, and wake them but for some."""
         waking = update(Job).where(Job.state == JobState.WAITING, *chosen).values(due_at=self._unit.now)
-        woken = self._unit.connection.execute(waking.returning(Job.id, Job.kind)).all()
+        due = self._unit.connection.execute(waking.returning(Job.id, Job.kind)).all()
+        woken = [(job_id, kind) for job_id, kind in due if job_id not in but_for]
         for job_id, kind in woken:
             self._wake(job_id, kind, timedelta(0))
         return [job_id for job_id, _ in woken]

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 from uuid import uuid4
@@ -19,7 +19,7 @@ from engine.runtime import Engine
 from engine.worker import Pace, Worker
 from storage.errors import Invalid, Unavailable
 from storage.incidents import NewIncident
-from storage.job_engine import JobEngine
+from storage.job_engine import MOST_SWEPT, JobEngine
 from storage.jobs import JobKind, Jobs, NewJob, rest_after
 
 AT_ONCE = Pace(retry_after=(timedelta(0), timedelta(0)))
@@ -878,6 +878,48 @@ def test_a_job_that_rests_is_brought_by_the_job_engine_as_soon_as_it_is_due(
 
     with office.database.reading() as tx:
         assert tx.jobs.one(job_id).state == "done"
+
+
+def _wake_ups(job_engine: JobEngine, status: str = "ENQUEUED") -> int:
+    return len(job_engine._client.list_workflows(status=status, load_input=False, load_output=False))
+
+
+def test_a_job_that_waits_for_long_has_one_wake_up_and_one_that_lost_it_gets_another(
+    office: Office, job_engine: JobEngine, clock: FakeClock
+) -> None:
+    with office.database.transaction() as tx:
+        for number in range(5):
+            tx.jobs.add(NewJob(f"{number}", "work"))
+    office.database.wake = None
+    with office.database.transaction() as tx:
+        tx.jobs.add(NewJob("lost", "work"))
+    office.database.wake = job_engine.wake
+    worker = _worker(office, Desk(), job_engine=job_engine)
+
+    for _ in range(5):
+        clock.advance(AT_ONCE.forgotten + timedelta(seconds=1))
+        worker.take_over()
+
+    assert _wake_ups(job_engine) == 6
+
+
+def test_housekeeping_forgets_all_wake_ups_that_ended_however_many_there_are(
+    office: Office, job_engine: JobEngine, clock: FakeClock
+) -> None:
+    with office.database.transaction() as tx:
+        for number in range(MOST_SWEPT + 1):
+            job_engine.wake(tx.connection, number, 1, timedelta(0))
+        table = "dbos.workflow_status" if tx.is_postgresql else "workflow_status"
+        tx.connection.exec_driver_sql(f"UPDATE {table} SET status = 'SUCCESS'")  # noqa: S608 - one of the two above
+    clock.now = datetime.now(UTC) + AT_ONCE.kept_wake_ups + timedelta(hours=1)
+    worker = _worker(office, Desk(), job_engine=job_engine)
+
+    left = []
+    for _ in range(3):
+        worker.tick()
+        left.append(_wake_ups(job_engine, "SUCCESS"))
+
+    assert left == [1, 0, 0]
 
 
 def test_a_dead_nodes_job_is_taken_up_whatever_its_clock_said(office: Office, clock: FakeClock) -> None:
