@@ -36,6 +36,8 @@ class IncidentDesk:
                 details = {"node": incident.node, "corrected": sorted(corrected or {})}
                 cause = Cause("incident.retried", actor, f"incident:{incident_id}", details=details)
                 self._engine.move(tx, live, lambda execution, now: execution.retry(key, now, corrected), cause)
+            elif incident.instance_id is None:
+                tx.audit.record(SYSTEM, actor, "incident.retried", f"incident:{incident_id}", {"node": incident.node})
 
         self._engine.transact(retry)
 
@@ -55,6 +57,8 @@ class IncidentDesk:
                 tx.jobs.discard(job.id)
                 return
             if incident.instance_id is None:
+                self._engine.skip_start(tx, incident.key)
+                tx.audit.record(SYSTEM, actor, "incident.given_up", f"incident:{incident_id}", details)
                 return
             key, live = incident.key, tx.processes.live(incident.instance_id)
             if error_code is None or key is None:

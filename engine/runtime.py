@@ -34,6 +34,7 @@ from storage.jobs import Job
 from storage.people import Actor
 from storage.processes import InstanceState, ProcessInstance, Startable
 from storage.steps import CompletedItem, NewMessage, StepRecord
+from storage.timers import Timer
 from storage.worklist import ItemInHand
 
 SYSTEM = "system"
@@ -397,12 +398,17 @@ class Engine:
             return False
         definition = tx.deployments.to_start(timer.definition_id)
         program = self._programs.of(tx, definition.deployment_id)
-        following, told = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
-        next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
-        tx.timers.move(timer_id, timer.due_at, next_at, schedule)
+        told = _to_next_start(tx, timer, program)
         failpoint("timer.moved")
         self._begin(tx, definition, None, dict(told), cause, start_event=timer.key)
         return True
+
+    def skip_start(self, tx: Transaction, key: str | None) -> None:
+        """Leave out the start that an incident with this key tells of: its timer waits for the next time, if there is one."""
+        timer = tx.timers.stopped_start(key)
+        if timer is not None:
+            definition = tx.deployments.to_start(timer.definition_id or 0)
+            _to_next_start(tx, timer, self._programs.of(tx, definition.deployment_id))
 
     def _try_to_hand_over(self, handover: Handover) -> bool:
         try:
@@ -435,6 +441,14 @@ class Engine:
         move = cause(subject_of(live), key=key)
         self.move(tx, live, lambda execution, now: execution.deliver(key, payload, now), move)
         return live.id
+
+
+def _to_next_start(tx: Transaction, timer: Timer, program: Program) -> Mapping[str, Any]:
+    """Let a timer that starts a process wait for its next time; gives what the instance is told of those missed."""
+    following, told = following_start(timer.key, timer.schedule or {}, tx.now, program.time_zone)
+    next_at, schedule = (None, None) if following is None else (following.due_at, following.schedule)
+    tx.timers.move(timer.id, timer.due_at, next_at, schedule)
+    return told
 
 
 def _saved(live: LiveInstance) -> Saved:

@@ -6,6 +6,7 @@ again with the same key. After the last try, or when each try has taken the proc
 """
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,7 +19,7 @@ from engine.operations.call import Call, Operation
 from engine.runtime import Engine
 from engine.watch import Watch
 from storage.database import Database
-from storage.errors import Conflict, NotFound, ParcelflowError, Suspended
+from storage.errors import Conflict, NotFound, ParcelflowError, Suspended, Unavailable
 from storage.failpoints import failpoint
 from storage.incidents import NewIncident
 from storage.job_engine import MOST_SWEPT, JobEngine
@@ -89,6 +90,7 @@ class Worker:
         self._at_work: list[int] = []
         self._unsettled: set[int] = set()
         self._resting: dict[int, float] = {}
+        self._failed_starts: Counter[int] = Counter()
         self._watch = Watch()
 
     def start(self) -> None:
@@ -174,9 +176,23 @@ class Worker:
         with self._database.reading() as tx:
             starts = [timer for timer in tx.timers.due_starts() if timer not in self._resting]
         for timer in starts:
-            self._guarded(partial(self._engine.fire_timer, timer))
+            self._guarded(partial(self._start_by, timer))
         while not self._stopping.is_set() and (fired := self._engine.fire_due(tuple(self._resting))):
             self._resting |= dict.fromkeys(fired.failed, now + self._pace.rest.total_seconds())
+
+    def _start_by(self, timer_id: int) -> None:
+        """Start a process by its timer; a start that fails rests, and after as many tries as a job has an operator is told."""
+        try:
+            self._engine.fire_timer(timer_id)
+        except Exception as error:
+            self._resting[timer_id] = monotonic() + self._pace.rest.total_seconds()
+            self._failed_starts[timer_id] += not isinstance(error, Unavailable)
+            if self._failed_starts[timer_id] > len(self._pace.retry_after):
+                with self._database.transaction() as tx:
+                    tx.timers.stop(timer_id, *_told(error, "start_failed"))
+                del self._failed_starts[timer_id]
+            raise
+        del self._failed_starts[timer_id]
 
     def _do_chores(self) -> None:
         if self._job_engine is None:
@@ -258,8 +274,7 @@ class Worker:
             tx.jobs.finish(job.id)
 
     def _note_failure(self, job: Job, error: Exception) -> None:
-        code = error.code if isinstance(error, ParcelflowError) else "operation_failed"
-        message = error.message if isinstance(error, ParcelflowError) else f"{type(error).__name__}: {error}"
+        code, message = _told(error, "operation_failed")
         _log.warning("job %s (%s), try %s: %s", job.id, job.operation, job.tries, message, exc_info=error)
         failpoint("job.failed")
         pauses = self._pace.pauses(job)
@@ -268,13 +283,13 @@ class Worker:
             return
         delay = pauses[job.tries - 1]
         with self._database.transaction() as tx:
-            tx.jobs.postpone(job.id, job.claims, message[:_LONGEST_MESSAGE], delay)
+            tx.jobs.postpone(job.id, job.claims, message, delay)
             failpoint("job.postponed")
 
     def _stop_trying(self, job: Job, code: str, message: str) -> None:
         incident = NewIncident(
             code=code,
-            message=message[:_LONGEST_MESSAGE],
+            message=message,
             key=job.key,
             node=job.node,
             data={"operation": job.operation}
@@ -329,3 +344,10 @@ class Worker:
             return
         if self._job_engine.sweep(self._database.clock() - self._pace.kept_wake_ups) == MOST_SWEPT:
             self._last_done.pop("housekeeping", None)
+
+
+def _told(error: Exception, unknown: str) -> tuple[str, str]:
+    """Give the code and the message that people read of an error."""
+    if isinstance(error, ParcelflowError):
+        return error.code, error.message[:_LONGEST_MESSAGE]
+    return unknown, f"{type(error).__name__}: {error}"[:_LONGEST_MESSAGE]

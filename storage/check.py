@@ -29,7 +29,7 @@ from storage.jobs import Job, JobKind, JobState
 from storage.nodes import NodeHeartbeat
 from storage.parcels import Document, Parcel, ParcelState, QuarantineEntry, QuarantineState, StatusChange
 from storage.processes import InstanceState, MessageSubscription, ProcessDefinition, ProcessInstance
-from storage.timers import Timer
+from storage.timers import Timer, is_stopped
 from storage.work import OPEN_WORK, WorkItem
 
 GRACE = timedelta(hours=24)
@@ -232,7 +232,7 @@ def _timers(tx: Transaction) -> Iterator[Breach]:
         select(Timer.id, Timer.key, Timer.due_at)
         .outerjoin(ProcessInstance, ProcessInstance.id == Timer.instance_id)
         .where(Timer.due_at < tx.now - OVERDUE)
-        .where(or_(Timer.instance_id.is_(None), ProcessInstance.state == InstanceState.ACTIVE))
+        .where(or_(Timer.instance_id.is_(None), ProcessInstance.state == InstanceState.ACTIVE), ~is_stopped())
     )
     for row in tx.connection.execute(statement):
         yield Breach("I7", f"timer {row.id}", f"{row.key} was due at {row.due_at.isoformat()} and has not fired")

@@ -141,7 +141,7 @@ class Transaction(Unit):
     @cached_property
     def timers(self) -> Timers:
         """The timers."""
-        return Timers(self)
+        return Timers(self, self.incidents)
 
     @cached_property
     def incidents(self) -> Incidents:

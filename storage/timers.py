@@ -4,12 +4,24 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    String,
+    UniqueConstraint,
+    cast,
+    delete,
+    exists,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.base import Base, Unit, identity
 from storage.errors import Conflict
-from storage.processes import rests
+from storage.incidents import Incident, Incidents, IncidentState, NewIncident
+from storage.processes import ProcessDefinition, rests
 
 
 class Timer(Base):
@@ -30,11 +42,22 @@ class Timer(Base):
     schedule: Mapped[dict[str, Any] | None]
 
 
+_START_KEY = literal("start:") + cast(Timer.definition_id, String) + literal(":") + Timer.key
+"""How incidents name the start of a definition by a timer; unlike a timer's number it is never used again."""
+
+
+def is_stopped() -> ColumnElement[bool]:
+    """Tell whether the start by a timer has failed and waits for an operator."""
+    told = Incident.state == IncidentState.OPEN, Incident.instance_id.is_(None), Incident.key == _START_KEY
+    return exists().where(*told)
+
+
 class Timers:
     """The timers of one transaction."""
 
-    def __init__(self, unit: Unit) -> None:
+    def __init__(self, unit: Unit, incidents: Incidents) -> None:
         self._unit = unit
+        self._incidents = incidents
 
     def one(self, timer_id: int) -> Timer | None:
         """Give the timer by id, unless it is gone."""
@@ -68,9 +91,29 @@ class Timers:
         return self._unit.session.scalar(due.limit(1)) is not None
 
     def due_starts(self, limit: int = 100) -> Sequence[int]:
-        """Give the ids of due timers that start a process, oldest first."""
-        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.definition_id.is_not(None))
+        """Give the ids of due timers that start a process, oldest first, but for those that were stopped."""
+        due = select(Timer.id).where(Timer.due_at <= self._unit.now, Timer.definition_id.is_not(None), ~is_stopped())
         return self._unit.session.scalars(due.order_by(Timer.due_at, Timer.id).limit(limit)).all()
+
+    def stop(self, timer_id: int, code: str, message: str) -> None:
+        """Let a due timer start nothing until an operator has dealt with the incident; once, whoever finds that it fails."""
+        due = Timer.id == timer_id, Timer.definition_id.is_not(None), Timer.due_at <= self._unit.now
+        connection = self._unit.connection
+        if connection.execute(select(Timer.id).where(*due).with_for_update()).first() is None:
+            return
+        told = (
+            select(_START_KEY.label("key"), Timer.node, Timer.due_at, ProcessDefinition.key.label("process"))
+            .add_columns(ProcessDefinition.version)
+            .join(ProcessDefinition, ProcessDefinition.id == Timer.definition_id)
+            .where(Timer.id == timer_id, ~is_stopped())
+        )
+        for row in connection.execute(told).all():
+            data = {"process": row.process, "version": row.version, "due_at": row.due_at}
+            self._incidents.open(NewIncident(code, message, row.key, row.node, data=data))
+
+    def stopped_start(self, key: str | None) -> Timer | None:
+        """Give the due timer whose start an incident with this key tells of, unless it is gone."""
+        return self._unit.session.scalar(select(Timer).where(_START_KEY.in_([key]), Timer.due_at <= self._unit.now))
 
     def awaited(self) -> Sequence[str]:
         """Give the flow nodes at which instances wait for a time."""

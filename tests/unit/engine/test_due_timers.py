@@ -13,10 +13,12 @@ from sqlalchemy import event, select, update
 from statements import counted
 
 from engine.firing import MOST_TOGETHER, prepare, write
-from engine.worker import Worker
+from engine.incident_desk import IncidentDesk
+from engine.worker import Pace, Worker
+from storage import failpoints
 from storage.database import Transaction
 from storage.errors import StaleVersion
-from storage.incidents import NewIncident
+from storage.incidents import Incident, NewIncident
 from storage.processes import ProcessInstance
 from storage.work import FurtherCandidate
 from storage.worklist import ItemInHand
@@ -461,3 +463,98 @@ def test_a_cycle_that_began_in_the_past_goes_on_with_what_is_still_to_come(offic
     for begun in (1, 2, 2):
         clock.advance(24 * _HOUR)
         assert _begun(office) == ["look"] * begun
+
+
+_HOURLY = "<timerEventDefinition><timeCycle>R/PT1H</timeCycle></timerEventDefinition>"
+_EACH_HOUR = a_diagram(
+    a_process("order", start("hourly", _HOURLY), user("look"), end(), "hourly -> look", "look -> done")
+)
+_PATIENT = Pace(rest=timedelta(0))
+
+
+def _fire_in_vain(worker: Worker, times: int = 1) -> None:
+    """Let what a timer would begin fail before it is written."""
+    failpoints.arm("step.before_commit=raise")
+    try:
+        for _ in range(times):
+            worker.fire_timers()
+    finally:
+        failpoints.arm("")
+
+
+def _fail_to_start(office: Office, clock: FakeClock) -> tuple[Worker, Incident]:
+    """Let a start by a timer fail until an operator is told."""
+    office.deploy(_EACH_HOUR)
+    clock.advance(_HOUR)
+    worker = Worker(office.database, office.engine, {}, node="here", pace=_PATIENT)
+    _fire_in_vain(worker, 5)
+    with office.database.reading() as tx:
+        [incident] = tx.incidents.still_open()
+    return worker, incident
+
+
+def _tries(caplog: pytest.LogCaptureFixture) -> int:
+    return sum(record.name == "engine.worker" for record in caplog.records)
+
+
+def _begun_by_timer(office: Office) -> int:
+    with office.database.reading() as tx:
+        return len(tx.processes.all())
+
+
+def test_a_start_by_a_timer_that_fails_rests(
+    office: Office, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.deploy(_EACH_HOUR)
+    clock.advance(_HOUR)
+
+    _fire_in_vain(Worker(office.database, office.engine, {}, node="here"), 5)
+
+    assert _tries(caplog) == 1
+    with office.database.reading() as tx:
+        assert list(tx.incidents.still_open()) == []
+
+
+def test_a_start_by_a_timer_that_fails_as_often_as_a_job_is_tried_waits_for_an_operator(
+    office: Office, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    worker, incident = _fail_to_start(office, clock)
+
+    assert _tries(caplog) == len(_PATIENT.retry_after) + 1
+    assert (incident.node, incident.instance_id) == ("hourly", None)
+    assert (incident.data["process"], incident.data["version"]) == ("order", 1)
+    clock.advance(timedelta(minutes=5))
+    with office.database.transaction() as tx:
+        tx.nodes.beat("here")
+    assert office.breaches() == []
+    worker.fire_timers()
+    assert _begun_by_timer(office) == 0
+    IncidentDesk(office.engine).retry(incident.id, "ann")
+    worker.fire_timers()
+    assert _begun_by_timer(office) == 1
+
+
+def test_a_start_that_is_given_up_is_left_out_and_the_next_one_comes_in_its_time(
+    office: Office, clock: FakeClock
+) -> None:
+    worker, incident = _fail_to_start(office, clock)
+
+    IncidentDesk(office.engine).give_up(incident.id, "ann", "not today")
+    worker.fire_timers()
+
+    assert _begun_by_timer(office) == 0
+    clock.advance(_HOUR)
+    worker.fire_timers()
+    assert _begun_by_timer(office) == 1
+
+
+def test_a_corrected_version_starts_by_its_timer_though_the_former_one_was_stopped(
+    office: Office, clock: FakeClock
+) -> None:
+    worker, _ = _fail_to_start(office, clock)
+
+    office.deploy(_EACH_HOUR.replace(b'"look"', b'"look_again"').replace(b"look<", b"look_again<"))
+    clock.advance(_HOUR)
+    worker.fire_timers()
+
+    assert _begun_by_timer(office) == 1
