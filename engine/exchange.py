@@ -7,10 +7,14 @@ from typing import Final
 from engine.recording import Course
 from engine.steps import SubscriptionWait, WaitKind
 from storage.database import Transaction
+from storage.errors import ParcelflowError
 from storage.failpoints import failpoint
+from storage.incidents import NOT_DELIVERED, NewIncident
+from storage.instances import Handover
 from storage.steps import NewMessage
 
 MOST_HANDOVERS: Final = 100
+_LONGEST_MESSAGE: Final = 2_000
 
 
 def exchange(tx: Transaction, course: Course, message_life: timedelta) -> None:
@@ -28,6 +32,24 @@ def exchange(tx: Transaction, course: Course, message_life: timedelta) -> None:
                 failpoint("message.taken")
                 course.add(course.execution.deliver(wait.key, dict(payload), tx.now))
                 break
+
+
+def tell_undelivered(tx: Transaction, handover: Handover, reason: Exception) -> None:
+    """Tell an operator of a message or signal that could not be handed over, and why; its receiver goes on all the same."""
+    if handover.instance_id is None:
+        definition = tx.deployments.definition(handover.definition_id or 0)
+        receiver, parcel_id = f"version {definition.version} of {definition.key}, which it starts", None
+    else:
+        receiver = f"instance {handover.instance_id}"
+        parcel_id = tx.processes.one(handover.instance_id).parcel_id
+    why = reason.message if isinstance(reason, ParcelflowError) else f"{type(reason).__name__}: {reason}"
+    incident = NewIncident(
+        NOT_DELIVERED,
+        f"{handover.mark.capitalize()} cannot be handed over to {receiver}: {why}"[:_LONGEST_MESSAGE],
+        key=handover.mark,
+        node=handover.key.partition(":")[0],
+    )
+    tx.incidents.open(incident, parcel_id=parcel_id)
 
 
 def _send_off(tx: Transaction, course: Course, message_life: timedelta) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from engine.recording import Cause
 from engine.runtime import SYSTEM, Engine
 from storage.database import Transaction
-from storage.incidents import Incident, IncidentState
+from storage.incidents import NOT_DELIVERED, Incident, IncidentState
 from storage.jobs import JobState
 from storage.work import UNKNOWN_ASSIGNEE
 
@@ -29,6 +29,8 @@ class IncidentDesk:
             tx.incidents.close(incident_id, IncidentState.RESOLVED, actor)
             if incident.job_id is not None:
                 self._retry_job(tx, incident, actor, corrected or {})
+            elif incident.code == NOT_DELIVERED:
+                _record_retry(tx, incident, actor)
             elif incident.code == UNKNOWN_ASSIGNEE:
                 _give_to_named(tx, incident, actor)
             elif incident.instance_id is not None and incident.key is not None:
@@ -44,12 +46,16 @@ class IncidentDesk:
     def give_up(self, incident_id: int, actor: str, reason: str, *, error_code: str | None = None) -> None:
         """End what cannot go on: the activity with a BPMN error when a code is given, else the whole instance.
 
-        Where the job is not wanted any more, or belongs to no instance, the incident alone is closed.
+        Where the job is not wanted any more, or belongs to no instance, the incident alone is closed; a message or signal that
+        could not be handed over is discarded, and its receiver goes on.
         """
 
         def give_up(tx: Transaction) -> None:
             incident = tx.incidents.one(incident_id)
             tx.incidents.close(incident_id, IncidentState.GIVEN_UP, actor, reason)
+            if incident.code == NOT_DELIVERED:
+                tx.messages.give_up(incident.key or "", actor, reason)
+                return
             details = {"node": incident.node, "reason": reason}
             cause = partial(Cause, "incident.given_up", actor, f"incident:{incident_id}", details=details)
             job = None if incident.job_id is None else tx.jobs.one(incident.job_id)
@@ -87,6 +93,10 @@ class IncidentDesk:
 
 def _give_to_named(tx: Transaction, incident: Incident, actor: str) -> None:
     tx.work.give_to_named(incident.instance_id or 0, incident.key or "", incident.data["assignee"])
+    _record_retry(tx, incident, actor)
+
+
+def _record_retry(tx: Transaction, incident: Incident, actor: str) -> None:
     details = {"node": incident.node}
     chain = _chain(incident.instance_id, incident.parcel_id)
     tx.audit.record(chain, actor, "incident.retried", f"incident:{incident.id}", details)

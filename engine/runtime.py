@@ -13,12 +13,13 @@ import logging
 import random
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from engine.exchange import MOST_HANDOVERS, exchange
+from engine.exchange import MOST_HANDOVERS, exchange, tell_undelivered
 from engine.firing import MOST_TOGETHER, Fired, Firing, fired, firing_of, prepare, write
 from engine.kept import KeptExecutions, Saved
 from engine.recording import Cause, Course, Move, begin
@@ -40,6 +41,8 @@ from storage.worklist import ItemInHand
 SYSTEM = "system"
 _TRIES = 8
 _PAUSE_SECONDS = 0.02
+_ASIDE = timedelta(seconds=30)
+"""How long what could not be handed over lets the others go before it."""
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -67,6 +70,7 @@ class Engine:
         self._programs = programs
         self.message_life = message_life
         self._kept = KeptExecutions()
+        self._aside: dict[str, datetime] = {}
 
     def start(
         self,
@@ -280,10 +284,15 @@ class Engine:
         return self.transact(broadcast)
 
     def deliver_pending(self) -> int:
-        """Hand over the signals and messages whose receivers wait, one transaction each; gives how many."""
+        """Hand over the signals and messages whose receivers wait, one transaction each; gives how many.
+
+        One that cannot be handed over is told to an operator and set aside for a while, so that it never holds up the others.
+        """
         with self._database.reading() as tx:
-            handovers = tx.processes.handovers(MOST_HANDOVERS)
-        return sum(self._try_to_hand_over(handover) for handover in handovers)
+            self._aside = {mark: until for mark, until in self._aside.items() if until > tx.now}
+            handovers = tx.processes.handovers(MOST_HANDOVERS, but_for=self._aside)
+            told = tx.incidents.undelivered() if handovers else set()
+        return sum(self._try_to_hand_over(handover, is_told=handover.mark in told) for handover in handovers)
 
     def transact(self, work: Callable[[Transaction], _T], tries: int = _TRIES) -> _T:
         """Do something in one transaction; begin again where somebody else was faster with the same instance or signal.
@@ -410,13 +419,30 @@ class Engine:
             definition = tx.deployments.to_start(timer.definition_id or 0)
             _to_next_start(tx, timer, self._programs.of(tx, definition.deployment_id))
 
-    def _try_to_hand_over(self, handover: Handover) -> bool:
+    def _try_to_hand_over(self, handover: Handover, *, is_told: bool) -> bool:
+        def hand_over(tx: Transaction) -> None:
+            self.hand_over(tx, handover)
+            if is_told:
+                tx.incidents.delivered(handover.mark)
+
         try:
-            self.transact(lambda tx: self.hand_over(tx, handover))
-        except (Conflict, NotFound) as reason:
+            self.transact(hand_over)
+        except Conflict as reason:
             _log.info("not delivered yet: %s", reason)
             return False
+        except Unavailable:
+            raise
+        except Exception as reason:  # noqa: BLE001 - one that cannot be handed over must not keep the others from their receivers
+            self._set_aside(handover, reason, is_told=is_told)
+            return False
         return True
+
+    def _set_aside(self, handover: Handover, reason: Exception, *, is_told: bool) -> None:
+        self._aside[handover.mark] = self._database.clock() + _ASIDE
+        if not is_told:
+            _log.error("%s is set aside: %s", handover.mark, reason, exc_info=reason)
+            with suppress(NotFound):  # the receiver was deleted meanwhile
+                self.transact(lambda tx: tell_undelivered(tx, handover, reason))
 
     def _hand_over_at_once(self, tx: Transaction, handover: Handover) -> int:
         """Hand over; when the receiver got another message meanwhile, the receiver has to be looked for anew."""

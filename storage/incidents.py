@@ -12,6 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from storage.base import GIVEN_ONCE, Base, Unit, identity
 from storage.errors import Conflict, NotFound
 
+NOT_DELIVERED = "not_delivered"
+"""The code of incidents that tell of a message or signal which could not be handed over; their key is its mark."""
+
 
 class IncidentState(StrEnum):
     """Whether an operator still has to look."""
@@ -99,6 +102,17 @@ class Incidents:
         """Give the open incidents, oldest first."""
         statement = select(Incident).where(Incident.state == IncidentState.OPEN).order_by(Incident.id).limit(limit)
         return self._unit.session.scalars(statement).all()
+
+    def undelivered(self) -> set[str]:
+        """Give the marks of the messages and signals that open incidents tell of."""
+        told = Incident.state == IncidentState.OPEN, Incident.code == NOT_DELIVERED
+        return {mark for mark in self._unit.connection.scalars(select(Incident.key).where(*told)) if mark is not None}
+
+    def delivered(self, mark: str) -> None:
+        """Close what tells of a message or signal: it was handed over after all."""
+        told = Incident.state == IncidentState.OPEN, Incident.code == NOT_DELIVERED, Incident.key == mark
+        values = {"state": IncidentState.RESOLVED, "closed_at": self._unit.now}
+        self._unit.connection.execute(update(Incident).where(*told).values(values))
 
     def close(self, incident_id: int, state: IncidentState, actor: str, reason: str | None = None) -> None:
         """Close an open incident; raises `Conflict` when somebody has done so already."""

@@ -83,6 +83,11 @@ class Handover:
     message_id: int | None = None
     signal_copy_id: int | None = None
 
+    @property
+    def mark(self) -> str:
+        """What it is called where it is set aside: `message:7` or `signal:7`."""
+        return f"signal:{self.signal_copy_id}" if self.message_id is None else f"message:{self.message_id}"
+
 
 @dataclass(frozen=True, slots=True)
 class DueTimer:
@@ -212,6 +217,10 @@ _FITS = or_(
 def live_instance(row: Sequence[Any]) -> LiveInstance:
     """Make the value from a row that begins with `LIVE_COLUMNS`."""
     return LiveInstance(*row[: len(LIVE_COLUMNS)])
+
+
+def _numbers(marks: Collection[str], kind: str) -> list[int]:
+    return [int(number) for name, _, number in (mark.partition(":") for mark in marks) if name == kind]
 
 
 class Processes:
@@ -375,9 +384,13 @@ class Processes:
         except IntegrityError as error:
             raise StaleVersion("Who waited for the signal does not any more; send it again.") from error
 
-    def handovers(self, limit: int = 100) -> Sequence[Handover]:
-        """Give signals on their way, and messages whose receiver waits, oldest first; each message at most once."""
-        return [*self._signal_handovers(limit), *self._message_handovers(limit)]
+    def handovers(self, limit: int = 100, *, but_for: Collection[str] = ()) -> Sequence[Handover]:
+        """Give signals on their way, and messages whose receiver waits, oldest first; each message at most once.
+
+        `but_for` are the marks of those that are set aside.
+        """
+        signals, messages = (_numbers(but_for, kind) for kind in ("signal", "message"))
+        return [*self._signal_handovers(limit, signals), *self._message_handovers(limit, messages)]
 
     def receiver(self, message_id: int, *, any_key: bool = False) -> Handover | None:
         """Give the subscription a message goes to: the oldest instance that waits for it, else a definition it starts."""
@@ -459,7 +472,7 @@ class Processes:
             bindparam("thrown_at", self._unit.now, type_=columns.thrown_at.type),
         )
 
-    def _signal_handovers(self, limit: int) -> list[Handover]:
+    def _signal_handovers(self, limit: int, but_for: Collection[int]) -> list[Handover]:
         copies = SignalCopy.__table__.c
         statement = (
             select(
@@ -475,11 +488,16 @@ class Processes:
             .order_by(copies.id)
             .limit(limit)
         )
+        if but_for:
+            statement = statement.where(copies.id.not_in(but_for))
         return [Handover(**row._asdict()) for row in self._unit.connection.execute(statement)]
 
-    def _message_handovers(self, limit: int) -> list[Handover]:
+    def _message_handovers(self, limit: int, but_for: Collection[int]) -> list[Handover]:
         found: dict[int, Handover] = {}
-        for row in self._unit.connection.execute(self._matches(any_key=False).limit(limit)):
+        matches = self._matches(any_key=False)
+        if but_for:
+            matches = matches.where(_m.id.not_in(but_for))
+        for row in self._unit.connection.execute(matches.limit(limit)):
             found.setdefault(row.message_id, Handover(**row._asdict()))
         return list(found.values())
 

@@ -1,15 +1,17 @@
 """Messages that found no receiver, as operators see them: waiting, expired; readdressed or discarded, each on record."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import String, cast, delete, exists, or_, select, update
 
 from storage.audit import SYSTEM_CHAIN, AuditTrail
 from storage.base import Unit
 from storage.errors import Conflict, NotFound
-from storage.processes import BufferedMessage, MessageState
+from storage.incidents import NOT_DELIVERED, Incident, IncidentState
+from storage.processes import BufferedMessage, MessageState, SignalCopy
 
 KEPT_FOR_OPERATORS: Final = timedelta(days=90)
 """How long an expired or discarded message can still be looked at."""
@@ -54,6 +56,28 @@ class Messages:
         self._change(message_id, {"state": MessageState.DISCARDED, "expires_at": self._unit.now})
         self._record(by, "message.discarded", message_id, {"reason": reason, **_told(message)})
 
+    def give_up(self, mark: str, by: str, reason: str) -> None:
+        """Deliver what is set aside to nobody, be it a message or a signal, unless it was delivered meanwhile."""
+        kind, _, number = mark.partition(":")
+        if kind == "message":
+            with suppress(Conflict, NotFound):
+                self.discard(int(number), by, reason)
+            return
+        given_up = self._unit.connection.execute(delete(SignalCopy).where(SignalCopy.id == int(number)))
+        if given_up.rowcount:
+            self._audit.record(SYSTEM_CHAIN, by, "signal.discarded", mark, {"reason": reason})
+
+    def forget_incidents(self) -> None:
+        """Close the incidents that tell of what is not on its way any more: another way was found, or its receiver is gone."""
+        waiting = exists().where(
+            BufferedMessage.state == MessageState.WAITING,
+            Incident.key == "message:" + cast(BufferedMessage.id, String),
+        )
+        on_its_way = exists().where(Incident.key == "signal:" + cast(SignalCopy.id, String))
+        told = Incident.state == IncidentState.OPEN, Incident.code == NOT_DELIVERED, ~waiting, ~on_its_way
+        values = {"state": IncidentState.RESOLVED, "closed_at": self._unit.now}
+        self._unit.connection.execute(update(Incident).where(*told).values(values))
+
     def expire(self) -> int:
         """Give up messages whose receiver never came, on record, and forget old ones; gives how many were given up.
 
@@ -73,6 +97,7 @@ class Messages:
         for message in overdue:
             if message.id in given_up:
                 self._record("system", "message.expired", message.id, _told(message))
+        self.forget_incidents()
         return len(given_up)
 
     def _change(self, message_id: int, values: Mapping[str, Any]) -> None:

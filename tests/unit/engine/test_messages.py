@@ -1,5 +1,6 @@
 """Messages reach one receiver, or wait for it; what nobody receives is told and can be delivered or discarded by an operator."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier, Event
@@ -7,15 +8,20 @@ from time import sleep
 
 import pytest
 from fakes import FakeClock
-from running import Office, a_diagram, a_process, end, start, user
-from sqlalchemy import select
+from running import BERLIN, Office, a_diagram, a_process, end, gateway, start, user
+from sqlalchemy import select, update
 
+from engine.deployment import ProgramCache
+from engine.exchange import MOST_HANDOVERS
+from engine.incident_desk import IncidentDesk
 from engine.message_desk import MessageDesk
+from engine.runtime import Engine
 from storage.audit import SYSTEM_CHAIN
 from storage.database import Transaction
 from storage.errors import Conflict, Invalid, NotFound
+from storage.incidents import NOT_DELIVERED
 from storage.instances import Handover
-from storage.processes import MessageState, MessageSubscription
+from storage.processes import MessageState, MessageSubscription, ProcessInstance
 from storage.steps import NewMessage
 
 _DAY = timedelta(days=1)
@@ -384,3 +390,158 @@ def test_what_is_left_of_an_earlier_version_goes_with_the_next_one(office: Offic
 
     with office.database.reading() as tx:
         assert tx.session.scalars(select(MessageSubscription.name)).all() == ["fire"]
+
+
+_LISTENING = a_diagram(
+    a_process(
+        "order",
+        start(),
+        gateway("first", "eventBased"),
+        _PAID,
+        '<intermediateCatchEvent id="called"><signalEventDefinition signalRef="s"/></intermediateCatchEvent>',
+        user("look"),
+        end(),
+        "begin -> first",
+        "first -> paid",
+        "first -> called",
+        "paid -> look",
+        "called -> look",
+        "look -> done",
+    ),
+    a_process("pay", start("b"), '<sendTask id="say" messageRef="m"/>', end("d"), "b -> say", "say -> d"),
+    head=_HEAD + '<signal id="s" name="alarm"/>',
+)
+
+
+def _spoil(office: Office, instance: int) -> bytes:
+    """Make the state of an instance unreadable, and give what it was."""
+    with office.database.transaction() as tx:
+        before = tx.processes.one(instance).snapshot
+    _restore(office, instance, b"not a state")
+    return before
+
+
+def _restore(office: Office, instance: int, state: bytes) -> None:
+    with office.database.transaction() as tx:
+        this = ProcessInstance.id == instance
+        tx.connection.execute(update(ProcessInstance).where(this).values(snapshot=state))
+
+
+def _send(office: Office, kind: str, invoices: Iterable[str]) -> None:
+    if kind == "signal":
+        office.engine.signal("alarm")
+        return
+    for invoice in invoices:
+        office.engine.start("pay", variables={"invoice": invoice})
+
+
+def _undelivered(office: Office) -> list[int]:
+    with office.database.reading() as tx:
+        return [one.id for one in tx.incidents.still_open() if one.code == NOT_DELIVERED]
+
+
+@pytest.mark.parametrize("kind", ["message", "signal"])
+def test_what_cannot_be_handed_over_is_told_once_and_holds_up_no_others(
+    office: Office, clock: FakeClock, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    office.deploy(_LISTENING)
+    instances = {f"I-{number}": _wait(office, f"I-{number}") for number in range(MOST_HANDOVERS + 2)}
+    *bad, good = instances.values()
+    for instance in bad:
+        _spoil(office, instance)
+    _send(office, kind, instances)
+
+    for _ in range(3):
+        office.engine.deliver_pending()
+
+    assert list(office.items(good)) == ["look"]
+    assert len(_undelivered(office)) == len(bad)
+    clock.advance(timedelta(minutes=1))
+    office.engine.deliver_pending()
+    assert len(_undelivered(office)) == len(bad) == sum("set aside" in record.message for record in caplog.records)
+
+
+@pytest.mark.parametrize("kind", ["message", "signal"])
+@pytest.mark.parametrize("is_retried", [False, True])
+def test_what_was_set_aside_is_handed_over_as_soon_as_it_can_be(
+    office: Office, clock: FakeClock, kind: str, *, is_retried: bool
+) -> None:
+    office.deploy(_LISTENING)
+    parcel = office.parcel()
+    instance = office.engine.start("order", parcel, {"invoice": "I-1"})
+    state = _spoil(office, instance)
+    _send(office, kind, ["I-1"])
+    office.engine.deliver_pending()
+    with office.database.reading() as tx:
+        [incident] = tx.incidents.still_open()
+    assert (incident.parcel_id, incident.instance_id) == (parcel, None)
+    assert f"instance {instance}" in incident.message
+
+    _restore(office, instance, state)
+    if is_retried:
+        IncidentDesk(office.engine).retry(incident.id, "olga")
+    clock.advance(timedelta(minutes=1))
+    Engine(office.database, office.programs).deliver_pending()
+
+    assert list(office.items(instance)) == ["look"]
+    assert _undelivered(office) == []
+    assert office.breaches() == []
+
+
+@pytest.mark.parametrize("kind", ["message", "signal"])
+def test_to_give_up_what_was_set_aside_discards_it_and_leaves_its_receiver(
+    office: Office, clock: FakeClock, kind: str
+) -> None:
+    office.deploy(_LISTENING)
+    instance = _wait(office)
+    state = _spoil(office, instance)
+    _send(office, kind, ["I-1"])
+    office.engine.deliver_pending()
+    _restore(office, instance, state)
+
+    IncidentDesk(office.engine).give_up(_undelivered(office)[0], "olga", "It was sent in error.")
+    clock.advance(timedelta(minutes=1))
+
+    assert office.engine.deliver_pending() == 0
+    assert (office.state(instance), office.items(instance)) == ("active", {})
+    assert [one["reason"] for one in _told(office, f"{kind}.discarded")] == ["It was sent in error."]
+    assert office.breaches() == []
+
+
+@pytest.mark.parametrize("kind", ["message", "signal"])
+def test_no_incident_is_left_of_what_found_another_way(office: Office, kind: str) -> None:
+    office.deploy(_LISTENING)
+    instance = _wait(office)
+    state = _spoil(office, instance)
+    _send(office, kind, ["I-1"])
+    office.engine.deliver_pending()
+    _restore(office, instance, state)
+    office.operator.terminate(instance, "olga", "It is not wanted any more.")
+    if kind == "message":
+        MessageDesk(office.engine).discard(_kept(office)[0][0], "olga", "Nobody wants it.")
+
+    with office.database.transaction() as tx:
+        tx.messages.expire()
+
+    assert _undelivered(office) == []
+    assert office.breaches() == []
+
+
+def test_a_message_that_cannot_start_a_process_is_set_aside_too(office: Office) -> None:
+    begun = a_process("bill", start("told", _TOLD), user("write"), end(), "told -> write", "write -> done")
+    sending = a_process("pay", start("b"), '<sendTask id="say" messageRef="m"/>', end("d"), "b -> say", "say -> d")
+    office.deploy(a_diagram(begun, head='<message id="m" name="payment"/>'))
+    office.deploy(a_diagram(sending, head='<message id="m" name="payment"/>'))
+    office.engine.start("pay")
+    office.database.documents.path(_diagram_of(office, "bill")).unlink()
+
+    Engine(office.database, ProgramCache(BERLIN)).deliver_pending()
+
+    with office.database.reading() as tx:
+        [incident] = tx.incidents.still_open()
+    assert "version 1 of bill" in incident.message
+
+
+def _diagram_of(office: Office, process: str) -> str:
+    with office.database.reading() as tx:
+        return tx.deployments.digests(tx.deployments.latest(process).deployment_id)["diagram.bpmn"]
