@@ -7,7 +7,7 @@ from typing import Final
 from engine.recording import Course
 from engine.steps import SubscriptionWait, WaitKind
 from storage.database import Transaction
-from storage.errors import ParcelflowError
+from storage.errors import told_to_all
 from storage.failpoints import failpoint
 from storage.incidents import NOT_DELIVERED, NewIncident
 from storage.instances import Handover
@@ -42,10 +42,9 @@ def tell_undelivered(tx: Transaction, handover: Handover, reason: Exception) -> 
     else:
         receiver = f"instance {handover.instance_id}"
         parcel_id = tx.processes.one(handover.instance_id).parcel_id
-    why = reason.message if isinstance(reason, ParcelflowError) else f"{type(reason).__name__}: {reason}"
     incident = NewIncident(
         NOT_DELIVERED,
-        f"{handover.mark.capitalize()} cannot be handed over to {receiver}: {why}"[:_LONGEST_MESSAGE],
+        f"{handover.mark.capitalize()} cannot be handed over to {receiver}: {told_to_all(reason)}"[:_LONGEST_MESSAGE],
         key=handover.mark,
         node=handover.key.partition(":")[0],
     )

@@ -20,7 +20,7 @@ from engine.spiff.execution import Execution
 from engine.steps import OperationWait, SubscriptionWait, TimerWait, Wait, WorkWait
 from storage.carrying import CarriedRows, carry_over
 from storage.database import Database, Transaction
-from storage.errors import Conflict, Invalid, NotFound, Unavailable
+from storage.errors import Conflict, Invalid, NotFound, Unavailable, told_to_all
 from storage.failpoints import failpoint
 from storage.instance_migrations import CHUNK, Migration, MigrationState, Running
 from storage.instances import LiveInstance
@@ -126,7 +126,7 @@ class Migrator:
             raise
         except Exception as reason:  # noqa: BLE001 - it waits for its next turn, and the job that gives it tells why
             _log.warning("instance %s is not moved yet: %s", instance_id, reason, exc_info=reason)
-            return f"Instance {instance_id} could not be moved: {reason}"
+            return f"Instance {instance_id} could not be moved: {told_to_all(reason)}"
         failpoint("migrate.committed")
         return None
 

@@ -98,3 +98,12 @@ class Unavailable(ParcelflowError):
     """The database or the disk does not answer; try again in a moment."""
 
     code = "unavailable"
+
+
+def told_to_all(error: Exception) -> str:
+    """Give what may be read of an error by whoever sees no order: the text of one that is not ours may hold its data."""
+    return (
+        error.message
+        if isinstance(error, ParcelflowError)
+        else f"an error of the kind {type(error).__name__}; see the log"
+    )
