@@ -20,6 +20,8 @@ from engine.expressions.language import Expression, compile_expression
 
 SHORTEST_PERIOD = timedelta(seconds=1)
 LONGEST_TEXT = 200
+NOW = "now"
+"""The variable that holds the moment at which an expression is worked out."""
 MOST_SKIPPED = 10_000
 """Missed times of one cron line that are counted one by one; more are told as so many."""
 TIMES_MISSED = "times_missed"
@@ -103,8 +105,14 @@ class TimerDefinition:
     def _worked_out(self, now: datetime, names: Mapping[str, Any], zone: tzinfo) -> Any:
         if self.expression is None:
             return self.text
-        known = names if "now" in names else {**names, "now": now.astimezone(zone)}
-        return self.expression.evaluate(known)
+        return self.expression.evaluate(with_now(self.expression, names, now, zone))
+
+
+def with_now(expression: Expression, names: Mapping[str, Any], now: datetime, zone: tzinfo) -> Mapping[str, Any]:
+    """Give the variables with the moment as `now`, if the expression asks for it and no variable has that name."""
+    if NOW not in expression.names or NOW in names:
+        return names
+    return {**names, NOW: now.astimezone(zone)}
 
 
 def compile_timer(kind: str, text: str) -> TimerDefinition:

@@ -1,6 +1,7 @@
 """The functions of FEEL (DMN 1.3, 10.3.4) that our own language has not, or means otherwise: they count from 1 and know null."""
 
 import re
+from calendar import monthrange
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import (
@@ -58,6 +59,8 @@ _MONTHS = (
 _FLAGS = frozenset("ims")
 _REFERENCE = re.compile(r"\\([\\$])|\$(\d)|([\\$])", re.ASCII)
 """What has a meaning of its own in the replacement of `replace()`."""
+_DEEPEST_PATH = 20
+"""Keys that lead to an entry."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -393,6 +396,21 @@ def _exchange(values: Any, position: Any, item: Any) -> list[Any]:
     return [*_list(values)[:place], item, *_list(values)[place + 1 :]]
 
 
+def _partition(values: Any, size: Any) -> list[list[Any]]:
+    """Cut a list into lists of that many entries; the last one may be shorter."""
+    items, width = _list(values), _whole(size)
+    if width < 1:
+        raise ExpressionError("partition() needs a size of 1 at least.")
+    return [items[start : start + width] for start in range(0, len(items), width)]
+
+
+def _duplicates(values: Any) -> list[Any]:
+    counts: dict[Any, int] = {}
+    for item in _list(values):
+        counts[_key(item)] = counts.get(_key(item), 0) + 1
+    return [item for item in _distinct(values) if counts[_key(item)] > 1]
+
+
 def _distinct(values: Any) -> list[Any]:
     first: dict[Any, Any] = {}
     for item in _list(values):
@@ -435,6 +453,57 @@ def _range(first: Any, last: Any) -> list[int]:
     return list(range(begin, end + 1) if begin <= end else range(begin, end - 1, -1))
 
 
+def _group(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ExpressionError(f"A group of entries is needed, not {kind_of(value)}.")
+    return value
+
+
+def _entries(group: Any) -> list[dict[str, Any]]:
+    return [{"key": key, "value": value} for key, value in _group(group).items()]
+
+
+def _from_entries(entries: Any) -> dict[str, Any]:
+    """Make a group of entries that each have a key and a value (DMN 1.4, 10.3.4.9)."""
+    made: dict[str, Any] = {}
+    for entry in map(_group, _list(entries)):
+        if not {"key", "value"} <= entry.keys() or _text(entry["key"]) in made:
+            raise ExpressionError("context() takes entries with a key of their own and a value.")
+        made[entry["key"]] = entry["value"]
+    return made
+
+
+def _put(group: Any, keys: Any, value: Any) -> dict[str, Any]:
+    """Give a group with one entry set; a list of keys leads into groups within it (DMN 1.4, 10.3.4.9)."""
+    path = [_text(key) for key in _list(keys)]
+    if not 0 < len(path) <= _DEEPEST_PATH:
+        raise ExpressionError(f"context put() takes 1 to {_DEEPEST_PATH} keys.")
+    made = dict(_group(group))
+    inner = made
+    for key in path[:-1]:
+        inner[key] = dict(_group(inner.get(key, {})))
+        inner = inner[key]
+    inner[path[-1]] = value
+    return made
+
+
+def _merged(groups: Any) -> dict[str, Any]:
+    return {key: value for group in _list(groups) for key, value in _group(group).items()}
+
+
+def _extracted(text: Any, pattern: Any) -> list[str]:
+    found: list[str] = []
+    for match in _pattern(pattern, "").finditer(_text(text)):
+        found.append(match.group())
+        if len(found) >= LONGEST_LIST:
+            raise CostlyExpression(f"extract() finds at most {LONGEST_LIST:,} places.")
+    return found
+
+
+def _last_of_month(moment: date) -> int:
+    return monthrange(moment.year, moment.month)[1]
+
+
 def _of_date(function: Callable[[date], Any]) -> Callable[[Any], Any]:
     def of_date(moment: Any) -> Any:
         if not isinstance(moment, date):
@@ -451,17 +520,27 @@ FEEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "feel_append": lambda values, *items: [*_list(values), *items],
         "feel_ceiling": _to_places(ROUND_CEILING, "ceil"),
         "feel_concatenate": _joined,
+        "feel_context": _from_entries,
+        "feel_context_merge": _merged,
+        "feel_context_put": _put,
         "feel_day_of_week": _of_date(lambda moment: _DAYS[moment.weekday()]),
         "feel_day_of_year": _of_date(lambda moment: moment.timetuple().tm_yday),
         "feel_decimal": _to_places(ROUND_HALF_EVEN, "decimal"),
         "feel_distinct_values": _distinct,
+        "feel_duplicate_values": _duplicates,
         "feel_even": lambda number: _number(number) % 2 == 0,
         "feel_exp": _exponential,
+        "feel_extract": _extracted,
         "feel_flatten": _flat,
         "feel_floor": _to_places(ROUND_FLOOR, "floor"),
+        "feel_from_ai": lambda value, *_told: value,
+        "feel_get_entries": _entries,
         "feel_in": _is_in,
         "feel_index_of": lambda values, item: [n for n, one in enumerate(_list(values), 1) if equal(one, item)],
         "feel_insert_before": _insert,
+        "feel_is_blank": lambda text: not _text(text).strip(),
+        "feel_is_empty": lambda values: not _list(values),
+        "feel_last_day_of_month": _of_date(_last_of_month),
         "feel_list_contains": lambda values, item: any(equal(one, item) for one in _list(values)),
         "feel_list_replace": _exchange,
         "feel_log": _logarithm,
@@ -475,6 +554,7 @@ FEEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "feel_month_of_year": _of_date(lambda moment: _MONTHS[moment.month - 1]),
         "feel_number": _to_number,
         "feel_odd": lambda number: _number(number) % 2 == 1,
+        "feel_partition": _partition,
         "feel_product": _over_numbers(lambda items: reduce(multiply, items)),
         "feel_range": _range,
         "feel_remove": _remove,
@@ -500,7 +580,7 @@ FEEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
 )
 """What FEEL may call beside our own functions, by the names under which it is said in our language."""
 
-SCANNING = frozenset({"feel_matches", "feel_replace", "feel_split"})
+SCANNING = frozenset({"feel_extract", "feel_matches", "feel_replace", "feel_split"})
 """Functions that go through a text letter by letter, which costs half a step each."""
 NULL_AWARE = frozenset(
     {
@@ -511,6 +591,8 @@ NULL_AWARE = frozenset(
                 "all",
                 "any",
                 "append",
+                "context_put",
+                "from_ai",
                 "in",
                 "index_of",
                 "insert_before",

@@ -6,9 +6,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from engine.errors import ExpressionError
+from engine.expressions.feel_arguments import in_order
 from engine.expressions.feel_functions import FEEL_FUNCTIONS
 from engine.expressions.foreign_phrases import AND_OR, NO_WORDS, SIGNS, Part, Saying, joined, since_and
-from engine.expressions.foreign_words import FEEL_CALLS, YEARS_AND_MONTHS, Token, untranslatable
+from engine.expressions.foreign_words import FEEL_CALLS, OR_ELSE, YEARS_AND_MONTHS, Token, untranslatable
 from engine.expressions.functions import FUNCTIONS, refuse_miscounted
 
 FILTERED = "filtered_item"
@@ -21,7 +22,13 @@ MATCHED = "matched_value"
 """The name that the value before FEEL's `in` has in the tests that follow it."""
 LOOKS_AT_NAMES = "is_set"
 """The one function that sees its argument before it has a value: `is_set(order.price)`."""
-_CALLED = sorted({*FEEL_CALLS, "abs", "contains", "date", "duration", "time"})
+_SAID: Mapping[str, Callable[..., str]] = {
+    "now": lambda: "now",
+    "today": lambda: "date(now)",
+    OR_ELSE: lambda value, instead: _bounded(f"(({value}) if {LOOKS_AT_NAMES}({value}) else ({instead}))"),
+}
+"""Functions that are no calls here: the moment is a variable, and what may not be there is asked for."""
+_CALLED = sorted({*FEEL_CALLS, *_SAID, "abs", "contains", "date", "duration", "time"})
 """What FEEL calls the functions that there are."""
 _LONGEST_SAID = 20_000
 _NO_MODELS: Mapping[str, "Model"] = MappingProxyType({})
@@ -48,6 +55,11 @@ class Model:
 
     parameters: tuple[str, ...]
     said: str
+
+    @property
+    def spoken(self) -> tuple[str, ...]:
+        """The names of its parameters as expressions give them."""
+        return tuple(parameter.removeprefix(BOUND) for parameter in self.parameters)
 
     def of(self, name: str, arguments: Sequence[str]) -> str:
         """Say what it comes to for these values."""
@@ -143,18 +155,46 @@ class _Feel(Saying):
     def call(self, word: Token) -> str:
         """Say the call of a business knowledge model or a function."""
         self.take()
-        arguments = self.phrases(")")
         spoken = " ".join(word.written.split())
+        arguments = self._named_arguments(spoken) if self._name_at() else self.phrases(")")
         if spoken in self._models:
             said = self._models[spoken].of(spoken, arguments)
             self._called += len(said)
             if self._called > _LONGEST_SAID:
                 raise untranslatable("it calls too many business knowledge models", None)
             return said
+        if spoken in _SAID:
+            refuse_miscounted(spoken, _SAID[spoken], len(arguments))
+            return _SAID[spoken](*arguments)
         said = FEEL_CALLS.get(spoken, spoken)
         if said != LOOKS_AT_NAMES:
             refuse_miscounted(spoken, _function(spoken, said), len(arguments))
         return f"{said}({', '.join(arguments)})"
+
+    def _name_at(self) -> str:
+        """Give the name of the argument that comes next, if it has one, as in `start position: 2`."""
+        end = self.at
+        while end < len(self.words) and self.words[end].kind == "name":
+            end += 1
+        is_named = end > self.at and end < len(self.words) and self.words[end].is_sign(":")
+        return " ".join(word.written for word in self.words[self.at : end]) if is_named else ""
+
+    def _named_arguments(self, spoken: str) -> Sequence[str]:
+        """Say the arguments of a call that are given by name (DMN 1.3, 10.3.1.2, rule 42), up to the end of its bracket."""
+        given: dict[str, str] = {}
+        while not self.next().is_sign(")"):
+            name = self._name_at()
+            if not name or name in given:
+                raise untranslatable(f"{spoken}() takes each of its values by name, once, or all by their places", None)
+            self.at += len(name.split()) + 1
+            given[name] = self.phrase(NO_WORDS)
+            if not given[name]:
+                raise untranslatable(f"“{name}” is given no value", None)
+            if not self.next().is_sign(")"):
+                self.expect(",", name)
+        self.take()
+        model = self._models.get(spoken)
+        return in_order(spoken, given, None if model is None else model.spoken)
 
     def _in_tests(self, parts: list[Part], stops: frozenset[str]) -> None:
         """Say FEEL's `value in` a test, `(1, < 5)`, a list whose members may be ranges, or a value."""

@@ -16,6 +16,8 @@ FEEL_CALLS = {
     "get value": "get",
     "sort": "sorted",
     "is defined": "is_set",
+    "trim": "strip",
+    "fromAi": "feel_from_ai",
     **{
         name: f"feel_{name.replace(' ', '_')}"
         for name in (
@@ -25,16 +27,25 @@ FEEL_CALLS = {
             "append",
             "ceiling",
             "concatenate",
+            "context",
+            "context merge",
+            "context put",
             "day of week",
             "day of year",
             "decimal",
             "distinct values",
+            "duplicate values",
             "even",
             "exp",
+            "extract",
             "flatten",
             "floor",
+            "get entries",
             "index of",
             "insert before",
+            "is blank",
+            "is empty",
+            "last day of month",
             "list replace",
             "log",
             "matches",
@@ -47,6 +58,7 @@ FEEL_CALLS = {
             "month of year",
             "number",
             "odd",
+            "partition",
             "product",
             "remove",
             "replace",
@@ -72,19 +84,19 @@ FEEL_CALLS = {
 }
 """What FEEL calls its functions, and how they are called in our language; one word may be a variable where no bracket follows."""
 YEARS_AND_MONTHS = "years and months duration"
-_UNKNOWN = (
+OR_ELSE = "get or else"
+"""FEEL's question for a value that may not be there, and what counts instead."""
+_OTHERS = (
+    OR_ELSE,
     YEARS_AND_MONTHS,
-    "context merge",
-    "context put",
     "finished by",
-    "get entries",
     "met by",
     "overlaps after",
     "overlaps before",
     "started by",
 )
-"""Functions of FEEL with names of several words that are not there, so that they can be refused by name."""
-_SPOKEN = "|".join(name.replace(" ", r"\s+") for name in (*FEEL_CALLS, *_UNKNOWN) if " " in name)
+"""Functions of FEEL with names of several words that are said otherwise, or not there, so that they can be refused by name."""
+_SPOKEN = "|".join(name.replace(" ", r"\s+") for name in (*FEEL_CALLS, *_OTHERS) if " " in name)
 _TOKEN = re.compile(
     rf"""(?:
       (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')

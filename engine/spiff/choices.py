@@ -27,7 +27,7 @@ class ExclusiveGateway(Node, defaults.ExclusiveGateway):
 def first_match(flows: Sequence[Flow], token: Token) -> Flow:
     """Find the one flow of an exclusive choice; a flow without a condition is taken if no other is."""
     for flow in flows:
-        if flow.condition is not None and not flow.is_default and flow.condition.evaluate(token.data):
+        if flow.condition is not None and not flow.is_default and token.evaluate(flow.condition):
             return flow
     for flow in flows:
         if flow.is_default or flow.condition is None:
@@ -39,10 +39,11 @@ def first_match(flows: Sequence[Flow], token: Token) -> Flow:
 
 def all_matches(flows: Sequence[Flow], token: Token, more: Mapping[str, Any] | None = None) -> list[Flow]:
     """Find the flows of an inclusive choice: all whose condition is true, else the default; conditions may know more names."""
-    names = {**token.data, **more} if more else token.data
     plain = [flow for flow in flows if flow.condition is None and not flow.is_default]
     true = [
-        flow for flow in flows if flow.condition is not None and not flow.is_default and flow.condition.evaluate(names)
+        flow
+        for flow in flows
+        if flow.condition is not None and not flow.is_default and token.evaluate(flow.condition, more)
     ]
     chosen = [flow for flow in flows if flow in plain or flow in true] or [flow for flow in flows if flow.is_default]
     if not chosen:

@@ -39,10 +39,10 @@ class Handing:
     target: str
     expression: Expression
 
-    def handed(self, variables: Mapping[str, Any]) -> dict[str, Any]:
+    def handed(self, token: Token) -> dict[str, Any]:
         """Give the value under its target; nothing where the data is not there (yet)."""
         try:
-            return {self.target: self.expression.evaluate(variables)}
+            return {self.target: token.evaluate(self.expression)}
         except MissingVariable:
             return {}
 
@@ -118,7 +118,7 @@ class Node:
         token.facts["hidden"] = {name: token.data[name] for name in inside if name in token.data}
         brought: dict[str, Any] = {}
         for handing in self.brings:
-            brought |= handing.handed(token.data)
+            brought |= handing.handed(token)
         token.data.update(brought)
 
     def without_inner_names(self, token: Token, variables: dict[str, Any]) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Node:
     def _give(self, token: Token) -> None:
         given: dict[str, Any] = {}
         for handing in self.gives:
-            given |= handing.handed(token.data)
+            given |= handing.handed(token)
         token.data = self.without_inner_names(token, token.data) | given
         del token.facts["hidden"]
 
@@ -366,7 +366,7 @@ class ComputingTask(Node, defaults.NoneTask):
 
     def _run_hook(self, my_task: Token) -> bool:
         for one in self.computes:
-            my_task.data[one.target] = copied(one.expression.evaluate(my_task.data))
+            my_task.data[one.target] = copied(my_task.evaluate(one.expression))
         return True
 
 
@@ -383,7 +383,7 @@ class DecisionTask(Node, defaults.NoneTask):
         self.manual = False
 
     def _run_hook(self, my_task: Token) -> bool:
-        answer = copied(self.decision.evaluate(my_task.data))
+        answer = copied(self.decision.evaluate(my_task.with_moment()))
         if self.result_variable:
             taken = shaped(answer, self.shape, self.decision.output_name) if self.shape else answer
             my_task.data[self.result_variable] = taken

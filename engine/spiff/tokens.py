@@ -7,14 +7,16 @@ finished is taken out as soon as no two live tokens part there. So the nearest c
 the variables they started from.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from SpiffWorkflow.task import Task
 from SpiffWorkflow.util.task import TaskState
 
 from engine.diagrams.attributes import ConflictPolicy as Policy
+from engine.expressions.language import Expression
 from engine.spiff.changes import Merged, Path, apply_changes, changes, merge, shared
+from engine.timing import NOW, with_now
 
 FUTURE: Final[int] = TaskState.FUTURE
 WAITING: Final[int] = TaskState.WAITING
@@ -59,6 +61,17 @@ class Token(Task):
         """Note that something about it changes: what it waits for is looked at anew, and it is written down anew."""
         self.written = None
         self.workflow.top_workflow.stirred[self.id] = self
+
+    def evaluate(self, expression: Expression, more: Mapping[str, Any] | None = None) -> Any:
+        """Work an expression out over the variables, `more` names, and the time of the step, `now`, where it asks for that."""
+        top = self.workflow.top_workflow
+        names = {**self.data, **more} if more else self.data
+        return expression.evaluate(with_now(expression, names, top.journal.now, top.time_zone))
+
+    def with_moment(self) -> dict[str, Any]:
+        """Give the variables and, if none of them has that name, the time of the step as `now`."""
+        top = self.workflow.top_workflow
+        return {NOW: top.journal.now.astimezone(top.time_zone), **self.data}
 
     def run(self) -> None:
         """Do what the flow node does; it may end the token, or leave it waiting for a result."""

@@ -322,6 +322,26 @@ CASES: Sequence[Case] = (
         variables={"a": 4, "b": "much"},
     ),
     Case(
+        "conditions, scripts and variables of an activity know the time of the step",
+        [
+            start(),
+            tag("exclusiveGateway", "g", default="Flow_g_late"),
+            tag(
+                "scriptTask",
+                "t",
+                extended(FEEL.replace("if a &gt; 3 then &quot;much&quot; else null", "string(today())")),
+            ),
+            tag("task", "d", extended(variables({}, {"on": "${now == null ? 1 : 2}"}))),
+            end(),
+            end("late"),
+            "start > g > late",
+            "g > t if =now() &lt; date and time(&quot;2026-01-02T00:00:00Z&quot;)",
+            "t > d > end",
+        ],
+        "start g t d end",
+        variables={"b": "2026-01-01", "on": 2},
+    ),
+    Case(
         "a script that is a JUEL expression fails like any other",
         scripted("${order.number}", language="juel", camunda__resultVariable="next"),
         "start",

@@ -55,6 +55,11 @@ def said(text: str) -> Any:
         ("string(lines[2])", '{kind: "small", price: 5}'),
         ('number("1 000,5", " ", ",")', Decimal("1000.5")),
         ('number("1000.5", null, ".")', Decimal("1000.5")),
+        ('trim("  a b ")', "a b"),
+        ('is blank(" ")', True),
+        ("is blank(word)", False),
+        ('extract("12 and 345", "[0-9]+")', ["12", "345"]),
+        ("extract(nothing, word)", None),
     ],
 )
 def test_functions_over_texts(text: str, value: object) -> None:
@@ -132,6 +137,11 @@ def test_numbers_have_34_digits(text: str, value: str) -> None:
         ("sublist(letters, -2)", ["b", "c"]),
         ("sublist(letters, 1, 2)", ["a", "b"]),
         ("list replace(letters, 3, word)", ["a", "b", "banana"]),
+        ("duplicate values([1, 2, 1.0, null, 2, null])", [1, 2, None]),
+        ("partition([1, 2, 3], two)", [[1, 2], [3]]),
+        ("is empty([])", True),
+        ("not(is empty(letters))", True),
+        ("is empty(nothing)", None),
         ("list contains([1, null], null)", True),
         ("contains([1, null], null)", True),
         ("contains([1], nothing)", False),
@@ -174,6 +184,16 @@ def test_lists_and_loops(text: str, value: object) -> None:
         ("[{x: 1, y: 2}, {x: 2, y: 3}][x = 1].y", [2]),
         ("{a: 1, b: 2} = {b: 2, a: 1.0}", True),
         ("if {a: null}.a = null then {b: 2} else null", {"b": 2}),
+        ("get entries({a: 1, b: null})", [{"key": "a", "value": 1}, {"key": "b", "value": None}]),
+        ("context(get entries({a: 1, b: null}))", {"a": 1, "b": None}),
+        ('context put(lines[2], "kind", nothing)', {"kind": None, "price": 5}),
+        ('context put({a: {b: 1}}, ["a", "c"], 2)', {"a": {"b": 1, "c": 2}}),
+        ('context put({}, ["a", "b"], 2)', {"a": {"b": 2}}),
+        ("context merge([{a: 1, b: 1}, {b: 2}])", {"a": 1, "b": 2}),
+        ("get or else({a: 1}.b, 5)", 5),
+        ("get or else(nowhere.price, kind)", "small"),
+        ("get or else(word, 5)", "banana"),
+        ('fromAi(lines[2].kind, "What kind of line", "string")', "small"),
     ],
 )
 def test_groups_of_entries(text: str, value: object) -> None:
@@ -254,6 +274,7 @@ def test_unlike_kinds_are_neither_the_same_nor_different(text: str, value: objec
         ('duration("-P1DT2H3M4S").hours', -2),
         ('duration("PT49H").days', 2),
         ("day of week(made_on)", "Tuesday"),
+        ("last day of month(made_on)", 30),
         ("day of year(made_on)", 260),
         ("month of year(made_on)", "September"),
         ("week of year(made_on)", 38),
@@ -361,6 +382,18 @@ def test_what_is_made_of_nothing_is_nothing(text: str) -> None:
         "day of week(word)",
         "stddev([1])",
         "modulo(1, 0)",
+        "partition(letters, 0)",
+        "is blank(1)",
+        "extract(word, 1)",
+        "get entries(letters)",
+        "context(letters)",
+        'context([{key: "a"}])',
+        'context([{key: "a", value: 1}, {key: "a", value: 2}])',
+        "context put(letters, word, 1)",
+        'context put({a: 1}, ["a", "b"], 2)',
+        "context put({}, [], 1)",
+        "context merge(letters)",
+        "last day of month(word)",
     ],
 )
 def test_what_fits_no_function_is_an_error_and_no_guess(text: str) -> None:
@@ -377,7 +410,14 @@ def test_what_fits_no_function_is_an_error_and_no_guess(text: str) -> None:
         ("date()", "date() takes 1 or more values, not 0."),
         ("years and months duration(made_on, made_on)", "no durations of years and months here; add_months("),
         ("before(1, 10)", "no function “before” of FEEL here; there are abs, all, any, append,"),
-        ("context put({}, word, 1)", "no function “context put” of FEEL"),
+        ("started by(1, 10)", "no function “started by” of FEEL"),
+        ("get or else(word)", "get or else() takes 2 values, not 1."),
+        ("substring(string: word, length: 2)", "than substring(string, start position, length)"),
+        ("date(year: 2026, from: word)", "than date(from) or date(year, month, day)"),
+        ("substring(string: word, 2)", "takes each of its values by name"),
+        ("count(list: letters, list: letters)", "takes each of its values by name"),
+        ("count(list: )", "“list” is given no value"),
+        ("union(lists: letters)", "union() has no names for its values"),
         ("sort(letters, function(x, y) x < y)", "functions of one's own are not understood"),
         ("is defined()", "is_set() takes one variable."),
     ],
@@ -387,6 +427,31 @@ def test_what_cannot_be_called_is_told_in_the_words_of_feel(text: str, sentence:
         compile_expression(f"={text}")
 
     assert sentence in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("substring(string: word, start position: 2, length: two)", "an"),
+        ("substring(start position: -2, string: word)", "na"),
+        ("date(year: 2026, month: 1, day: 31)", date(2026, 1, 31)),
+        ('date(from: "2026-01-31")', date(2026, 1, 31)),
+        ("decimal(scale: 1, n: 1.25)", Decimal("1.2")),
+        ("count(list: letters[item > kind])", 0),
+        ('context put(context: {a: 1}, keys: ["b"], value: if true then 2 else 3)', {"a": 1, "b": 2}),
+        ("{a: count(list: {b: letters}.b)}", {"a": 3}),
+        ('contains(string: word, match: "nan")', True),
+    ],
+)
+def test_arguments_are_given_by_name(text: str, value: object) -> None:
+    assert said(text) == value
+
+
+def test_the_clock_is_the_variable_now() -> None:
+    expression = compile_expression('=now() > date and time("2026-01-31T10:00:00Z") and today() = date("2026-02-01")')
+
+    assert expression.names == {"now"}
+    assert expression.evaluate({"now": datetime(2026, 2, 1, 9, tzinfo=UTC)}) is True
 
 
 def test_what_is_defined_is_set() -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from oracle.drawing import MESSAGE, boundary, chain, end, gateway, none, process, script, start, subprocess, user
+from oracle.drawing import MESSAGE, boundary, chain, end, gateway, none, process, script, start, subprocess, user, when
 from oracle.play import NOW, Play, program_of
 
 from engine.decisions.decision import read_decisions
@@ -356,6 +356,20 @@ def test_a_decision_is_asked_and_its_answer_kept() -> None:
         play = Play(program_of(body, decisions=decisions), {"amount": 101})
 
         assert play.variables == {"amount": 101, **expected}
+
+
+def test_a_decision_and_a_gateway_know_the_time_of_the_step() -> None:
+    table = DMN.replace("amount", "today()").replace("number", "date").replace("&gt; 100", '&lt; date("2000-01-01")')
+    decisions = read_decisions(table.encode(), "route.dmn")
+    task = '<businessRuleTask id="d" parcelflow:decision="route"/>'
+    body = start() + task + gateway("exclusive", "g", default="g_a") + user("a") + user("b") + chain("st", "d", "g")
+    body += chain("g", "a") + when("g", "b", "now > datetime('2000-01-01T00:00Z')")
+
+    for variables, expected in (({}, "b"), ({"now": datetime(1999, 1, 1, tzinfo=UTC)}, "a")):
+        play = Play(program_of(body, decisions=decisions), variables)
+
+        assert play.open == [expected]
+        assert play.variables["way"] == ("clerk" if expected == "b" else "manager")
 
 
 def test_plain_and_manual_tasks() -> None:
