@@ -260,7 +260,7 @@ def output_collection(loop: etree._Element) -> str | None:
 
 def output_item(loop: etree._Element) -> str | None:
     """Give the variable that each instance of a multi-instance activity contributes."""
-    return _item(loop, "outputDataItem")
+    return text_or_none(loop.get(rewritten("outputItem"))) or _item(loop, "outputDataItem")
 
 
 def _item(loop: etree._Element, name: str) -> str | None:

@@ -60,6 +60,8 @@ _OTHERWISE: Final = {
     "gives": "a variable that the activity leaves",
     "computes": "the variable that the script sets",
     "shape": "the shape of the result",
+    "outputCollection": "the collection of results",
+    "outputItem": "what each instance gives",
     "script": "the variable that the script sets",
 }
 """What a setting of another product is, where it is none of our attributes."""

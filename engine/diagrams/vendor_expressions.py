@@ -3,18 +3,20 @@
 import ast
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from lxml import etree
 
 from engine.diagrams.vocabulary import kind
 from engine.errors import ExpressionError
-from engine.expressions.foreign import is_foreign, translate
+from engine.expressions.foreign import is_feel, is_foreign, translate
 from engine.expressions.language import compile_expression
 
 LONGEST: Final = 1_000
 MOST: Final = 500
 """Settings of one element that are looked at."""
+_NUMBER: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?")
 _IN_TEXT: Final = re.compile(r"[$#]\{([^{}]*)\}")
 
 
@@ -54,9 +56,12 @@ def as_value(element: etree._Element) -> str | None:
     return None
 
 
-def names_in(python: str) -> set[str]:
-    """Give the variables that an expression reads."""
-    return {path.split(".")[0] for path in _paths(ast.parse(python, mode="eval").body)}
+def as_mapped(source: str) -> str | None:
+    """Say what Camunda 8 maps to a variable: FEEL, which is nothing where a variable is not set, else a number or a text."""
+    text = source.strip()
+    if not is_feel(text):
+        return (str(Decimal(text)) if _NUMBER.fullmatch(text) else repr(text)) if text else None
+    return _checked(f"=get or else({text[1:]}\n, null)")
 
 
 def _gathered(holder: etree._Element) -> str | None:

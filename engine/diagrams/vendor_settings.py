@@ -17,7 +17,7 @@ from lxml import etree
 from engine.decision_shapes import SHAPES
 from engine.diagrams.attributes import Binding, script_text
 from engine.diagrams.reader import Diagram
-from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_key, as_value, guarded, names_in
+from engine.diagrams.vendor_expressions import LONGEST, MOST, as_expression, as_key, as_mapped, as_value, guarded
 from engine.diagrams.vendor_scripts import feel, uses_variables, with_result, with_variables, worked_out
 from engine.diagrams.vocabulary import (
     ACTIVITIES,
@@ -50,7 +50,11 @@ _CALL: Final = bpmn("callActivity")
 _SCRIPT: Final = bpmn("scriptTask")
 _COMPUTES: Final = "computes"
 _BRINGS: Final = "brings"
-_WAYS: Final = {"inputParameter": _BRINGS, "outputParameter": "gives"}
+_GIVES: Final = "gives"
+_WAYS: Final = {"inputParameter": _BRINGS, "outputParameter": _GIVES, "input": _BRINGS, "output": _GIVES}
+_MAPPINGS: Final = "ioMapping"
+_MARKS: Final = frozenset({"shape", "outputCollection", "outputItem"})
+"""What has no attribute of ours that a person could write."""
 _WITH_VARIABLES: Final = ACTIVITIES | {CATCH_EVENT, THROW_EVENT, END_EVENT}
 _DIRECTIONS: Final = frozenset({"in", "out"})
 _ENCODINGS: Final = ("utf-8", "utf-16-le", "utf-16-be")
@@ -146,25 +150,37 @@ def _write(element: etree._Element, found: list[Setting]) -> None:
             element.set(rewritten("shape"), "value" if one.name.startswith("zeebe") else "resultList")
         if one.target == "collection" and one.name.startswith("zeebe"):
             element.set(rewritten("first"), "1")
-        if one.target == "shape":
-            element.set(rewritten("shape"), said)
+        if one.target in _MARKS:
+            element.set(rewritten(one.target), said)
         elif one.target == "script":
             script = element.find(bpmn("script"))
             if script is not None:
                 script[:], script.text = [], said
-        elif one.target in {_COMPUTES, *_WAYS.values()}:
-            variable, _, expression = said.partition("\n")
-            named = {"own": variable if one.target == _BRINGS else "", "target": variable, "expression": expression}
-            of_each = {"each": "true"} if one.target == _BRINGS and loop_of(element) is not None else {}
-            etree.SubElement(element, rewritten(one.target), named | of_each)
+        elif one.target in {_COMPUTES, _BRINGS, _GIVES}:
+            _write_variable(element, one.target, said, stays_inside=one.name.startswith("zeebe"))
         elif one.target in _DIRECTIONS:
-            extension = element.find(EXTENSIONS)
-            if extension is not None:
-                source, target = said.split("\n")
-                named = {"all": "true"} if not target else {"source": source, "target": target}
-                etree.SubElement(extension, ours(one.target), named)
+            _write_passing(element, one.target, said)
         else:
             element.set(one.target if one.target == "calledElement" else ours(one.target), said)
+
+
+def _write_variable(element: etree._Element, target: str, said: str, *, stays_inside: bool) -> None:
+    """Write a variable that an activity computes, has for itself or hands on; results may stay inside then."""
+    variable, _, expression = said.partition("\n")
+    named = {"own": variable if target == _BRINGS else "", "target": variable, "expression": expression}
+    of_each = {"each": "true"} if target == _BRINGS and loop_of(element) is not None else {}
+    etree.SubElement(element, rewritten(target), named | of_each)
+    if target == _GIVES and stays_inside:
+        element.set(rewritten("keeps"), "true")
+
+
+def _write_passing(element: etree._Element, direction: str, said: str) -> None:
+    """Write what is passed to a called process, or back."""
+    extension = element.find(EXTENSIONS)
+    if extension is not None:
+        source, target = said.split("\n")
+        named = {"all": "true"} if not target else {"source": source, "target": target}
+        etree.SubElement(extension, ours(direction), named)
 
 
 def _in_extension(element: etree._Element, child: etree._Element, name: str) -> Iterator[Setting]:
@@ -172,7 +188,7 @@ def _in_extension(element: etree._Element, child: etree._Element, name: str) -> 
         said = _passing(child)
         yield Setting(f"{name} ({_named(child)})", element, kind(child), said, hint=_HERE["in"])
         return
-    if kind(child) == "inputOutput" and element.tag in _WITH_VARIABLES:
+    if kind(child) in {"inputOutput", _MAPPINGS} and element.tag in _WITH_VARIABLES:
         yield from _parameters(element, child, name)
         return
     if kind(child) == "script" and element.tag == _SCRIPT and "expression" in child.attrib:
@@ -210,15 +226,18 @@ def _parameters(element: etree._Element, child: etree._Element, name: str) -> It
     They are worked out together here and one after the other there, so one that reads another is not followed.
     """
     made: set[str] = set()
+    is_mapping = kind(child) == _MAPPINGS
     for part in islice(child.iterchildren("*"), MOST):
-        variable, way = part.get("name", "").strip(), _WAYS.get(kind(part), "")
-        is_followed = way and variable.isidentifier() and (way == _BRINGS or loop_of(element) is None)
-        said = as_value(part) if is_followed else None
-        if said and (variable in made or made & names_in(said)) and way == _BRINGS:
+        variable, way = part.get("target" if is_mapping else "name", "").strip(), _WAYS.get(kind(part), "")
+        is_handed_on = loop_of(element) is None and not (is_mapping and element.tag == _CALL)
+        said = None
+        if way and variable.isidentifier() and (way == _BRINGS or is_handed_on):
+            said = as_mapped(part.get("source", "")) if is_mapping else as_value(part)
+        if said and (variable in made or made & compile_expression(said).names) and way == _BRINGS:
             said = None
         made |= {variable} if way == _BRINGS else set()
         shown = f"{name}/{kind(part)[:40]} ({variable[:40]})"
-        yield Setting(shown, element, way, f"{variable}\n{said}" if said else None, hint=_HERE["inputOutput"])
+        yield Setting(shown, element, way, f"{variable}\n{said}" if said else None, hint=_HERE[kind(child)])
 
 
 def _setting(name: str, element: etree._Element, path: str, value: str) -> Setting:
@@ -316,6 +335,10 @@ def _expression(text: str) -> str | None:
     return text
 
 
+def _variable(text: str) -> str | None:
+    return _name(text.removeprefix("=").strip()) if text.startswith("=") else None
+
+
 def _callee(text: str) -> str | None:
     return as_key(text) or (_expression(text) if text.startswith("=") else None)
 
@@ -346,6 +369,9 @@ _COUNTERPARTS: Final = {
     "calledElement/processId": _Counterpart(_CALL, "calledElement", _callee),
     "loopCharacteristics/inputCollection": _Counterpart(MULTI_INSTANCE, "collection", _expression),
     "loopCharacteristics/inputElement": _Counterpart(MULTI_INSTANCE, "elementVariable", _name),
+    "loopCharacteristics/outputCollection": _Counterpart(MULTI_INSTANCE, "outputCollection", _name),
+    "loopCharacteristics/outputElement": _Counterpart(MULTI_INSTANCE, "outputItem", _variable),
+    "subscription/correlationKey": _Counterpart(bpmn("message"), "correlationKey", _expression),
 }
 _OPERATION: Final = "parcelflow:operation"
 _ROWS: Final = "nothing; every step is stored"

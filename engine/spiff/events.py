@@ -130,7 +130,7 @@ class Catching(Node):
                 top.withdraw(other)
 
     def _run_hook(self, my_task: Token) -> bool:
-        my_task.data.update(my_task.facts.get("payload", {}))
+        self.take_in(my_task, my_task.facts.get("payload", {}))
         return True
 
 

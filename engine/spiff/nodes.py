@@ -71,6 +71,8 @@ class Node:
     """Inputs that have another name inside the activity."""
     gives: "tuple[Handing, ...]" = ()
     """Outputs that have another name inside the activity."""
+    keeps: bool = False
+    """Whether results stay inside, so that the outputs alone are handed on."""
     local_names: frozenset[str] = frozenset()
     """Variables that only one instance of a repeated activity has."""
 
@@ -114,8 +116,7 @@ class Node:
 
     def bring(self, token: Token) -> None:
         """Give an arriving token the inputs under the names they have inside, and remember what those names hid."""
-        inside = {handing.own for handing in (*self.brings, *self.gives)}
-        token.facts["hidden"] = {name: token.data[name] for name in inside if name in token.data}
+        token.facts["hidden"] = {name: token.data[name] for name in self._inner_names(token) if name in token.data}
         brought: dict[str, Any] = {}
         for handing in self.brings:
             brought |= handing.handed(token)
@@ -125,10 +126,21 @@ class Node:
         """Give variables as they are outside the activity, whose own names of inputs and outputs are gone."""
         if "hidden" not in token.facts:
             return variables
-        inside = {handing.own for handing in (*self.brings, *self.gives)}
+        inside = self._inner_names(token)
         kept = {name: value for name, value in variables.items() if name not in inside}
         hidden: dict[str, Any] = token.facts["hidden"]
         return kept | hidden
+
+    def _inner_names(self, token: Token) -> set[str]:
+        return {handing.own for handing in (*self.brings, *self.gives)}.union(token.facts.get("kept", ()))
+
+    def take_in(self, token: Token, result: Mapping[str, Any]) -> None:
+        """Lay a result over the variables, and remember what it hid where it is to stay inside."""
+        if self.keeps and "hidden" in token.facts:
+            new = result.keys() - self._inner_names(token)
+            token.facts["hidden"] |= {name: token.data[name] for name in new if name in token.data}
+            token.facts["kept"] = sorted(new.union(token.facts.get("kept", ())))
+        token.data.update(result)
 
     def _give(self, token: Token) -> None:
         given: dict[str, Any] = {}
@@ -136,6 +148,7 @@ class Node:
             given |= handing.handed(token)
         token.data = self.without_inner_names(token, token.data) | given
         del token.facts["hidden"]
+        token.facts.pop("kept", None)
 
     def _on_complete(self, my_task: Token) -> None:
         net = my_task.workflow
@@ -244,7 +257,7 @@ class Work(Node):
 
     def finish(self, token: Token) -> None:
         """Complete the task with the answers."""
-        token.data.update(token.facts.pop("result", {}))
+        self.take_in(token, token.facts.pop("result", {}))
         token.run()
 
 
@@ -336,7 +349,7 @@ class Operating(Node):
         """Take the results over: the declared outputs, or all of them."""
         taken = self.operation.taken(token.data, token.facts["result"])
         del token.facts["result"]
-        token.data.update(taken)
+        self.take_in(token, taken)
         token.complete()
 
 
@@ -366,7 +379,7 @@ class ComputingTask(Node, defaults.NoneTask):
 
     def _run_hook(self, my_task: Token) -> bool:
         for one in self.computes:
-            my_task.data[one.target] = copied(my_task.evaluate(one.expression))
+            self.take_in(my_task, {one.target: copied(my_task.evaluate(one.expression))})
         return True
 
 
@@ -386,9 +399,9 @@ class DecisionTask(Node, defaults.NoneTask):
         answer = copied(self.decision.evaluate(my_task.with_moment()))
         if self.result_variable:
             taken = shaped(answer, self.shape, self.decision.output_name) if self.shape else answer
-            my_task.data[self.result_variable] = taken
+            self.take_in(my_task, {self.result_variable: taken})
         elif isinstance(answer, dict):
-            my_task.data.update(answer)
+            self.take_in(my_task, answer)
         elif answer is not None:
             raise Unfit("The decision gives no named outputs; name a result variable at the task.")
         return True

@@ -57,6 +57,7 @@ class ElementParser(TaskParser):
             self.task.instance.brings = self.reader.handings(self.node, "brings", of_each=True)
         self.task.brings = self.reader.handings(self.node, "brings")
         self.task.gives = self.reader.handings(self.node, "gives")
+        self.task.keeps = words.rewritten("keeps") in self.node.attrib
         attached = self.process_parser.get_boundary_events(self.bpmn_id)
         return self._add_boundary_event(attached) if attached else self.task
 

@@ -25,6 +25,7 @@ from drawn import (
 from engine.dry_run.trial import Options
 from engine.dry_run.trying import dry_run
 
+ZEEBE: Final = 'xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"'
 CALLED: Final = process("q", start("in"), script("c", "y = x * 2"), end("out"), "in > c > out")
 
 
@@ -43,6 +44,16 @@ def variables(ins: Mapping[str, str] | None = None, outs: Mapping[str, str] | No
         for name, value in (outs or {}).items()
     ]
     return f"<camunda:inputOutput>{''.join(said)}</camunda:inputOutput>"
+
+
+def mapped(*mappings: str) -> str:
+    """Draw mappings of Camunda 8, `input: source > target`, and what each element there has as an extension."""
+    said = ""
+    for mapping in mappings:
+        way, _, rest = mapping.partition(": ")
+        source, target = rest.rsplit(" > ", 1)
+        said += f'<zeebe:{way} source="{source}" target="{target}"/>'
+    return f"<zeebe:ioMapping {ZEEBE}>{said}</zeebe:ioMapping>"
 
 
 def around(activity: str, key: str = "t") -> list[str]:
@@ -67,6 +78,10 @@ LISTED: Final = (
 FEEL: Final = (
     '<zeebe:script xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" resultVariable="b" '
     'expression="=if a &gt; 3 then &quot;much&quot; else null"/>'
+)
+ANSWERED: Final = (
+    '<bpmn:message id="Message_z" name="answered"><bpmn:extensionElements>'
+    f'<zeebe:subscription {ZEEBE} correlationKey="=number"/></bpmn:extensionElements></bpmn:message>'
 )
 INSTANCES: Final = multiple("<bpmn:loopCardinality>3</bpmn:loopCardinality>", isSequential="true")
 CASES: Sequence[Case] = (
@@ -250,6 +265,96 @@ CASES: Sequence[Case] = (
         "start t t t end",
         start={"log": [], "parts": ["cover", "spine"]},
         variables={"parts": ["cover", "spine"], "log": [[1, "cover"], [2, "spine"]]},
+    ),
+    Case(
+        "a task of Camunda 8 has variables of its own, and of its results only the outputs go further",
+        around(
+            tag(
+                "userTask",
+                "t",
+                extended(
+                    mapped(
+                        "input: =price * 2 > a",
+                        "input: 20 > limit",
+                        "input: POST > method",
+                        "input: =customer.name > name",
+                        "output: =a + found + limit > total",
+                        "output: =[method, name] > told",
+                    )
+                ),
+            )
+        ),
+        "start t end",
+        script=[{"complete": "t", "variables": {"found": 3, "price": 1, "a": 5}}],
+        start={"price": 4},
+        variables={"price": 4, "total": 28, "told": ["POST", None]},
+    ),
+    Case(
+        "a task of Camunda 8 without outputs hands all its results on, and keeps its inputs",
+        around(tag("serviceTask", "t", extended(mapped("input: =price * 2 > a")))),
+        "start t end",
+        script=[{"result": "t", "variables": {"found": 3, "price": 1}}],
+        start={"price": 4, "a": 0},
+        variables={"price": 1, "a": 0, "found": 3},
+    ),
+    Case(
+        "events and scripts of Camunda 8 hand on what they map",
+        [
+            start(),
+            catch("c", extended(mapped("output: =sum * 2 > total")) + MESSAGE),
+            tag(
+                "scriptTask",
+                "t",
+                extended(
+                    f'<zeebe:script {ZEEBE} resultVariable="b" expression="=total + 1"/>', mapped("output: =b * 10 > c")
+                ),
+            ),
+            end(),
+            "start > c > t > end",
+        ],
+        "start c t end",
+        script=[{"message": "paid", "payload": {"sum": 5, "sender": "x"}}],
+        start={"sum": 1},
+        variables={"sum": 1, "total": 10, "c": 110},
+    ),
+    Case(
+        "a variable of a subprocess of Camunda 8 is its own",
+        around(
+            tag(
+                "subProcess",
+                "t",
+                extended(mapped("input: =price > a", "output: =a > total"))
+                + drawn(start("s2"), script("x", "a = a + 1"), end("e2"), "s2 > x > e2"),
+            )
+        ),
+        "start s2 x e2 t end",
+        start={"price": 4},
+        variables={"price": 4, "total": 5},
+    ),
+    Case(
+        "instances of Camunda 8 fill a collection",
+        scripted(
+            "price = len(part)",
+            multiple(
+                extended(
+                    f'<zeebe:loopCharacteristics {ZEEBE} inputCollection="=parts" inputElement="part" '
+                    'outputCollection="prices" outputElement="=price"/>'
+                ),
+                isSequential="true",
+            ),
+        ),
+        "start t t t end",
+        start={"parts": ["cover", "book"]},
+        variables={"parts": ["cover", "book"], "prices": [5, 4]},
+    ),
+    Case(
+        "a receiver of Camunda 8 whose correlation key is not set stops",
+        [start(), catch("c", '<bpmn:messageEventDefinition messageRef="Message_z"/>'), end(), "start > c > end"],
+        "start",
+        "incident",
+        "variable_missing",
+        "c",
+        more=ANSWERED,
     ),
     Case(
         "a call whose process an expression of Camunda 8 names",

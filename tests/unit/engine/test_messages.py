@@ -49,6 +49,12 @@ _CONVERSING = a_diagram(
     <messagePath>number</messagePath></correlationPropertyRetrievalExpression></correlationProperty><collaboration id="c">
     <correlationKey id="k"><correlationPropertyRef>p</correlationPropertyRef></correlationKey></collaboration>""",
 )
+_OF_CAMUNDA_8 = a_diagram(
+    a_process("order", start(), _PAID, user("look"), end(), "begin -> paid", "paid -> look", "look -> done"),
+    head="""<message id="m" name="payment"><extensionElements>
+    <zeebe:subscription xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" correlationKey="=invoice"/>
+    </extensionElements></message>""",
+)
 _TAKEN = '<signalEventDefinition signalRef="s"/>'
 _HEAD_OF_SIGNAL = '<signal id="s" name="taken"/>'
 _FIRST_TELLS_THE_OTHERS = a_diagram(
@@ -140,6 +146,15 @@ def test_a_receiver_whose_conversation_has_not_begun_takes_what_was_kept_whateve
     fresh = office.engine.start("order")
 
     assert (list(office.items(begun)), office.variables(fresh)["amount"]) == ([], 5)
+
+
+def test_a_receiver_drawn_with_camunda_8_takes_the_message_with_its_key_alone(office: Office) -> None:
+    office.deploy(_OF_CAMUNDA_8)
+    mine, other = _wait(office, "I-1"), _wait(office, "I-2")
+
+    found = [office.engine.correlate("payment", correlation_key=key).instance_id for key in ("I-2", "I-3", "I-1")]
+
+    assert found == [other, None, mine]
 
 
 def test_of_two_messages_that_wait_the_older_one_is_received(office: Office) -> None:

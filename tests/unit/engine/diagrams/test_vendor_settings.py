@@ -155,8 +155,23 @@ IGNORED: Final = [
     (
         "serviceTask",
         "",
-        '<zeebe:ioMapping><zeebe:input source="=a" target="b"/></zeebe:ioMapping>',
-        "zeebe:ioMapping/input",
+        '<zeebe:ioMapping><zeebe:input source="=a" target="b.c"/></zeebe:ioMapping>',
+        "zeebe:ioMapping/input (b.c) (here parcelflow:input, parcelflow:output)",
+    ),
+    (
+        "serviceTask",
+        "",
+        (
+            '<zeebe:ioMapping><zeebe:input source="1" target="a"/><zeebe:input source="=a" target="b"/>'
+            '<zeebe:input target="c"/><zeebe:output source="= +" target="d"/></zeebe:ioMapping>'
+        ),
+        "zeebe:ioMapping/input (b) (here parcelflow:input, parcelflow:output), zeebe:ioMapping/input (c)",
+    ),
+    (
+        "callActivity",
+        'calledElement="q"',
+        '<zeebe:ioMapping><zeebe:output source="=a" target="b"/></zeebe:ioMapping>',
+        "zeebe:ioMapping/output (b)",
     ),
     ("serviceTask", 'camunda:assignee="demo"', "", "camunda:assignee"),
     (
