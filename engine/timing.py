@@ -17,6 +17,7 @@ from croniter import CroniterError, croniter  # type: ignore[import-untyped]  # 
 from engine.business_time.durations import Duration, parse_duration
 from engine.errors import ExpressionError
 from engine.expressions.language import Expression, compile_expression
+from storage.months import Months
 
 SHORTEST_PERIOD = timedelta(seconds=1)
 LONGEST_TEXT = 200
@@ -317,6 +318,8 @@ def _end_of(value: Any, now: datetime, zone: tzinfo) -> datetime:
     duration = Duration(clock=value) if isinstance(value, timedelta) else value
     if isinstance(value, date):
         return _moment(value, zone)
+    if isinstance(value, Months):
+        duration = Duration(months=value.number)
     if isinstance(value, str):
         duration = parse_duration(value)
     if not isinstance(duration, Duration):

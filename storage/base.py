@@ -14,6 +14,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, MappedAsDataclass, Session, 
 from sqlalchemy.types import TypeDecorator
 
 from storage.errors import Invalid
+from storage.months import Months
 
 NAMING = {
     "pk": "pk_%(table_name)s",
@@ -64,6 +65,8 @@ def _marked(value: object) -> dict[str, str]:
         return {"$time": value.isoformat()}
     if isinstance(value, timedelta):
         return {"$duration": f"{value.days} {value.seconds} {value.microseconds}"}
+    if isinstance(value, Months):
+        return {"$months": str(value.number)}
     raise Invalid(
         f"A value of type {type(value).__name__} cannot be stored; use text, numbers, dates, lists or mappings."
     )
@@ -75,6 +78,7 @@ _DECODERS: Mapping[str, Callable[[str], object]] = {
     "$date": date.fromisoformat,
     "$time": time.fromisoformat,
     "$duration": lambda text: timedelta(*map(int, text.split())),
+    "$months": lambda text: Months(int(text)),
 }
 
 
@@ -87,7 +91,7 @@ def _decode(pairs: dict[str, Any]) -> object:
 
 
 def to_json(value: object) -> str:
-    """Write a value as canonical JSON: keys sorted, no spaces; Decimal, date, time, datetime and timedelta survive.
+    """Write a value as canonical JSON: keys sorted, no spaces; Decimal, dates, times and durations survive.
 
     Raises `Invalid` for anything else, and for numbers that are not finite.
     """

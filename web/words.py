@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask
 from markupsafe import Markup, escape
 
+from storage.months import Months
 from web.context import system
 
 _NAMES = {
@@ -143,6 +144,16 @@ def span(value: timedelta | None) -> str:
     return _two(seconds, _DAY, "d", _HOUR, "h")
 
 
+def months(value: Months) -> str:
+    """Write a duration of years and months: "1 year 2 months"."""
+    parts = [
+        f"{part} {unit}{'' if abs(part) == 1 else 's'}"
+        for part, unit in ((value.years, "year"), (value.rest, "month"))
+        if part
+    ]
+    return " ".join(parts) or "0 months"
+
+
 def when(value: datetime | None) -> Markup:
     """Write a time as people say it, exact on hover and for machines."""
     if value is None:
@@ -201,5 +212,6 @@ _WRITERS: Sequence[tuple[type | tuple[type, ...], Callable[..., str | Markup]]] 
     (datetime, when),
     (date, day),
     (timedelta, span),
+    (Months, months),
     ((dict, list, tuple), _listed),
 )

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 
 from engine.errors import ExpressionError
+from storage.months import Months
 
 _NUMBER = r"(\d{{1,9}}(?:[.,]\d{{1,6}})?){}"
 _DESIGNATORS = re.compile(
@@ -17,6 +18,7 @@ _DESIGNATORS = re.compile(
     + ")?",
     re.ASCII,
 )
+_YEARS_AND_MONTHS = re.compile(r"[+-]?P(?=\d)(?:\d+Y)?(?:\d+M)?", re.ASCII)
 _LONGEST_IN_MONTHS = 12 * 1000
 _LONGEST = timedelta(days=366 * 1000)
 
@@ -67,6 +69,18 @@ def add_months(moment: datetime, months: int) -> datetime:
         raise ExpressionError("The date lies outside the years 1 to 9999.")
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])
     return moment.replace(year=year, month=month + 1, day=day)
+
+
+def parse_length(text: str) -> timedelta | Months:
+    """Read an ISO 8601 duration as a value: of years and months, or of days and less; raise ExpressionError for a mixture."""
+    duration = parse_duration(text)
+    if _YEARS_AND_MONTHS.fullmatch(text.strip()):
+        return Months(duration.months)
+    if duration.months:
+        raise ExpressionError(
+            f"“{text[:80]}” mixes months with days; a duration has years and months, or days and less."
+        )
+    return duration.as_timedelta()
 
 
 def parse_duration(text: str) -> Duration:

@@ -21,6 +21,7 @@ from engine.errors import ExpressionError, Finding, Severity
 from engine.expressions import plain
 from engine.expressions.evaluation import Budget
 from engine.expressions.language import Expression
+from storage.months import Months
 
 _MOST_RULES = 1_000
 _MOST_TESTS = 10_000
@@ -233,7 +234,7 @@ def _samples(table: Table, number: int) -> list[Any]:
     ]
     whole = column.type.rpartition(":")[2].lower() in _WHOLE
     found: list[Any] = []
-    for kind in (bool, str, timedelta, datetime, time):
+    for kind in (bool, str, Months, timedelta, datetime, time):
         mine = _sorted(value for value in values if isinstance(value, kind))
         found += mine if kind in (bool, str) else _with_neighbours(mine, whole=False)
         values = [value for value in values if not isinstance(value, kind)]
@@ -265,6 +266,8 @@ def _between(low: Any, high: Any, *, whole: bool) -> Any:
     match low:
         case datetime() | timedelta():
             return low + (high - low) / 2
+        case Months():
+            return Months((low.number + high.number) // 2) if high.number - low.number > 1 else None
         case date():
             return low + timedelta(days=1) if (high - low).days > 1 else None
         case time():
@@ -282,6 +285,8 @@ def _beyond(value: Any, direction: int) -> Any:
     """Give a value below (-1) or above (1) another, None where there is none."""
     if isinstance(value, time):
         return None
+    if isinstance(value, Months):
+        return value + Months(direction)
     try:
         return value + direction * (timedelta(days=1) if isinstance(value, date | timedelta) else 1)
     except OverflowError:

@@ -14,6 +14,7 @@ from engine.expressions import plain
 from engine.expressions.evaluation import Budget
 from engine.expressions.functions import FUNCTIONS, parse_date, parse_datetime, parse_number
 from engine.expressions.language import Expression, compile_feel
+from storage.months import Months
 
 
 class HitPolicy(StrEnum):
@@ -249,15 +250,18 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "dateandtime": parse_datetime,
     "time": FUNCTIONS["time"],
     "daytimeduration": FUNCTIONS["duration"],
+    "yearmonthduration": FUNCTIONS["duration"],
     "duration": FUNCTIONS["duration"],
     "boolean": _parse_boolean,
 }
 
 
 _NEVER: dict[str, tuple[type, ...]] = {
-    **dict.fromkeys(("integer", "long", "double", "number"), (bool, date, time, timedelta)),
-    "boolean": (int, float, Decimal, date, time, timedelta),
-    **dict.fromkeys(("date", "datetime", "dateandtime", "time", "daytimeduration", "duration"), (int, float, Decimal)),
+    **dict.fromkeys(("integer", "long", "double", "number"), (bool, date, time, timedelta, Months)),
+    "boolean": (int, float, Decimal, date, time, timedelta, Months),
+    "daytimeduration": (int, float, Decimal, Months),
+    "yearmonthduration": (int, float, Decimal, timedelta),
+    **dict.fromkeys(("date", "datetime", "dateandtime", "time", "duration"), (int, float, Decimal)),
 }
 """Values that a column of that type never holds; comparing them would only ever not match, without a word."""
 

@@ -31,6 +31,7 @@ from storage.database import Database
 from storage.documents import DocumentStore
 from storage.errors import ParcelflowError
 from storage.incidents import Incident
+from storage.months import Months
 from storage.people import Actor, User
 from storage.processes import InstanceState
 from storage.work import UNKNOWN_ASSIGNEE
@@ -392,4 +393,4 @@ def _plain(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, timedelta):
         return value.total_seconds()
-    return value
+    return str(value) if isinstance(value, Months) else value

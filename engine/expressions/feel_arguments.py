@@ -70,6 +70,7 @@ _ARGUMENTS: Final[Mapping[str, tuple[Names, ...]]] = MappingProxyType(
         "string join": (("list", "delimiter"),),
         "sublist": (("list", "start position", "length"),),
         "substring": (("string", "start position", "length"),),
+        "years and months duration": (("from", "to"),),
         "time": (("from",), ("hour", "minute", "second")),
     }
 )

@@ -39,6 +39,7 @@ from engine.expressions.plain import (
     remainder,
     subtract,
 )
+from storage.months import Months
 
 MOST_PLACES = 20
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -115,6 +116,7 @@ _PROPERTIES: Sequence[tuple[type, Mapping[str, Callable[[Any], Any]]]] = (
             "seconds": _part(timedelta(seconds=1), timedelta(minutes=1)),
         },
     ),
+    (Months, {"years": attrgetter("years"), "months": attrgetter("rest")}),
 )
 
 
@@ -164,7 +166,7 @@ def _over(check: Callable[[Any], Any]) -> Callable[[Callable[[list[Any]], Any]],
 
 def _amount(value: Any) -> Any:
     """Give a number or a duration, which alone can be added up."""
-    return value if isinstance(value, timedelta) else _number(value)
+    return value if isinstance(value, timedelta | Months) else _number(value)
 
 
 def _ordered(value: Any) -> Any:
@@ -500,6 +502,12 @@ def _extracted(text: Any, pattern: Any) -> list[str]:
     return found
 
 
+def _months_between(start: Any, stop: Any) -> Months:
+    if not isinstance(start, date) or not isinstance(stop, date):
+        raise ExpressionError("years and months duration() takes two dates.")
+    return Months.between(start, stop)
+
+
 def _last_of_month(moment: date) -> int:
     return monthrange(moment.year, moment.month)[1]
 
@@ -576,6 +584,7 @@ FEEL_FUNCTIONS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "feel_sum": _over_amounts(lambda items: reduce(add, items)),
         "feel_union": lambda *lists: _distinct(_joined(*lists)),
         "feel_week_of_year": _of_date(lambda moment: moment.isocalendar().week),
+        "feel_years_and_months_duration": _months_between,
     }
 )
 """What FEEL may call beside our own functions, by the names under which it is said in our language."""

@@ -9,7 +9,7 @@ from engine.errors import ExpressionError
 from engine.expressions.feel_arguments import in_order
 from engine.expressions.feel_functions import FEEL_FUNCTIONS
 from engine.expressions.foreign_phrases import AND_OR, NO_WORDS, SIGNS, Part, Saying, joined, since_and
-from engine.expressions.foreign_words import FEEL_CALLS, OR_ELSE, YEARS_AND_MONTHS, Token, untranslatable
+from engine.expressions.foreign_words import FEEL_CALLS, OR_ELSE, Token, untranslatable
 from engine.expressions.functions import FUNCTIONS, refuse_miscounted
 
 FILTERED = "filtered_item"
@@ -235,10 +235,6 @@ class _Feel(Saying):
 
 def _function(spoken: str, said: str) -> Callable[..., Any]:
     """Give a function; raise ExpressionError with those that there are if there is none of that name."""
-    if spoken == YEARS_AND_MONTHS:
-        raise ExpressionError(
-            "There are no durations of years and months here; add_months(date, number) moves a date by months."
-        )
     if spoken == "function":
         raise untranslatable("functions of one's own are not understood", None)
     function = FUNCTIONS.get(said) or FEEL_FUNCTIONS.get(said)

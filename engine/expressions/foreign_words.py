@@ -79,16 +79,15 @@ FEEL_CALLS = {
             "sum",
             "union",
             "week of year",
+            "years and months duration",
         )
     },
 }
 """What FEEL calls its functions, and how they are called in our language; one word may be a variable where no bracket follows."""
-YEARS_AND_MONTHS = "years and months duration"
 OR_ELSE = "get or else"
 """FEEL's question for a value that may not be there, and what counts instead."""
 _OTHERS = (
     OR_ELSE,
-    YEARS_AND_MONTHS,
     "finished by",
     "met by",
     "overlaps after",

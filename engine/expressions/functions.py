@@ -25,9 +25,11 @@ from engine.expressions.plain import (
     is_number,
     kind_of,
     less,
+    moved_by_months,
     refuse_unlike,
 )
 from engine.expressions.working_functions import WORKING_FUNCTIONS
+from storage.months import Months
 
 LONGEST_PATTERN = 500
 _LONGEST_DIGITS = 300
@@ -185,18 +187,16 @@ def _whole_parts(parts: tuple[Any, ...], name: str, most: int) -> list[int]:
     return numbers
 
 
-def _duration(text: Any) -> timedelta:
-    if isinstance(text, timedelta):
+def _duration(text: Any) -> timedelta | Months:
+    if isinstance(text, timedelta | Months):
         return text
-    return durations.parse_duration(_require(text, str, "duration")).as_timedelta()
+    return durations.parse_length(_require(text, str, "duration"))
 
 
 def _add_months(moment: Any, months: Any) -> Any:
     if not isinstance(moment, date) or type(months) is not int:
         raise ExpressionError("add_months() takes a date and a whole number.")
-    if isinstance(moment, datetime):
-        return durations.add_months(moment, months)
-    return durations.add_months(datetime.combine(moment, time()), months).date()
+    return moved_by_months(moment, months)
 
 
 def _part(name: str) -> Callable[[Any], int]:
@@ -279,7 +279,7 @@ def _number(value: Any, name: str) -> Any:
 
 
 def _absolute(value: Any) -> Any:
-    return abs(value) if isinstance(value, timedelta) else abs(exact(_number(value, "abs")))
+    return abs(value) if isinstance(value, timedelta | Months) else abs(exact(_number(value, "abs")))
 
 
 def _require(value: Any, kinds: type | tuple[type, ...], name: str) -> Any:

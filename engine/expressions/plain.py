@@ -8,7 +8,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOp
 from types import NoneType
 from typing import Any
 
+from engine.business_time.durations import add_months
 from engine.errors import CostlyExpression, ExpressionError
+from storage.months import Months
 
 LONGEST_TEXT = 100_000
 """Characters of a text that an expression may make."""
@@ -43,6 +45,7 @@ _KINDS: dict[type, str] = {
     datetime: "a date with time",
     time: "a time of day",
     timedelta: "a duration",
+    Months: "a duration of years and months",
     list: "a list",
     dict: "a group of entries",
 }
@@ -121,11 +124,22 @@ def add(left: Any, right: Any) -> Any:
         if isinstance(left, sort) and isinstance(right, sort):
             _refuse_long(len(left) + len(right), sort)
             return left + right  # type: ignore[operator]  # both are of the same sort
-    if isinstance(right, timedelta) and isinstance(left, date | timedelta):
+    if isinstance(left, timedelta | Months) and isinstance(right, date):
+        left, right = right, left
+    if isinstance(left, date) and isinstance(right, Months):
+        return moved_by_months(left, right.number)
+    if isinstance(left, date | timedelta) and isinstance(right, timedelta):
         return left + right
-    if isinstance(left, timedelta) and isinstance(right, date):
-        return right + left
+    if isinstance(left, Months) and isinstance(right, Months):
+        return left + right
     raise _unfit("added to", right, left)
+
+
+def moved_by_months(moment: date, number: int) -> date:
+    """Move a date, with or without a time of day, by months; a day that the month lacks becomes its last day."""
+    if isinstance(moment, datetime):
+        return add_months(moment, number)
+    return add_months(datetime.combine(moment, time()), number).date()
 
 
 def subtract(left: Any, right: Any) -> Any:
@@ -137,6 +151,8 @@ def subtract(left: Any, right: Any) -> Any:
     if isinstance(left, date) and type(left) is type(right):
         _refuse_mixed_zones(left, right)
         return left - right
+    if isinstance(right, Months) and isinstance(left, date | Months):
+        return add(left, -right)
     raise _unfit("subtracted from", right, left)
 
 
@@ -148,6 +164,8 @@ def multiply(left: Any, right: Any) -> Any:
         left, right = right, left
     if isinstance(left, timedelta) and is_number(right):
         return left * (right if isinstance(right, int) else float(right))
+    if isinstance(left, Months) and is_number(right):
+        return left.times(exact(right))
     if isinstance(left, str | list) and type(right) is int:
         _refuse_long(len(left) * max(right, 0), type(left))
         return left * right
@@ -163,6 +181,12 @@ def divide(left: Any, right: Any) -> Any:
         return left / (right if isinstance(right, int) else float(right))
     if isinstance(left, timedelta) and isinstance(right, timedelta):
         return Decimal(left // timedelta(microseconds=1)) / Decimal(right // timedelta(microseconds=1))
+    if isinstance(left, Months) and is_number(right):
+        _refuse_zero(right)
+        return left.times(1 / Decimal(exact(right)))
+    if isinstance(left, Months) and isinstance(right, Months):
+        _refuse_zero(right.number)
+        return Decimal(left.number) / Decimal(right.number)
     raise _unfit("divided by", left, right)
 
 
@@ -207,7 +231,7 @@ def power(base: Any, exponent: Any) -> Any:
 
 def negative(value: Any) -> Any:
     """Turn the sign of a number or duration."""
-    if _are_numbers(value, value) or isinstance(value, timedelta):
+    if _are_numbers(value, value) or isinstance(value, timedelta | Months):
         return -exact(value)
     raise ExpressionError(f"{kind_of(value).capitalize()} has no sign to turn.")
 
@@ -263,7 +287,7 @@ def refuse_unlike(left: Any, right: Any) -> None:
     """Raise ExpressionError unless the values have an order between them."""
     if is_number(left) and is_number(right):
         return
-    if type(left) is type(right) and isinstance(left, str | date | time | timedelta | bool):
+    if type(left) is type(right) and isinstance(left, str | date | time | timedelta | Months | bool):
         _refuse_mixed_zones(left, right)
         return
     raise _unfit("compared by size with", left, right)

@@ -24,6 +24,7 @@ import pydantic_monty as monty
 
 from engine.errors import BusinessError, CostlyExpression, EngineError, ExpressionError
 from engine.expressions.syntax import parse_script
+from storage.months import Months
 
 LONGEST_SCRIPT = 50_000
 """Characters of a script."""
@@ -100,7 +101,7 @@ class Script:
         except monty.MontyRuntimeError as error:
             raise self._failure(error) from error
         except (monty.MontyError, TypeError, ValueError, RecursionError) as error:
-            raise ExpressionError(f"The script failed: {str(error)[:300]}.", self.text) from error
+            raise ExpressionError(_unfit(seen, error), self.text) from error
         unseen = {name: value for name, value in variables.items() if name not in seen}
         return unseen | found
 
@@ -240,6 +241,28 @@ def _thrown(code: object = "", message: object = "") -> BusinessError:
     if not isinstance(code, str) or not code:
         raise ExpressionError(f"{_THROW}() needs a code, for example {_THROW}('unknown_customer').")
     return BusinessError(code, str(message))
+
+
+def _unfit(seen: Mapping[str, Any], error: Exception) -> str:
+    """Say why a script failed: it may name variables that it cannot be given."""
+    for name, value in seen.items():
+        if any(isinstance(item, Months) for item in _leaves(value)):
+            return (
+                f"The variable “{name}” holds a duration of months, which scripts do not know; give them str({name})."
+            )
+    return f"The script failed: {str(error)[:300]}."
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, dict):
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)
+        else:
+            yield item
 
 
 def _plain(value: Any) -> Any:

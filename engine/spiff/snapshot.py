@@ -31,6 +31,7 @@ from engine.spiff.scopes import Scope
 from engine.spiff.tokens import READY, WAITING, Token
 from engine.spiff.triggers import Condition
 from engine.steps import Failure
+from storage.months import Months
 
 MAGIC: Final = b"PFX1"
 FORMAT: Final = 2
@@ -47,6 +48,7 @@ _WRITERS: Final[tuple[tuple[type, int, Callable[[Any], str]], ...]] = (
     (time, 4, time.isoformat),
     (timedelta, 5, lambda value: f"{value.days} {value.seconds} {value.microseconds}"),
     (int, 6, str),
+    (Months, 7, lambda value: str(value.number)),
 )
 _READERS: Final[dict[int, Callable[[str], Any]]] = {
     1: Decimal,
@@ -55,6 +57,7 @@ _READERS: Final[dict[int, Callable[[str], Any]]] = {
     4: time.fromisoformat,
     5: lambda text: timedelta(*map(int, text.split())),
     6: int,
+    7: lambda text: Months(int(text)),
 }
 
 

@@ -5,13 +5,22 @@ from typing import Any
 from flask import Response, request, url_for
 from pydantic import BaseModel
 
+from storage.months import Months
+
 
 def answer(shape: BaseModel, status: int = 200, location: str | None = None) -> Response:
     """Give a shape as JSON."""
-    made = Response(shape.model_dump_json(), status, mimetype="application/json")
+    made = Response(shape.model_dump_json(fallback=_written), status, mimetype="application/json")
     if location is not None:
         made.headers["Location"] = location
     return made
+
+
+def _written(value: Any) -> str:
+    """Write the one kind of variable that pydantic does not know, a duration of years and months, as ISO 8601."""
+    if isinstance(value, Months):
+        return str(value)
+    raise TypeError(f"A {type(value).__name__} cannot be written as JSON.")
 
 
 def next_page(after: object | None) -> str | None:

@@ -64,6 +64,8 @@ def test_a_date_is_a_moment_in_the_zone(text: str, at: str) -> None:
         (NOW, "P0.5D", "2026-03-28T23:00"),
         (NOW, "'PT1H'", "2026-03-28T12:00"),
         (NOW, "duration('PT2H')", "2026-03-28T13:00"),
+        (utc("2026-01-31T11:00"), '=duration("P1M")', "2026-02-28T11:00"),
+        (NOW, '=today() + duration("P1M")', "2026-04-27T22:00"),
         (NOW, "patience", "2026-03-28T14:00"),
         (NOW, "deadline", "2026-03-31T22:00"),
     ],

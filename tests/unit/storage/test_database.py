@@ -17,6 +17,7 @@ from storage.audit import parcel_chain
 from storage.base import clean_text, from_json, to_json
 from storage.database import Database
 from storage.errors import AlreadyExists, Invalid, StaleVersion, Unavailable
+from storage.months import Months
 
 
 def test_what_a_transaction_wrote_is_there_after_it_ended_well(database: Database) -> None:
@@ -121,7 +122,7 @@ def test_json_keeps_decimals_and_dates(database: Database) -> None:
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.decimals(allow_nan=False)
     | st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")) | st.dates() | st.times() | st.timedeltas()
-    | st.datetimes(timezones=st.just(UTC)),
+    | st.builds(Months, st.integers(-20_000, 20_000)) | st.datetimes(timezones=st.just(UTC)),
     lambda inner: st.lists(inner, max_size=3)
     | st.dictionaries(st.sampled_from(["a", "$decimal", "$$date", "$", "$date", "ß"]), inner, max_size=3),
     max_leaves=8,

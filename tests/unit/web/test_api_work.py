@@ -2,12 +2,15 @@
 
 import json
 import threading
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from house import House
 from programs import Program, program
 
+from storage.months import Months
 from web.tokens import Scope
 
 ACCEPTED = {"answers": {"decision": "accept", "run_length": 10}}
@@ -64,6 +67,25 @@ def test_a_work_item_shows_its_form_and_what_it_is_filled_with(office: House) ->
     assert shown["variables"]["run_length"] == 5000
     assert shown["outcome_field"] == "decision"
     assert {field["name"]: field["value"] for field in shown["fields"]} == {"product": "flyer", "run_length": "5000"}
+
+
+def test_variables_are_written_as_programs_know_them(office: House) -> None:
+    given = {
+        "price": Decimal("412.50"),
+        "wanted_on": date(2026, 12, 24),
+        "margin": timedelta(hours=2),
+        "kept": Months(14),
+    }
+    item = office.begin(office.parcel()[0], **given)
+
+    shown = program(office, "anna").get(f"/work-items/{item}").json["variables"]
+
+    assert {name: shown[name] for name in given} == {
+        "price": "412.50",
+        "wanted_on": "2026-12-24",
+        "margin": "PT2H",
+        "kept": "P1Y2M",
+    }
 
 
 def test_variables_that_a_person_may_not_read_are_not_shown(office: House) -> None:

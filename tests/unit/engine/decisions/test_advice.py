@@ -71,6 +71,7 @@ def told(
         ("time", '< time("10:00:00")', '> time("08:00:00")'),
         ("dateTime", '> date and time("2026-01-01T10:00:00")', '> date and time("2026-02-01T10:00:00")'),
         ("dayTimeDuration", '< duration("P2D")', '> duration("P1D")'),
+        ("yearMonthDuration", '< duration("P2Y")', '> duration("P1Y")'),
         ("number", "> limit", "> limit"),
         ("number", "> limit", "-"),
     ],

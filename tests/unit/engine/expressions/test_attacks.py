@@ -30,6 +30,7 @@ from engine.expressions.plain import PLAIN_TYPES
 from engine.expressions.scripts import compile_script
 from engine.forms.form import read_form
 from engine.timing import compile_timer
+from storage.months import Months
 
 ROOT = Path(__file__).parents[4]
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -513,7 +514,8 @@ PLAIN = st.recursive(
     | st.decimals()
     | st.dates()
     | st.datetimes()
-    | st.timedeltas(),
+    | st.timedeltas()
+    | st.builds(Months, st.integers(-20_000, 20_000)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
     max_leaves=6,
 )

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import CostlyExpression, ExpressionError
 from engine.expressions.language import compile_expression
+from storage.months import Months
 
 NAMES: dict[str, Any] = {
     "nothing": None,
@@ -286,6 +287,24 @@ def test_unlike_kinds_are_neither_the_same_nor_different(text: str, value: objec
         ('made_on - date("2019-09-16")', timedelta(days=1)),
         ('sum([duration("PT1H"), duration("PT2H")])', timedelta(hours=3)),
         ('max(made_on, date("2019-09-18"))', date(2019, 9, 18)),
+        ('@"P1Y2M"', Months(14)),
+        ('made_on + duration("P1M")', date(2019, 10, 17)),
+        ('duration("P1Y") + date and time("2024-02-29T10:00:00Z")', datetime(2025, 2, 28, 10, tzinfo=UTC)),
+        ('made_on - duration("P7M") * two', date(2018, 7, 17)),
+        ('-duration("P1Y") + duration("P30M")', Months(18)),
+        ('duration("P1Y2M") / 4', Months(3)),
+        ('duration("P1Y") / duration("P5M")', Decimal("2.4")),
+        ('duration("P1Y") / 0', None),
+        ('duration("P1Y") > duration("P11M") and duration("P1Y") = duration("P12M")', True),
+        ('duration("P1Y") = duration("P365D")', None),
+        ('abs(duration("-P25M")).months', 1),
+        ('duration("-P25M").years', -2),
+        ('string(duration("-P25M"))', "-P2Y1M"),
+        ('string(duration("P0Y"))', "P0M"),
+        ('sum([duration("P1M"), duration("P1Y")])', Months(13)),
+        ('years and months duration(made_on, date("2021-09-16"))', Months(23)),
+        ('years and months duration(date("2021-09-16"), made_on)', Months(-23)),
+        ('years and months duration(from: made_on, to: date("2019-12-17"))', Months(3)),
     ],
 )
 def test_dates_times_and_durations(text: str, value: object) -> None:
@@ -394,6 +413,12 @@ def test_what_is_made_of_nothing_is_nothing(text: str) -> None:
         "context put({}, [], 1)",
         "context merge(letters)",
         "last day of month(word)",
+        'duration("P1Y2D")',
+        'duration("P1Y") > duration("P1D")',
+        'duration("P1Y") + duration("P1D")',
+        'duration("P900Y") * 99999999999',
+        'date("9999-12-01") + duration("P1M")',
+        "years and months duration(made_on, word)",
     ],
 )
 def test_what_fits_no_function_is_an_error_and_no_guess(text: str) -> None:
@@ -408,7 +433,7 @@ def test_what_fits_no_function_is_an_error_and_no_guess(text: str) -> None:
         ("round  half up(1, 2, 3)", "round half up() takes 1 to 2 values, not 3."),
         ("string length(word, 1)", "string length() takes 1 value, not 2."),
         ("date()", "date() takes 1 or more values, not 0."),
-        ("years and months duration(made_on, made_on)", "no durations of years and months here; add_months("),
+        ("years and months duration(made_on)", "years and months duration() takes 2 values, not 1."),
         ("before(1, 10)", "no function “before” of FEEL here; there are abs, all, any, append,"),
         ("started by(1, 10)", "no function “started by” of FEEL"),
         ("get or else(word)", "get or else() takes 2 values, not 1."),

@@ -8,6 +8,7 @@ import pytest
 
 from engine.errors import BusinessError, CostlyExpression, ExpressionError
 from engine.expressions.scripts import compile_script
+from storage.months import Months
 
 
 def run(text: str, variables: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -52,6 +53,13 @@ def test_every_kind_of_plain_data_goes_in_and_comes_out() -> None:
     for name, value in values.items():
         assert result[name] == result[f"{name}_again"] == value
         assert type(result[f"{name}_again"]) is type(value)
+
+
+@pytest.mark.parametrize("value", [Months(3), [{"for": Months(3)}]])
+def test_a_duration_of_months_passes_by_a_script_that_does_not_name_it(value: object) -> None:
+    assert run("b = 2", {"kept": value}) == {"kept": value, "b": 2}
+    with pytest.raises(ExpressionError, match="“kept” holds a duration of months"):
+        run("b = kept", {"kept": value})
 
 
 def test_variables_that_a_script_changes_in_place_come_back_changed() -> None:

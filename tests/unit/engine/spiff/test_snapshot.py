@@ -15,6 +15,7 @@ from engine.spiff import snapshot
 from engine.spiff.execution import Execution, UnknownStart
 from engine.spiff.faults import BadSnapshot, NoSuchWait
 from engine.steps import ExecutionState
+from storage.months import Months
 
 BODY = (
     start()
@@ -51,6 +52,7 @@ ORDER = {
     "received_at": datetime(2026, 11, 20, 8, 30, tzinfo=UTC),
     "cut_off": time(12, 30),
     "margin": timedelta(days=2, seconds=1),
+    "kept_for": Months(120),
     "notes": ["bitte falzen", None, True, 1.5, -(2**70)],
 }
 
