@@ -201,6 +201,8 @@ def _in_extension(element: etree._Element, child: etree._Element, name: str) -> 
         return
     attributes = [str(key) for key in child.attrib if not str(key).startswith("{")]
     known = [key for key in attributes if f"{kind(child)}/{key}" in _COUNTERPARTS]
+    if "outputCollection" in known and not _variable(child.get("outputElement", "")):
+        known.remove("outputCollection")  # nobody says what would be gathered
     for key in known:
         yield _setting(f"{name}/@{key}", element, f"{kind(child)}/{key}", child.get(key, ""))
     parts = dict.fromkeys(kind(part)[:80] for part in child.iterchildren("*"))

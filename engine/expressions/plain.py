@@ -183,7 +183,7 @@ def divide(left: Any, right: Any) -> Any:
         return Decimal(left // timedelta(microseconds=1)) / Decimal(right // timedelta(microseconds=1))
     if isinstance(left, Months) and is_number(right):
         _refuse_zero(right)
-        return left.times(1 / Decimal(exact(right)))
+        return Months(int(Decimal(left.number) / Decimal(exact(right))))
     if isinstance(left, Months) and isinstance(right, Months):
         _refuse_zero(right.number)
         return Decimal(left.number) / Decimal(right.number)

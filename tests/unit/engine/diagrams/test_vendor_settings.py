@@ -182,6 +182,16 @@ IGNORED: Final = [
     ),
     ("callActivity", "", '<zeebe:calledElement processId="=which +"/>', "zeebe:calledElement/@processId"),
     (
+        "task",
+        "",
+        (
+            "</bpmn:extensionElements><bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
+            '<zeebe:loopCharacteristics inputCollection="=a" outputCollection="b" outputElement="=c + 1"/>'
+            "</bpmn:extensionElements></bpmn:multiInstanceLoopCharacteristics><bpmn:extensionElements>"
+        ),
+        "zeebe:loopCharacteristics/@outputElement (here parcelflow:collection, parcelflow:elementVariable), zeebe:loop",
+    ),
+    (
         "scriptTask",
         "",
         '<zeebe:script expression="=a +" resultVariable="b"/>',

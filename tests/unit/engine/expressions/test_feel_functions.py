@@ -293,6 +293,7 @@ def test_unlike_kinds_are_neither_the_same_nor_different(text: str, value: objec
         ('made_on - duration("P7M") * two', date(2018, 7, 17)),
         ('-duration("P1Y") + duration("P30M")', Months(18)),
         ('duration("P1Y2M") / 4', Months(3)),
+        ('duration("P3M") / 3', Months(1)),
         ('duration("P1Y") / duration("P5M")', Decimal("2.4")),
         ('duration("P1Y") / 0', None),
         ('duration("P1Y") > duration("P11M") and duration("P1Y") = duration("P12M")', True),
